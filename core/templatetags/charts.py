@@ -1,0 +1,5 @@
+"""Charts as template tags; the drawing itself is core.charts."""
+
+from django import template
+
+register = template.Library()
