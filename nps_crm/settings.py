@@ -1,0 +1,286 @@
+"""Settings, read from the environment. Every variable is described in docs/configuration.md (a test compares)."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from environs import Env, validate
+
+# Debian's SQLite has a rare WAL-reset corruption race (fixed in 3.51.3); the wheel carries a newer one.
+try:
+    import pysqlite3  # type: ignore[import-untyped]
+
+    sys.modules["sqlite3"] = pysqlite3
+except ImportError:
+    pass
+
+import dj_database_url
+from csp.constants import NONCE, NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Env()
+
+# --- Operation ---------------------------------------------------------------------------------------------
+DEBUG = env.bool("NPS_DEBUG", False)
+DEMO = env.bool("NPS_DEMO", False)
+DATA_DIR = Path(env.str("NPS_DATA_DIR", str(BASE_DIR / "var")))
+BASE_URL = env.str("NPS_BASE_URL", "http://127.0.0.1:8000").rstrip("/")
+INSTANCE_ID = env.str("NPS_INSTANCE_ID", "default")
+
+SECRET_KEY = env.str("NPS_SECRET_KEY", "")
+if not SECRET_KEY:
+    if not (DEBUG or DEMO):
+        raise ImproperlyConfigured("Set NPS_SECRET_KEY to a long random text (see docs/configuration.md).")
+    SECRET_KEY = "only-for-development-" + "x" * 40
+# Keys that encrypt stored secrets, newest first; kept apart from SECRET_KEY so that either can be changed alone.
+FIELD_KEYS = env.list("NPS_FIELD_KEYS", [])
+ALLOWED_HOSTS = env.list("NPS_ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("NPS_CSRF_TRUSTED_ORIGINS", [BASE_URL] if BASE_URL.startswith("https") else [])
+TRUSTED_PROXIES = env.int("NPS_TRUSTED_PROXIES", 0, validate=validate.Range(min=0, max=5))
+
+# --- Applications ------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "nps_crm.apps.AdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "anymail",
+    "csp",
+    "django_filters",
+    "django_htmx",
+    "django_q",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "drf_standardized_errors",
+    "rest_framework",
+    "simple_history",
+    "template_partials",
+    "core",
+    "team",
+    "accounts",
+    "surveys",
+    "workflows",
+    "reports",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
+]
+
+ROOT_URLCONF = "nps_crm.urls"
+WSGI_APPLICATION = "nps_crm.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "nps_crm" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "builtins": ["core.templatetags.ui", "core.templatetags.charts", "template_partials.templatetags.partials"],
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+                "core.context.navigation",
+            ],
+        },
+    }
+]
+
+# --- Database ----------------------------------------------------------------------------------------------
+DATABASES: dict[str, Any] = {
+    "default": dj_database_url.parse(
+        env.str("DATABASE_URL", "") or f"sqlite:///{DATA_DIR / 'nps_crm.sqlite3'}",
+        conn_max_age=env.int("NPS_DB_CONN_MAX_AGE", 60),
+        conn_health_checks=True,
+    )
+}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA journal_size_limit=67108864;",
+    }
+    DATABASES["default"]["TEST"] = {"NAME": None}
+else:
+    # Prepared statements: planning is the largest single cost of the answer statement.
+    DATABASES["default"]["OPTIONS"] = {
+        "server_side_binding": env.bool("NPS_DB_SERVER_SIDE_BINDING", True),
+        "prepare_threshold": 3,
+        **DATABASES["default"].get("OPTIONS", {}),
+    }
+
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "core_cache"}}
+
+# --- People and sessions -----------------------------------------------------------------------------------
+AUTH_USER_MODEL = "team.User"
+AUTHENTICATION_BACKENDS = [
+    "rules.permissions.ObjectPermissionBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_ADAPTER = "team.adapters.AccountAdapter"
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_ISSUER = "NPS CRM"
+USERSESSIONS_TRACK_ACTIVITY = False
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+
+# --- Language, time, files ---------------------------------------------------------------------------------
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "nps_crm" / "static"]
+MEDIA_ROOT = DATA_DIR / "media"
+STORAGES = {
+    "default": {
+        "BACKEND": env.str("NPS_FILE_STORAGE", "django.core.files.storage.FileSystemStorage"),
+        "OPTIONS": env.json("NPS_FILE_STORAGE_OPTIONS", {}),
+    },
+    "staticfiles": {
+        "BACKEND": env.str("NPS_STATIC_STORAGE", "whitenoise.storage.CompressedManifestStaticFilesStorage")
+    },
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+MAX_IMPORT_BYTES = env.int("NPS_MAX_IMPORT_BYTES", 100_000_000)
+
+# --- Mail --------------------------------------------------------------------------------------------------
+EMAIL_BACKEND = env.str("NPS_EMAIL_BACKEND", "core.mail.smtp.EmailBackend")
+EMAIL_HOST = env.str("NPS_EMAIL_HOST", "127.0.0.1")
+EMAIL_PORT = env.int("NPS_EMAIL_PORT", 25)
+EMAIL_HOST_USER = env.str("NPS_EMAIL_USER", "")
+EMAIL_HOST_PASSWORD = env.str("NPS_EMAIL_PASSWORD", "")
+EMAIL_USE_TLS = env.bool("NPS_EMAIL_STARTTLS", False)
+EMAIL_USE_SSL = env.bool("NPS_EMAIL_SSL", False)
+EMAIL_TIMEOUT = env.int("NPS_EMAIL_TIMEOUT", 10)
+DEFAULT_FROM_EMAIL = env.str("NPS_FROM_EMAIL", "NPS CRM <crm@localhost>")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+ANYMAIL = env.json("NPS_ANYMAIL", {})
+# Nothing leaves a deployment unless it is meant to: copies of a production database must not write to customers.
+SENDING_ENABLED = env.bool("NPS_SENDING_ENABLED", True)
+
+# --- Security headers --------------------------------------------------------------------------------------
+SECURE_SSL = BASE_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE_SSL else 0
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+if TRUSTED_PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF, NONCE],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-src": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+        "manifest-src": [SELF],
+    }
+}
+
+# --- API ---------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["team.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["team.authentication.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["core.api.StrictJSONParser"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "core.api.CursorPagination",
+    "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+DRF_STANDARDIZED_ERRORS = {"EXCEPTION_HANDLER_CLASS": "core.api.ExceptionHandler"}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "NPS CRM API",
+    "DESCRIPTION": "Accounts, contacts, surveys, answers and the work that follows from them.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+}
+
+# --- Background work (docs/decisions/0003-outbox-and-queue.md says why each of these) -----------------------
+Q_CLUSTER = {
+    "name": "nps_crm",
+    "orm": "default",
+    "workers": env.int("NPS_WORKERS", 2, validate=validate.Range(min=1, max=64)),
+    "queue_limit": env.int("NPS_WORKERS", 2),
+    "bulk": 1,
+    "poll": 0.1,
+    "timeout": 240,
+    "retry": 900,
+    "max_attempts": 1,
+    "ack_failures": True,
+    "catch_up": False,
+    "save_limit": -1,
+    "recycle": 500,
+    "max_rss": 400_000,
+    "cache": "default",
+    "label": "Queue",
+}
+
+# --- Logging: to standard output, never with personal data or secrets --------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.log_level("NPS_LOG_LEVEL", "INFO")},
+}
+SILENCED_SYSTEM_CHECKS: list[str] = []
