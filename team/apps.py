@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+
+
+class TeamConfig(AppConfig):
+    name = "team"
+    verbose_name = "Team"
+
+    def ready(self) -> None:
+        from team import privacy  # noqa: F401

@@ -1,0 +1,158 @@
+"""Who uses the product: people, teams, what each role sees, API keys and the audit log."""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models.functions import Lower
+
+from team.domain import ROLE_LABELS, SCOPE_LABELS, Role, RowScope
+
+
+class Workspace(models.Model):
+    """The one row of settings that belong to the company as a whole. Read it through `team.queries.workspace()`."""
+
+    name = models.CharField("company name", max_length=120, default="My company")
+    time_zone = models.CharField(max_length=64, default="Europe/Berlin")
+    currency = models.CharField(max_length=3, default="EUR")
+    language = models.CharField(max_length=10, default="en")
+    postal_address = models.CharField(max_length=200, blank=True, default="")
+    logo = models.FileField(upload_to="brand/", blank=True)
+    colour = models.CharField(max_length=7, default="#1f4e8c")
+    fallback_owner = models.ForeignKey(
+        "team.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+",
+        help_text="Receives alerts of accounts that have no active owner.",
+    )  # fmt: skip
+    day_start = models.TimeField(default="09:00")
+    day_end = models.TimeField(default="17:00")
+    quiet_days_answered = models.PositiveSmallIntegerField(default=90)
+    quiet_days_declined = models.PositiveSmallIntegerField(default=30)
+    quiet_days_ignored = models.PositiveSmallIntegerField(default=30)
+    account_ask_limit = models.PositiveSmallIntegerField(default=5)
+    account_ask_days = models.PositiveSmallIntegerField(default=7)
+    minimum_tenure_days = models.PositiveSmallIntegerField(default=0)
+    partial_hours = models.PositiveSmallIntegerField(default=12)
+    edit_hours = models.PositiveSmallIntegerField(default=24)
+    require_mfa = models.BooleanField(default=False)
+    is_demo = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="team_workspace_single_row")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Team(models.Model):
+    name = models.CharField(max_length=80, unique=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email, password, role=Role.ADMINISTRATOR, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email__iexact=username)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    email = models.EmailField(max_length=254, unique=True)
+    name = models.CharField(max_length=120)
+    title = models.CharField(max_length=120, blank=True, default="")
+    role = models.CharField(max_length=20, choices=[(r.value, ROLE_LABELS[r]) for r in Role], default=Role.CSM)
+    team = models.ForeignKey(Team, on_delete=models.SET_NULL, null=True, blank=True, related_name="members")
+    time_zone = models.CharField(max_length=64, blank=True, default="")
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
+    objects: ClassVar[UserManager] = UserManager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(email=Lower("email")), name="team_user_email_lower"),
+            models.CheckConstraint(condition=models.Q(role__in=[r.value for r in Role]), name="team_user_role"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    @property
+    def is_staff(self) -> bool:
+        """Who may enter the admin: administrators only."""
+        return self.is_active and self.role == Role.ADMINISTRATOR
+
+    def get_full_name(self) -> str:
+        return self.name
+
+    def get_short_name(self) -> str:
+        return self.name.split(" ")[0] if self.name else self.email
+
+
+class RoleScope(models.Model):
+    """The row scope of a role; a role without a row here has its default (team.domain.DEFAULT_SCOPES)."""
+
+    role = models.CharField(max_length=20, unique=True, choices=[(r.value, ROLE_LABELS[r]) for r in Role])
+    scope = models.CharField(max_length=10, choices=[(s.value, SCOPE_LABELS[s]) for s in RowScope])
+
+    def __str__(self) -> str:
+        return f"{self.role}: {self.scope}"
+
+
+class ApiKey(models.Model):
+    """A key of an integration. Only a prefix and a digest are kept; rights are those of `user`, cut by `scopes`."""
+
+    name = models.CharField(max_length=80)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
+    prefix = models.CharField(max_length=12, unique=True)
+    digest = models.CharField(max_length=64, unique=True)
+    scopes = models.JSONField(default=list)
+    rate_limit = models.PositiveIntegerField("requests a minute", default=100)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+
+class AuditEntry(models.Model):
+    """Who did what to which thing. Append-only; holds names of fields and neutral values, never personal text."""
+
+    at = models.DateTimeField(db_index=True)
+    actor = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    api_key = models.ForeignKey(ApiKey, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    action = models.CharField(max_length=80, db_index=True)
+    object_type = models.CharField(max_length=60, blank=True, default="")
+    object_id = models.BigIntegerField(null=True, blank=True)
+    detail = models.JSONField(default=dict)
+    ip = models.GenericIPAddressField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["object_type", "object_id"], name="team_audit_object")]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.object_type} {self.object_id or ''}".strip()
+
+
+class NotificationPreference(models.Model):
+    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="notifications")
+    alert_mail = models.BooleanField(default=True)
+    task_mail = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return f"Notifications of user {self.user_id}"

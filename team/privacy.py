@@ -1,0 +1,21 @@
+from core.privacy import declare
+
+declare(
+    "team.Workspace",
+    neutral="id name time_zone currency language postal_address logo colour fallback_owner day_start day_end"
+    " quiet_days_answered quiet_days_declined quiet_days_ignored account_ask_limit account_ask_days"
+    " minimum_tenure_days partial_hours edit_hours require_mfa is_demo",
+)
+declare("team.Team", neutral="id name")
+declare(
+    "team.User",
+    personal="email name title password",
+    neutral="id role team time_zone is_active is_superuser last_login created_at groups user_permissions",
+)
+declare("team.RoleScope", neutral="id role scope")
+declare(
+    "team.ApiKey",
+    neutral="id name user prefix digest scopes rate_limit created_at created_by expires_at revoked_at last_used_at",
+)
+declare("team.AuditEntry", personal="ip", neutral="id at actor api_key action object_type object_id detail")
+declare("team.NotificationPreference", neutral="id user alert_mail task_mail")
