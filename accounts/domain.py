@@ -1,0 +1,78 @@
+"""The customer's vocabulary as plain values: no framework here."""
+
+import unicodedata
+from enum import StrEnum
+
+
+class OwnerRole(StrEnum):
+    CSM = "csm"
+    ACCOUNT_MANAGER = "account_manager"
+    ONBOARDING = "onboarding"
+    SUPPORT = "support"
+    EXECUTIVE = "executive"
+
+
+class ContactRole(StrEnum):
+    DECISION_MAKER = "decision_maker"
+    CHAMPION = "champion"
+    USER = "user"
+    BILLING = "billing"
+    OTHER = "other"
+
+
+class ContractOutcome(StrEnum):
+    OPEN = "open"
+    RENEWED = "renewed"
+    DOWNGRADED = "downgraded"
+    CHURNED = "churned"
+
+
+class InteractionKind(StrEnum):
+    NOTE = "note"
+    CALL = "call"
+    MEETING = "meeting"
+    MAIL = "mail"
+
+
+class FieldType(StrEnum):
+    TEXT = "text"
+    NUMBER = "number"
+    DATE = "date"
+    BOOLEAN = "boolean"
+    CHOICE = "choice"
+
+
+class Origin(StrEnum):
+    """Where an event came from. Rules and alerts act on `live` only; figures and health see all."""
+
+    LIVE = "live"
+    IMPORT = "import"
+    BACKFILL = "backfill"
+    CORRECTION = "correction"
+    DEMO = "demo"
+
+
+def normalise_email(address: str) -> str:
+    """The form by which two spellings of an address are the same person.
+
+    NFKC (full-width forms), trimmed, case-folded, the domain in ASCII (IDNA). Plus-tags are kept: they are
+    different addresses to many servers. Raises ValueError, with a text that may be shown, when it is no address.
+    """
+    text = unicodedata.normalize("NFKC", address).strip().casefold()
+    local, at, domain = text.rpartition("@")
+    if not at or not local or not domain:
+        raise ValueError("An e-mail address needs a name, an @ and a domain.")
+    if len(text) > 254 or len(local) > 64:
+        raise ValueError("The e-mail address is longer than 254 characters (64 before the @).")
+    if any(c.isspace() or unicodedata.category(c) in {"Cc", "Cf"} or c in '<>()[]",;:\\@' for c in local):
+        raise ValueError("The part before the @ holds a character that addresses cannot have.")
+    try:
+        ascii_domain = domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        raise ValueError("The domain after the @ is not valid.") from None
+    labels = ascii_domain.split(".")
+    if len(labels) < 2 or any(not label or label.startswith("-") or label.endswith("-") for label in labels):
+        raise ValueError("The domain after the @ is not valid.")
+    if not all(c.isalnum() or c == "-" for label in labels for c in label):
+        raise ValueError("The domain after the @ is not valid.")
+    return f"{local}@{ascii_domain}"

@@ -1,0 +1,375 @@
+"""Who the customers are, what happened to them, and how we group and import them."""
+
+from enum import StrEnum
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from simple_history.models import HistoricalRecords
+
+from accounts.domain import ContactRole, ContractOutcome, FieldType, InteractionKind, Origin, OwnerRole
+from accounts.querysets import AccountQuerySet, ContactQuerySet, OfAccountQuerySet, SegmentQuerySet
+from core.outbox import OutboxRow
+
+
+def choices(values: type[StrEnum]) -> list[tuple[str, str]]:
+    return [(v.value, v.value.replace("_", " ").capitalize()) for v in values]
+
+
+class LifecycleStage(models.Model):
+    name = models.CharField(max_length=60, unique=True)
+    position = models.PositiveSmallIntegerField(default=0)
+    is_customer = models.BooleanField(default=True, help_text="Accounts in this stage are counted as customers.")
+    history = HistoricalRecords()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CustomField(models.Model):
+    """A field the company adds to accounts or contacts; values live in their `custom` under `key`."""
+
+    target = models.CharField(max_length=10, choices=[("account", "Account"), ("contact", "Contact")])
+    key = models.SlugField(max_length=40)
+    label = models.CharField(max_length=80)
+    type = models.CharField(max_length=10, choices=choices(FieldType))
+    choices = models.JSONField(default=list, blank=True, help_text="The allowed values of a choice field.")
+    is_personal = models.BooleanField(default=True)
+    position = models.PositiveSmallIntegerField(default=0)
+    history = HistoricalRecords()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["target", "key"], name="accounts_customfield_key")]
+
+    def __str__(self) -> str:
+        return f"{self.target}.{self.key}"
+
+
+class Account(models.Model):
+    """A customer company."""
+
+    name = models.CharField(max_length=200)
+    external_id = models.CharField(max_length=120, null=True, blank=True, unique=True)
+    domain = models.CharField(max_length=253, blank=True, default="")
+    parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children")
+    stage = models.ForeignKey(LifecycleStage, on_delete=models.PROTECT, null=True, blank=True)
+    stage_since = models.DateField(null=True, blank=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="owned_accounts",
+        help_text="The primary owner; further owners by role are AccountOwner rows.",
+    )  # fmt: skip
+    plan = models.CharField(max_length=60, blank=True, default="")
+    segment = models.CharField(max_length=60, blank=True, default="")
+    industry = models.CharField(max_length=80, blank=True, default="")
+    country = models.CharField(max_length=2, blank=True, default="")
+    city = models.CharField(max_length=80, blank=True, default="")
+    seats = models.PositiveIntegerField(null=True, blank=True)
+    currency = models.CharField(max_length=3, default="EUR")
+    arr = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
+    lifetime_value = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
+    customer_since = models.DateField(null=True, blank=True)
+    renewal_on = models.DateField(null=True, blank=True)
+    churned_on = models.DateField(null=True, blank=True)
+    custom = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+    history = HistoricalRecords(excluded_fields=["updated_at"])
+
+    objects: ClassVar = AccountQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~Q(name=""), name="accounts_account_name"),
+            models.CheckConstraint(condition=Q(parent__isnull=True) | ~Q(parent=F("id")), name="accounts_account_parent"),
+        ]
+        indexes = [
+            models.Index(fields=["owner", "name"], name="accounts_account_owner"),
+            models.Index(fields=["name", "id"], name="accounts_account_by_name"),
+            models.Index(fields=["renewal_on"], name="accounts_account_renewal"),
+            models.Index(fields=["domain"], name="accounts_account_domain"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AccountOwner(models.Model):
+    """Somebody who looks after an account in a role. The primary owner is also `Account.owner`."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="owners")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="account_roles")
+    role = models.CharField(max_length=20, choices=choices(OwnerRole), default=OwnerRole.CSM)
+    history = HistoricalRecords()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "user", "role"], name="accounts_accountowner_once")]
+
+    def __str__(self) -> str:
+        return f"{self.role} of account {self.account_id}"
+
+
+class Contract(models.Model):
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="contracts")
+    external_id = models.CharField(max_length=120, null=True, blank=True, unique=True)
+    starts_on = models.DateField()
+    ends_on = models.DateField()
+    arr = models.DecimalField(max_digits=14, decimal_places=2)
+    currency = models.CharField(max_length=3, default="EUR")
+    outcome = models.CharField(max_length=12, choices=choices(ContractOutcome), default=ContractOutcome.OPEN)
+    outcome_on = models.DateField(null=True, blank=True)
+    note = models.CharField(max_length=500, blank=True, default="")
+    history = HistoricalRecords()
+
+    objects: ClassVar = OfAccountQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(ends_on__gte=F("starts_on")), name="accounts_contract_period"),
+            models.CheckConstraint(condition=Q(arr__gte=0), name="accounts_contract_arr"),
+            models.CheckConstraint(
+                condition=Q(outcome="open", outcome_on__isnull=True) | (~Q(outcome="open") & Q(outcome_on__isnull=False)),
+                name="accounts_contract_outcome",
+            ),
+        ]
+        indexes = [models.Index(fields=["outcome", "ends_on"], name="accounts_contract_renewals")]
+
+    def __str__(self) -> str:
+        return f"Contract {self.pk}"
+
+
+class Contact(models.Model):
+    """A person at one account. `email_key` is the normalised address, unique among live contacts."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, null=True, blank=True, related_name="contacts")
+    external_id = models.CharField(max_length=120, null=True, blank=True, unique=True)
+    first_name = models.CharField(max_length=100, blank=True, default="")
+    last_name = models.CharField(max_length=100, blank=True, default="")
+    email = models.CharField(max_length=254, blank=True, default="")
+    email_key = models.CharField(max_length=254, null=True, blank=True)
+    address_key = models.CharField(
+        max_length=64, null=True, blank=True, db_index=True, editable=False,
+        help_text="HMAC of email_key; fatigue and suppression count by it.",
+    )  # fmt: skip
+    phone = models.CharField(max_length=40, blank=True, default="")
+    job_title = models.CharField(max_length=120, blank=True, default="")
+    role = models.CharField(max_length=20, choices=choices(ContactRole), default=ContactRole.USER)
+    language = models.CharField(max_length=10, blank=True, default="")
+    time_zone = models.CharField(max_length=64, blank=True, default="")
+    custom = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+    merged_into = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="merged")
+    erased_at = models.DateTimeField(null=True, blank=True)
+    history = HistoricalRecords(excluded_fields=["updated_at"])
+
+    objects: ClassVar = ContactQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["email_key"], condition=Q(merged_into__isnull=True), name="accounts_contact_email_key"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["account", "last_name", "id"], name="accounts_contact_account"),
+            models.Index(fields=["last_name", "first_name", "id"], name="accounts_contact_by_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.full_name or self.email or f"Contact {self.pk}"
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip()
+
+    @property
+    def display_name(self) -> str:
+        return self.full_name or self.email or f"Contact {self.pk}"
+
+
+class Interaction(models.Model):
+    """Logged human contact: a note, call, meeting or mail."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="interactions")
+    contact = models.ForeignKey(Contact, on_delete=models.SET_NULL, null=True, blank=True, related_name="interactions")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    kind = models.CharField(max_length=10, choices=choices(InteractionKind))
+    subject = models.CharField(max_length=200, blank=True, default="")
+    body = models.TextField(blank=True, default="")
+    outcome = models.CharField(max_length=200, blank=True, default="")
+    happened_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=Now())
+    history = HistoricalRecords()
+
+    objects: ClassVar = OfAccountQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["account", "-happened_at"], name="accounts_interaction_account")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+
+class InteractionMail(OutboxRow):
+    """The mail that goes out when a person writes to a contact from a page. An internal-notice style send."""
+
+    interaction = models.OneToOneField(Interaction, on_delete=models.CASCADE, related_name="outgoing")
+
+    class Meta:
+        indexes = [models.Index(fields=["state", "next_at"], name="accounts_interactionmail_due")]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Metric(models.Model):
+    """A number about accounts over time, pushed from outside."""
+
+    key = models.SlugField(max_length=60, unique=True)
+    label = models.CharField(max_length=80)
+    unit = models.CharField(max_length=20, blank=True, default="")
+    history = HistoricalRecords()
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class MetricPoint(models.Model):
+    metric = models.ForeignKey(Metric, on_delete=models.CASCADE, related_name="points")
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="metric_points")
+    value = models.DecimalField(max_digits=20, decimal_places=6)
+    observed_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["metric", "account", "observed_at", "recorded_at"], name="accounts_metricpoint_once"
+            )
+        ]
+        indexes = [models.Index(fields=["account", "metric", "-observed_at"], name="accounts_metricpoint_latest")]
+
+    def __str__(self) -> str:
+        return f"Point {self.pk}"
+
+
+class Event(models.Model):
+    """One thing that happened to a customer: a row of the timeline. Append-only.
+
+    `facts` are the registered, non-personal rule fields as they were then; `data` holds neutral values of this
+    kind of event. Names, addresses and texts are joined when read, through `subject_type` and `subject_id`.
+    """
+
+    kind = models.CharField(max_length=60)
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, null=True, related_name="events")
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, null=True, related_name="events")
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    subject_type = models.CharField(max_length=40, blank=True, default="")
+    subject_id = models.BigIntegerField(null=True)
+    cause_key = models.CharField(max_length=160)
+    origin = models.CharField(max_length=10, default=Origin.LIVE, choices=choices(Origin))
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+    facts = models.JSONField(default=dict)
+    data = models.JSONField(default=dict)
+
+    objects: ClassVar = OfAccountQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["account", "-occurred_at", "-id"], name="accounts_event_account"),
+            models.Index(fields=["contact", "-occurred_at", "-id"], name="accounts_event_contact"),
+            models.Index(fields=["kind", "-occurred_at"], name="accounts_event_kind"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+
+class EventRelay(models.Model):
+    """One row per event not yet handed to its subscribers; written with the event, deleted by the relay.
+
+    A row instead of a cursor over ids, because a cursor skips events whose transaction commits late.
+    """
+
+    event = models.OneToOneField(Event, on_delete=models.CASCADE, primary_key=True, related_name="relay")
+
+    def __str__(self) -> str:
+        return f"Relay of event {self.event_id}"
+
+
+class EventDelivery(OutboxRow):
+    """One event for one subscriber, so that a failing subscriber delays no other."""
+
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="deliveries")
+    subscriber = models.CharField(max_length=60)
+
+    class Meta:
+        indexes = [models.Index(fields=["state", "next_at"], name="accounts_eventdelivery_due")]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Segment(models.Model):
+    """A saved filter over accounts or contacts, in the segment language (accounts/segments.py)."""
+
+    name = models.CharField(max_length=80)
+    target = models.CharField(max_length=10, choices=[("account", "Accounts"), ("contact", "Contacts")])
+    conditions = models.JSONField(default=dict)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="segments")
+    is_shared = models.BooleanField(default=True)
+    created_at = models.DateTimeField(db_default=Now())
+    history = HistoricalRecords()
+
+    objects: ClassVar = SegmentQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["name", "target"], name="accounts_segment_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Import(models.Model):
+    """One uploaded file on its way into accounts or contacts. Its rows run as a job (core.models.Job)."""
+
+    target = models.CharField(max_length=10, choices=[("account", "Accounts"), ("contact", "Contacts")])
+    state = models.CharField(max_length=12, default="uploaded")
+    file = models.FileField(upload_to="imports/")
+    file_name = models.CharField(max_length=200)
+    sha256 = models.CharField(max_length=64)
+    dialect = models.JSONField(default=dict)
+    mapping = models.JSONField(default=dict)
+    rows_total = models.PositiveIntegerField(default=0)
+    rows_done = models.PositiveIntegerField(default=0)
+    position = models.BigIntegerField(default=0)
+    created_count = models.PositiveIntegerField(default=0)
+    updated_count = models.PositiveIntegerField(default=0)
+    unchanged_count = models.PositiveIntegerField(default=0)
+    refused_count = models.PositiveIntegerField(default=0)
+    error = models.CharField(max_length=500, blank=True, default="")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"Import {self.pk}"
+
+
+class ImportRow(models.Model):
+    """A refused row of an import, as it came, with the reason; downloadable until the import is deleted."""
+
+    run = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="refused")
+    line = models.PositiveIntegerField()
+    reason = models.CharField(max_length=300)
+    cells = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "line"], name="accounts_importrow_once")]
+
+    def __str__(self) -> str:
+        return f"Line {self.line}"

@@ -1,0 +1,63 @@
+"""Chainable filters of the customer tables; row scope (`visible_to`) lives here and nowhere else."""
+
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from django.apps import apps
+from django.db import models
+from django.db.models import Q
+
+from team.domain import RowScope
+from team.scope import scope_of
+
+if TYPE_CHECKING:
+    from accounts.models import Account, Contact, Segment
+    from team.models import User
+
+M = TypeVar("M", bound=models.Model)
+
+
+def accounts_visible_to(user: "User", prefix: str = "") -> Q:
+    """A filter for rows whose account (reached by `prefix`, e.g. "account__") `user` may see.
+
+    Own: accounts the person owns, as primary owner or in any role. Team: those of anybody in the same team. All:
+    everything, rows without an account included. An inactive person sees nothing.
+    """
+    if not user.is_active:
+        return Q(pk__in=[])
+    scope = scope_of(user)
+    if scope is RowScope.ALL:
+        return Q()
+    roles = apps.get_model("accounts", "AccountOwner")._default_manager.values("account_id")
+    if scope is RowScope.OWN or user.team_id is None:
+        return Q(**{f"{prefix}owner": user.pk}) | Q(**{f"{prefix}pk__in": roles.filter(user=user.pk)})
+    return Q(**{f"{prefix}owner__team": user.team_id}) | Q(
+        **{f"{prefix}pk__in": roles.filter(user__team=user.team_id)}
+    )
+
+
+class OfAccountQuerySet(models.QuerySet[M]):
+    """Rows that belong to an account through their field `account`."""
+
+    def visible_to(self, user: "User") -> Self:
+        """The rows of accounts `user` may see; rows without an account are for scope *all* only."""
+        return self.filter(accounts_visible_to(user, "account__"))
+
+
+class AccountQuerySet(models.QuerySet["Account"]):
+    def visible_to(self, user: "User") -> Self:
+        return self.filter(accounts_visible_to(user))
+
+
+class ContactQuerySet(models.QuerySet["Contact"]):
+    def visible_to(self, user: "User") -> Self:
+        return self.filter(accounts_visible_to(user, "account__"))
+
+    def live(self) -> Self:
+        """Contacts that are neither merged away nor erased."""
+        return self.filter(merged_into__isnull=True, erased_at__isnull=True)
+
+
+class SegmentQuerySet(models.QuerySet["Segment"]):
+    def visible_to(self, user: "User") -> Self:
+        """Shared segments and one's own; the rows a segment yields are always those of the person looking."""
+        return self.filter(Q(is_shared=True) | Q(owner=user))

@@ -1,0 +1,133 @@
+"""The spine: what happened to a customer, and who is told.
+
+`record` writes an event, and its relay row, in the caller's transaction. The relay writes one delivery per
+subscriber; subscribers hear of each event at least once and must be idempotent.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from accounts import extend
+from accounts.domain import Origin
+from accounts.models import Account, Contact, Event, EventDelivery, EventRelay
+from core import clock, jobs, outbox
+from team.models import User
+
+RELAY = "accounts.relay"
+DELIVER = "accounts.deliver"
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """`handle` gets one event and must be idempotent. `kinds` limits it to those event kinds (None: all)."""
+
+    name: str
+    handle: Callable[[Event], None]
+    kinds: frozenset[str] | None = None
+
+
+subscribers: dict[str, Subscriber] = {}
+
+
+def subscribe(name: str, handle: Callable[[Event], None], *, kinds: Sequence[str] | None = None) -> None:
+    """Register a subscriber. Call from `AppConfig.ready`."""
+    subscribers[name] = Subscriber(name, handle, None if kinds is None else frozenset(kinds))
+
+
+def current_facts(account: Account | None, contact: Contact | None) -> dict[str, Any]:
+    """The registered, non-personal values of an account and contact as they are now."""
+    found: dict[str, Any] = {}
+    if account is not None:
+        found |= {
+            "owner": account.owner_id,
+            "plan": account.plan,
+            "segment": account.segment,
+            "stage": account.stage_id,
+            "country": account.country,
+            "arr": None if account.arr is None else str(account.arr),
+            "currency": account.currency,
+        }
+    if contact is not None:
+        found["role"] = contact.role
+    for read in extend.registered.facts.values():
+        found |= read(account, contact)
+    return found
+
+
+def record(
+    *,
+    kind: str,
+    cause_key: str,
+    account: Account | None = None,
+    contact: Contact | None = None,
+    actor: User | None = None,
+    subject: tuple[str, int] | None = None,
+    origin: Origin = Origin.LIVE,
+    occurred_at: dt.datetime | None = None,
+    data: Mapping[str, Any] | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> Event:
+    """Write one event in the caller's transaction and have its subscribers told after the commit.
+
+    `cause_key` is subject and transition ("response:123:scored"): effects are unique by rule and cause, so an edit
+    or a merge that records again makes no second alert. `data` must hold neutral values only.
+    """
+    with transaction.atomic():
+        event = Event.objects.create(
+            kind=kind,
+            account=account,
+            contact=contact,
+            actor=actor,
+            subject_type=subject[0] if subject else "",
+            subject_id=subject[1] if subject else None,
+            cause_key=cause_key,
+            origin=origin,
+            occurred_at=occurred_at or clock.now(),
+            data=dict(data or {}),
+            facts=dict(facts) if facts is not None else current_facts(account, contact),
+        )
+        EventRelay.objects.create(event=event)
+        jobs.wake(RELAY)
+    return event
+
+
+def record_many(events: Sequence[Event]) -> list[Event]:
+    """Write prepared events in bulk, in the caller's transaction, with their relay rows."""
+    with transaction.atomic():
+        made = Event.objects.bulk_create(events, batch_size=2000)
+        EventRelay.objects.bulk_create([EventRelay(event=e) for e in made], batch_size=2000)
+        if made:
+            jobs.wake(RELAY)
+    return made
+
+
+def relay_batch(limit: int = 200) -> int:
+    """Hand up to `limit` waiting events to their subscribers' queues; returns how many were handed on."""
+    with transaction.atomic():
+        waiting = outbox.lock_some(EventRelay.objects.order_by("event_id"), limit)
+        events = {e.pk: e for e in Event.objects.filter(pk__in=[w.event_id for w in waiting])}
+        rows = [
+            EventDelivery(key=f"event:{event.pk}:{subscriber.name}", event=event, subscriber=subscriber.name)
+            for event in events.values()
+            for subscriber in subscribers.values()
+            if subscriber.kinds is None or event.kind in subscriber.kinds
+        ]
+        if rows:
+            outbox.add(rows)
+            jobs.wake(DELIVER)
+        EventRelay.objects.filter(pk__in=[w.pk for w in waiting]).delete()
+    return len(waiting)
+
+
+def deliver(batch: "outbox.Batch[EventDelivery]") -> None:
+    """Tell subscribers; each delivery succeeds or is retried by itself."""
+    for row in batch.rows:
+        subscriber = subscribers.get(row.subscriber)
+        with batch.guard(row):
+            if subscriber is not None:
+                subscriber.handle(row.event)
+            batch.done([row])
