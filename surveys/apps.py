@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+
+
+class SurveysConfig(AppConfig):
+    name = "surveys"
+    verbose_name = "Asking and listening"
+
+    def ready(self) -> None:
+        from surveys import privacy  # noqa: F401
