@@ -1,0 +1,5 @@
+"""REST routes of this app, below /api/v1/."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []

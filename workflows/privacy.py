@@ -1,0 +1,23 @@
+from core.outbox import OUTBOX_FIELDS
+from core.privacy import declare
+
+declare(
+    "workflows.Rule", neutral="id key name description trigger conditions steps is_active version created_at"
+)
+declare(
+    "workflows.Run",
+    neutral="id rule rule_version cause_key event account contact state started_at finished_at",
+)
+declare("workflows.RunStep", neutral=f"id run position kind settings result {OUTBOX_FIELDS}")
+declare(
+    "workflows.Alert",
+    personal="outcome",
+    neutral="id dedupe_key kind account contact response run assignee state opened_at seen_at closed_at closed_by",
+)
+declare(
+    "workflows.Task",
+    personal="title description outcome",
+    neutral="id dedupe_key account contact response run assignee priority due_at state created_by created_at"
+    " completed_at",
+)
+declare("workflows.Notice", neutral=f"id user alert task {OUTBOX_FIELDS}")
