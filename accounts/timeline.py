@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from accounts import extend
 from accounts.domain import Origin
@@ -17,8 +17,8 @@ from accounts.models import Account, Contact, Event, EventDelivery, EventRelay
 from core import clock, jobs, outbox
 from team.models import User
 
-RELAY = "accounts.relay"
-DELIVER = "accounts.deliver"
+RELAY = "timeline_relay"
+DELIVER = "timeline_deliver"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,26 +108,32 @@ def record_many(events: Sequence[Event]) -> list[Event]:
 def relay_batch(limit: int = 200) -> int:
     """Hand up to `limit` waiting events to their subscribers' queues; returns how many were handed on."""
     with transaction.atomic():
-        waiting = outbox.lock_some(EventRelay.objects.order_by("event_id"), limit)
-        events = {e.pk: e for e in Event.objects.filter(pk__in=[w.event_id for w in waiting])}
+        waiting = EventRelay.objects.order_by("event_id")
+        if connection.features.has_select_for_update_skip_locked:
+            waiting = waiting.select_for_update(skip_locked=True)
+        ids = list(waiting.values_list("event_id", flat=True)[:limit])
         rows = [
-            EventDelivery(key=f"event:{event.pk}:{subscriber.name}", event=event, subscriber=subscriber.name)
-            for event in events.values()
+            EventDelivery(key=f"event:{event_id}:{subscriber.name}", event_id=event_id, subscriber=subscriber.name)
+            for event_id, kind in Event.objects.filter(pk__in=ids).values_list("pk", "kind")
             for subscriber in subscribers.values()
-            if subscriber.kinds is None or event.kind in subscriber.kinds
+            if subscriber.kinds is None or kind in subscriber.kinds
         ]
         if rows:
             outbox.add(rows)
             jobs.wake(DELIVER)
-        EventRelay.objects.filter(pk__in=[w.pk for w in waiting]).delete()
-    return len(waiting)
+        EventRelay.objects.filter(pk__in=ids).delete()
+    return len(ids)
 
 
-def deliver(batch: "outbox.Batch[EventDelivery]") -> None:
-    """Tell subscribers; each delivery succeeds or is retried by itself."""
-    for row in batch.rows:
-        subscriber = subscribers.get(row.subscriber)
-        with batch.guard(row):
-            if subscriber is not None:
-                subscriber.handle(row.event)
-            batch.done([row])
+def deliver(row: EventDelivery) -> None:
+    """Tell one subscriber of one event, in one transaction with the mark that it was told."""
+    subscriber = subscribers.get(row.subscriber)
+    if subscriber is not None:
+        subscriber.handle(row.event)
+
+
+def register() -> None:
+    """Make the relay and its deliveries known to the outbox."""
+    told = outbox.per_row(deliver)
+    outbox.register(outbox.Kind(RELAY, "accounts.EventRelay", told, pump=relay_batch))
+    outbox.register(outbox.Kind(DELIVER, EventDelivery, told, idempotent=True, keep_done=False))
