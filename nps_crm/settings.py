@@ -133,7 +133,11 @@ else:
         **DATABASES["default"].get("OPTIONS", {}),
     }
 
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "core_cache"}}
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "core_cache"},
+    # The queue writes its own state twice a second and nobody reads it: signs of life are rows (core.Heartbeat).
+    "queue": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
+}
 
 # --- People and sessions -----------------------------------------------------------------------------------
 AUTH_USER_MODEL = "team.User"
@@ -256,11 +260,22 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- Background work (docs/decisions/0003-outbox-and-queue.md says why each of these) -----------------------
+WORKERS = env.int("NPS_WORKERS", 2, validate=validate.Range(min=1, max=64))
+# Long jobs (imports, exports, rebuilds) at work at once; the other workers stay free for mail and reactions.
+LONG_JOBS = env.int("NPS_LONG_JOBS", max(1, WORKERS - 1), validate=validate.Range(min=1, max=64))
+# Web processes and the threads of each (`manage.py web`, `manage.py serve`).
+WEB_WORKERS = env.int("NPS_WEB_WORKERS", 2, validate=validate.Range(min=1, max=64))
+WEB_THREADS = env.int("NPS_WEB_THREADS", 4, validate=validate.Range(min=1, max=256))
+# A worker cluster without a sign of life for so long is killed and started anew.
+WATCHDOG_SECONDS = env.float("NPS_WATCHDOG_SECONDS", 120.0, validate=validate.Range(min=2, max=200))
+# Set by `manage.py worker` for the cluster it starts; never by hand.
+WORKER_TOKEN = env.str("NPS_WORKER_TOKEN", "")
 Q_CLUSTER = {
     "name": "nps_crm",
     "orm": "default",
-    "workers": env.int("NPS_WORKERS", 2, validate=validate.Range(min=1, max=64)),
-    "queue_limit": env.int("NPS_WORKERS", 2),
+    "broker_class": "core.broker.Broker",
+    "workers": WORKERS,
+    "queue_limit": WORKERS,
     "bulk": 1,
     "poll": 0.1,
     "timeout": 240,
@@ -271,7 +286,7 @@ Q_CLUSTER = {
     "save_limit": -1,
     "recycle": 500,
     "max_rss": 400_000,
-    "cache": "default",
+    "cache": "queue",
     "label": "Queue",
 }
 
