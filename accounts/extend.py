@@ -5,14 +5,14 @@ account and contact pages, facts that events remember, and a handler for merge, 
 models that points at an account or a contact (an architecture test fails for a foreign key without one).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-    from accounts.models import Account, Contact
+    from accounts.models import Account, Contact, Event
     from team.models import User
 
 
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 class SegmentField:
     """A field the segment language can filter on.
 
-    `path` is the ORM lookup from the target model. `type` is one of accounts.domain.FieldType's values or
-    "user". `choices` gives the values offered in the editor. `annotate`, if given, prepares the query first.
+    `path` is the ORM lookup from the target model; it must lead to one value (reach many rows by an `annotate` that
+    puts a subquery under the name in `path`). `type` is one of accounts.domain.FieldType's values or "user".
+    `choices` gives the values offered in the editor. `moment` says that a "date" is stored with its time of day.
+    `group` is the heading under which the editor lists it.
     """
 
     key: str
@@ -31,14 +33,20 @@ class SegmentField:
     type: str
     choices: Callable[[], list[tuple[str, str]]] | None = None
     annotate: "Callable[[QuerySet[Any]], QuerySet[Any]] | None" = None
+    moment: bool = False
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
     """A part of the account or contact page: a template and the context it needs.
 
-    `position` orders panels; `tab` is "overview" or the key of a tab of its own, with `label` as its title and
-    `count` for the number beside it.
+    `target` is "account" or "contact". `position` orders panels; `tab` is "overview" or the key of a tab of its own,
+    with `label` as its title and `count` for the number beside it. The template is rendered with the page's own
+    context (`account`, `contact`, `user`, `request`) and what `context(object, user)` returns.
+
+    `column` places it on the overview: "main" in the column of panels, "wide" above the timeline, "top" under the
+    head over the whole width (an open alert), "actions" among the buttons of the head (with its dialog, if any).
     """
 
     key: str
@@ -67,12 +75,50 @@ class Relation:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class EventRenderer:
+    """How one kind of event looks on the timeline.
+
+    The template draws one `<li>` (use `{% tl_item %}`) and gets `event` (with `contact`, `actor` and `account`
+    loaded), `subject` (what `prefetch` found for it, or None) and `place` ("account" or "contact": whose page it is).
+    `prefetch(events)` is called once for all events of the kind on a page and returns things by event id: names and
+    texts are joined here, when read. `group` is the filter it belongs to: answers, mails, tasks, people or changes.
+    """
+
+    kind: str
+    template: str
+    prefetch: "Callable[[Sequence[Event]], Mapping[int, Any]] | None" = None
+    group: str = "changes"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column that a higher app adds to the list of accounts or contacts and to its export.
+
+    `annotate` prepares the query; `sort` is what to order by (empty: not sortable, nulls always come last); the
+    template draws the content of the cell and gets `row`; `export` gives the plain value for a download.
+    """
+
+    key: str
+    target: str
+    label: str
+    template: str
+    export: Callable[[Any], Any]
+    annotate: "Callable[[QuerySet[Any]], QuerySet[Any]] | None" = None
+    sort: str = ""
+    css: str = ""
+    position: int = 100
+
+
 @dataclass(slots=True)
 class Extensions:
     segment_fields: dict[tuple[str, str], SegmentField] = field(default_factory=dict)
     panels: dict[str, Panel] = field(default_factory=dict)
     relations: dict[str, Relation] = field(default_factory=dict)
     facts: "dict[str, Callable[[Account | None, Contact | None], Mapping[str, Any]]]" = field(default_factory=dict)
+    renderers: dict[str, EventRenderer] = field(default_factory=dict)
+    columns: dict[tuple[str, str], Column] = field(default_factory=dict)
+    segment_users: "dict[str, Callable[[int], Iterable[str]]]" = field(default_factory=dict)
 
 
 registered = Extensions()
@@ -98,3 +144,32 @@ def facts(key: str, read: "Callable[[Account | None, Contact | None], Mapping[st
 def panels_for(target: str, tab: str) -> list[Panel]:
     found = [p for p in registered.panels.values() if p.target == target and p.tab == tab]
     return sorted(found, key=lambda p: (p.position, p.key))
+
+
+def panels_of(target: str) -> list[Panel]:
+    found = [p for p in registered.panels.values() if p.target == target]
+    return sorted(found, key=lambda p: (p.position, p.key))
+
+
+def event_renderer(
+    kind: str,
+    template: str,
+    prefetch: "Callable[[Sequence[Event]], Mapping[int, Any]] | None" = None,
+    *,
+    group: str = "changes",
+) -> None:
+    registered.renderers[kind] = EventRenderer(kind, template, prefetch, group)
+
+
+def column(new: Column) -> None:
+    registered.columns[new.target, new.key] = new
+
+
+def columns_for(target: str) -> list[Column]:
+    found = [c for c in registered.columns.values() if c.target == target]
+    return sorted(found, key=lambda c: (c.position, c.key))
+
+
+def segment_user(key: str, used_by: "Callable[[int], Iterable[str]]") -> None:
+    """Say who uses a segment: `used_by(segment_id)` names the things; a segment in use is not deleted."""
+    registered.segment_users[key] = used_by
