@@ -44,3 +44,4 @@ class ApiScope(StrEnum):
     SURVEYS_WRITE = "surveys:write"
     WORK_READ = "work:read"
     WORK_WRITE = "work:write"
+    TEAM_READ = "team:read"
