@@ -690,13 +690,18 @@ def menu(
 
 
 @register.simple_block_tag
-def filter_menu(content: str, label: str, value: object = "", css: str = "") -> SafeString:
-    """A chip that opens the controls of one filter; put it inside the page's GET form."""
+def filter_menu(
+    content: str, label: str, value: object = "", css: str = "", is_on: bool | None = None
+) -> SafeString:
+    """A chip that opens the controls of one filter; put it inside the page's GET form.
+
+    With a value it looks switched on; say is_on=False for a value that is only the default.
+    """
     text = format_html("{} <b>{}</b>", label, value) if value not in ("", None) else format_html("{}", label)
     return format_html(
         '<details class="menu {}"><summary class="chip{}">{}{}</summary><div class="menu-panel pad">{}</div></details>',
         css,
-        " on" if value not in ("", None) else "",
+        " on" if (value not in ("", None) if is_on is None else is_on) else "",
         text,
         icon("chevron-down", css="caret"),
         content,
