@@ -33,6 +33,8 @@ if not SECRET_KEY:
     if not (DEBUG or DEMO):
         raise ImproperlyConfigured("Set NPS_SECRET_KEY to a long random text (see docs/configuration.md).")
     SECRET_KEY = "only-for-development-" + "x" * 40
+# Earlier secret keys: links in mails already sent and sessions stay valid while their key stands here.
+SECRET_KEY_FALLBACKS = env.list("NPS_SECRET_KEY_FALLBACKS", [])
 # Keys that encrypt stored secrets, newest first; kept apart from SECRET_KEY so that either can be changed alone.
 FIELD_KEYS = env.list("NPS_FIELD_KEYS", [])
 ALLOWED_HOSTS = env.list("NPS_ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])

@@ -163,6 +163,10 @@ class Invitation(models.Model):
     language = models.CharField(max_length=10, default="en")
     state = models.CharField(max_length=10, choices=choices(InvitationState), default=InvitationState.PLANNED)
     is_test = models.BooleanField(default=False)
+    tester = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="+",
+        help_text="Who a test goes to, at their own address; set exactly when is_test.",
+    )  # fmt: skip
     planned_at = models.DateTimeField(db_default=Now())
     asked_at = models.DateTimeField(null=True)
     delivered_at = models.DateTimeField(null=True)
@@ -178,6 +182,7 @@ class Invitation(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["wave", "recipient_key"], name="surveys_invitation_once"),
+            models.CheckConstraint(condition=Q(is_test=True) | Q(tester__isnull=True), name="surveys_invitation_tester"),
         ]
         indexes = [
             models.Index(fields=["recipient_key", "-planned_at"], name="surveys_invitation_ledger"),
@@ -236,6 +241,7 @@ class ScoreIntent(models.Model):
 
     invitation = models.OneToOneField(Invitation, on_delete=models.CASCADE, related_name="intent")
     score = models.SmallIntegerField()
+    comment = models.TextField(blank=True, default="", help_text="What was sent with a score that is held back.")
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
     evidence = models.JSONField(default=dict)

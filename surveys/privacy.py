@@ -17,7 +17,7 @@ declare("surveys.Exclusion", neutral="id wave contact reason next_eligible_at")
 declare(
     "surveys.Invitation",
     personal="recipient_key",
-    neutral="id wave version contact account language state is_test planned_at asked_at delivered_at opened_at scored_at"
+    neutral="id wave version contact account language state is_test tester planned_at asked_at delivered_at opened_at scored_at"
     " commented_at declined_at expires_at outcome_reason",
 )
 declare(
@@ -27,6 +27,7 @@ declare(
 declare("surveys.PageVisit", neutral="id invitation kind score at")
 declare(
     "surveys.ScoreIntent",
+    personal="comment",
     neutral="id invitation score first_seen_at last_seen_at evidence suspicion state decided_at decided_by",
 )
 declare(
