@@ -598,6 +598,7 @@ def per_row(func: Callable[[Any], None]) -> "Callable[[Batch[Any]], None]":
                 _reopen(batch, row)
                 batch.retry([row], error)
 
+    handle.is_transactional = True  # type: ignore[attr-defined] # tests do such work twice
     return handle
 
 
