@@ -50,6 +50,7 @@ class InvitationState(StrEnum):
 class Reason(StrEnum):
     """Why somebody is not asked. The text shown for each is in surveys/eligibility.py."""
 
+    CONTACT_GONE = "contact_gone"
     NO_ADDRESS = "no_address"
     INVALID_ADDRESS = "invalid_address"
     UNSUBSCRIBED = "unsubscribed"

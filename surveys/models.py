@@ -87,6 +87,10 @@ class Campaign(models.Model):
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
     launched_at = models.DateTimeField(null=True, blank=True)
+    launched_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+",
+        help_text="Whose row scope bounds the audience.",
+    )  # fmt: skip
     finished_at = models.DateTimeField(null=True, blank=True)
     history = HistoricalRecords()
 
@@ -155,10 +159,13 @@ class Exclusion(models.Model):
 class Invitation(models.Model):
     """One ask of one person in one wave. `recipient_key` is the contact's address key and never changes."""
 
-    wave = models.ForeignKey(Wave, on_delete=models.PROTECT, null=True, related_name="invitations")
-    version = models.ForeignKey(SurveyVersion, on_delete=models.PROTECT, related_name="+")
-    contact = models.ForeignKey(Contact, on_delete=models.SET_NULL, null=True, related_name="invitations")
-    account = models.ForeignKey(Account, on_delete=models.SET_NULL, null=True, related_name="+")
+    # Indexes are the dearest part of planning (bench/planning.py), so keys that another index begins with have none.
+    wave = models.ForeignKey(Wave, on_delete=models.PROTECT, null=True, related_name="invitations", db_index=False)
+    version = models.ForeignKey(SurveyVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
+    contact = models.ForeignKey(
+        Contact, on_delete=models.SET_NULL, null=True, related_name="invitations", db_index=False
+    )
+    account = models.ForeignKey(Account, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False)
     recipient_key = models.CharField(max_length=64)
     language = models.CharField(max_length=10, default="en")
     state = models.CharField(max_length=10, choices=choices(InvitationState), default=InvitationState.PLANNED)
@@ -181,11 +188,11 @@ class Invitation(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["wave", "recipient_key"], name="surveys_invitation_once"),
+            # The key first, so that the same index finds what an address was ever asked.
+            models.UniqueConstraint(fields=["recipient_key", "wave"], name="surveys_invitation_once"),
             models.CheckConstraint(condition=Q(is_test=True) | Q(tester__isnull=True), name="surveys_invitation_tester"),
         ]
         indexes = [
-            models.Index(fields=["recipient_key", "-planned_at"], name="surveys_invitation_ledger"),
             models.Index(fields=["account", "-planned_at"], name="surveys_invitation_account"),
             models.Index(fields=["contact", "-planned_at"], name="surveys_invitation_contact"),
             models.Index(fields=["wave", "state", "id"], name="surveys_invitation_state"),
@@ -198,7 +205,7 @@ class Invitation(models.Model):
 class Delivery(OutboxRow):
     """One message of an invitation: owner of the Message-ID, the claim, the fence and the outcome."""
 
-    invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, related_name="deliveries")
+    invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
     step = models.CharField(max_length=20, default="first")
     channel = models.CharField(max_length=10, choices=choices(Channel), default=Channel.EMAIL)
     message_id = models.CharField(max_length=120)
@@ -215,6 +222,11 @@ class Delivery(OutboxRow):
             models.Index(
                 fields=["lease_until"], condition=Q(state__in=["claimed", "sending"]), name="surveys_delivery_leased"
             ),
+            models.Index(
+                fields=["state", "id"], condition=Q(state__in=["in_doubt", "failed", "dead"]),
+                name="surveys_delivery_troubled",
+            ),
+            models.Index(fields=["provider_id"], condition=~Q(provider_id=""), name="surveys_delivery_provider"),
         ]
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ declare("surveys.SurveyVersion", neutral="id survey number content logo used_at 
 declare(
     "surveys.Campaign",
     neutral="id name survey segment channel state starts_at daily_limit expires_after_days pause_reason created_by"
-    " created_at launched_at finished_at",
+    " created_at launched_at launched_by finished_at",
 )
 declare(
     "surveys.Wave",

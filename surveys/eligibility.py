@@ -1,0 +1,229 @@
+"""Who may be asked, and if not, why not and from when on. The rules themselves are surveys/sql_eligibility.py.
+
+Asked three times with the same statement: before a launch (how many, by reason, with the people behind each number),
+when a wave is planned (surveys/planning.py), and once more right before each mail is handed over
+(surveys/services/delivery.py).
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from accounts.models import Contact
+from core import clock
+from surveys import sql_eligibility as sql
+from surveys.choices import Channel, Reason, SuppressionReason
+from surveys.models import Invitation
+from surveys.sql_eligibility import Rules
+from team import queries as team_queries
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonText:
+    """How a reason is said to people: a label for lists, one sentence, and what can be done about it."""
+
+    label: str
+    sentence: str
+    remedy: str = ""
+
+
+REASONS: Mapping[Reason, ReasonText] = {
+    Reason.CONTACT_GONE: ReasonText(
+        "No longer in the system", "The contact was erased or merged into another one.", ""
+    ),
+    Reason.NO_ADDRESS: ReasonText(
+        "No e-mail address", "The contact has no e-mail address.", "Add an address to the contact."
+    ),
+    Reason.INVALID_ADDRESS: ReasonText(
+        "Address is not valid", "What stands as e-mail address is no address.", "Correct the contact's address."
+    ),
+    Reason.UNSUBSCRIBED: ReasonText(
+        "Unsubscribed",
+        "The person asked not to receive surveys any more.",
+        "Only if the person asks for it: lift the entry under Suppressions.",
+    ),
+    Reason.BOUNCED: ReasonText(
+        "Address bounced",
+        "A mail server said that this address does not exist.",
+        "Correct the address, or lift the entry under Suppressions when the mailbox works again.",
+    ),
+    Reason.COMPLAINED: ReasonText(
+        "Marked as spam", "The person reported an earlier mail as spam.", "Write personally instead."
+    ),
+    Reason.SUPPRESSED: ReasonText(
+        "On the suppression list", "Somebody here put the address on the list.", "Lift the entry under Suppressions."
+    ),
+    Reason.ACCOUNT_CHURNED: ReasonText(
+        "Account has left", "The account is marked as churned.", "Correct the date on the account if it stayed."
+    ),
+    Reason.DUPLICATE_ADDRESS: ReasonText(
+        "Same address twice", "Another contact of this campaign has the same address.", "Merge the two contacts."
+    ),
+    Reason.ALREADY_PLANNED: ReasonText(
+        "Planned elsewhere", "Another campaign is about to ask this person.", "It goes first; ask again afterwards."
+    ),
+    Reason.TENURE: ReasonText(
+        "Customer for too short a time", "The minimum time as a customer is not reached.", "It passes by itself."
+    ),
+    Reason.RECENTLY_ANSWERED: ReasonText(
+        "Answered recently", "The person answered a survey within the quiet time.", "It passes by itself."
+    ),
+    Reason.RECENTLY_DECLINED: ReasonText(
+        "Declined recently", "The person declined a survey within the quiet time.", "It passes by itself."
+    ),
+    Reason.RECENTLY_ASKED: ReasonText(
+        "Asked recently", "The person was asked within the quiet time and has not answered.", "It passes by itself."
+    ),
+    Reason.ACCOUNT_LIMIT: ReasonText(
+        "Account limit",
+        "Enough people of this account are being asked at the moment.",
+        "It passes by itself; the limit is in the settings.",
+    ),
+    Reason.NOT_SAMPLED: ReasonText("Not in the sample", "The campaign asks only a part of its audience.", ""),
+}
+# The order in which the rules are tried: the first that applies names the reason. sql_eligibility.verdicts keeps it.
+PRIORITY: Sequence[Reason] = tuple(REASONS)
+SUPPRESSION_REASONS: Mapping[SuppressionReason, Reason] = {
+    SuppressionReason.UNSUBSCRIBED: Reason.UNSUBSCRIBED,
+    SuppressionReason.BOUNCED: Reason.BOUNCED,
+    SuppressionReason.COMPLAINED: Reason.COMPLAINED,
+    SuppressionReason.MANUAL: Reason.SUPPRESSED,
+    SuppressionReason.ERASED: Reason.SUPPRESSED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`reason` None: may be asked. `next_eligible_at` is known where only time stands in the way."""
+
+    contact_id: int | None
+    reason: Reason | None
+    next_eligible_at: dt.datetime | None = None
+
+    @property
+    def allowed(self) -> bool:
+        return self.reason is None
+
+    @property
+    def text(self) -> ReasonText | None:
+        return REASONS[self.reason] if self.reason else None
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonCount:
+    reason: Reason
+    count: int
+
+    @property
+    def text(self) -> ReasonText:
+        return REASONS[self.reason]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """How many of an audience would be asked now, and how many not, by reason in the order of the rules."""
+
+    audience: int
+    asked: int
+    excluded: tuple[ReasonCount, ...]
+
+    @property
+    def not_asked(self) -> int:
+        return self.audience - self.asked
+
+
+def rules(*, channel: Channel = Channel.EMAIL) -> Rules:
+    """The workspace's rules as they are now."""
+    workspace = team_queries.workspace()
+    return Rules(
+        quiet_days_answered=workspace.quiet_days_answered,
+        quiet_days_declined=workspace.quiet_days_declined,
+        quiet_days_ignored=workspace.quiet_days_ignored,
+        account_ask_limit=workspace.account_ask_limit,
+        account_ask_days=workspace.account_ask_days,
+        minimum_tenure_days=workspace.minimum_tenure_days,
+        channel=channel,
+    )
+
+
+def preview(contacts: QuerySet[Contact], *, now: dt.datetime | None = None) -> Preview:
+    """Counts over a whole audience, as a wave planned now would come out."""
+    text = sql.verdicts(sql.contacts_text(contacts), rules(), now=now or clock.now())
+    with connection.cursor() as cursor:
+        cursor.execute(f"{text.sql} SELECT reason, COUNT(*) FROM verdict GROUP BY reason", text.params)
+        found: dict[str | None, int] = dict(cursor.fetchall())
+    counts = tuple(ReasonCount(r, found[r.value]) for r in PRIORITY if r.value in found)
+    return Preview(audience=sum(found.values()), asked=found.get(None, 0), excluded=counts)
+
+
+def list_judged(
+    contacts: QuerySet[Contact],
+    *,
+    reason: Reason | None,
+    offset: int = 0,
+    limit: int = 50,
+    now: dt.datetime | None = None,
+) -> list[Verdict]:
+    """A page of those who would be asked (`reason` None) or of those left out for one reason, by contact id."""
+    text = sql.verdicts(sql.contacts_text(contacts), rules(), now=now or clock.now())
+    which, params = ("IS NULL", ()) if reason is None else ("= %s", (reason.value,))
+    return _read(
+        f"{text.sql} SELECT contact_id, reason, next_eligible_at FROM verdict WHERE reason {which}"
+        " ORDER BY contact_id LIMIT %s OFFSET %s",
+        (*text.params, *params, limit, offset),
+    )
+
+
+def judge(contact_ids: Iterable[int], *, now: dt.datetime | None = None) -> dict[int, Verdict]:
+    """The verdict on each contact by itself. One that does not exist any more is reported as gone."""
+    found: dict[int, Verdict] = {}
+    for contact_id in contact_ids:
+        contacts = Contact.objects.filter(pk=contact_id)
+        text = sql.verdicts(sql.contacts_text(contacts), rules(), now=now or clock.now())
+        read = _read(f"{text.sql} SELECT contact_id, reason, next_eligible_at FROM verdict", text.params)
+        found[contact_id] = read[0] if read else Verdict(contact_id, Reason.CONTACT_GONE)
+    return found
+
+
+def judge_contact(contact: Contact, *, now: dt.datetime | None = None) -> Verdict:
+    """Whether this person may be asked now; if not, why not and from when on."""
+    return judge([contact.pk], now=now)[contact.pk]
+
+
+def judge_invitations(invitation_ids: Sequence[int], *, now: dt.datetime | None = None) -> dict[int, Verdict]:
+    """Verdicts right before sending, by invitation: as planning, except that its own ask does not count against it."""
+    if not invitation_ids:
+        return {}
+    audience = sql.invitations_text(Invitation.objects.filter(pk__in=list(invitation_ids)))
+    text = sql.verdicts(audience, rules(), now=now or clock.now())
+    rows: dict[int, Verdict] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(f"{text.sql} SELECT own_id, contact_id, reason, next_eligible_at FROM verdict", text.params)
+        for own_id, *rest in cursor.fetchall():
+            rows[own_id] = _verdict(rest)
+    return rows
+
+
+def _read(statement: str, params: Sequence[Any]) -> list[Verdict]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        return [_verdict(row) for row in cursor.fetchall()]
+
+
+def _verdict(row: Sequence[Any]) -> Verdict:
+    contact_id, reason, next_at = row
+    return Verdict(contact_id, Reason(reason) if reason else None, _moment(next_at))
+
+
+def _moment(value: Any) -> dt.datetime | None:
+    """SQLite gives moments as text."""
+    if isinstance(value, str):
+        value = dt.datetime.fromisoformat(value)
+    if isinstance(value, dt.datetime) and value.tzinfo is None:
+        value = value.replace(tzinfo=dt.UTC)
+    found: dt.datetime | None = value
+    return found
