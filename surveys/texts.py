@@ -122,6 +122,7 @@ class Texts:
     closed: Page
     trouble: Page
     too_many: Page
+    once_more: Page
     preview_note: str
     test_note: str
 

@@ -115,6 +115,11 @@ LANGUAGE = Language(
             body="Bitte warten Sie eine Minute und versuchen Sie es dann noch einmal. Nichts, was Sie schon gesendet "
             "haben, geht verloren.",
         ),
+        once_more=Page(
+            title="Bitte noch ein Klick",
+            body="Auch Programme öffnen solche Links. Damit nur Menschen zählen, drücken Sie den Knopf bitte noch "
+            "einmal; alles Eingegebene ist noch da.",
+        ),
         preview_note="Vorschau. Was Sie hier tun, wird nicht gespeichert.",
         test_note="Test. Ihre Antwort wird Ihnen gezeigt, aber nirgends gezählt.",
         unsubscribe_confirm=Page(

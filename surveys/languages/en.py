@@ -110,6 +110,11 @@ LANGUAGE = Language(
             title="Too many requests",
             body="Please wait a minute and try again. Nothing you sent before is lost.",
         ),
+        once_more=Page(
+            title="One more click, please",
+            body="Programs open such links too. So that only people count, please press the button once more; "
+            "everything you entered is still here.",
+        ),
         preview_note="Preview. Nothing you do here is saved.",
         test_note="Test. Your answer is shown to you but not counted anywhere.",
         unsubscribe_confirm=Page(
