@@ -275,13 +275,22 @@ class ScoreIntent(models.Model):
 
 
 class Response(models.Model):
-    """One answer with a score."""
+    """One answer with a score. Written by surveys/ingest.py and surveys/services/responses.py only.
 
-    survey = models.ForeignKey(Survey, on_delete=models.PROTECT, related_name="responses")
-    version = models.ForeignKey(SurveyVersion, on_delete=models.PROTECT, null=True, related_name="+")
+    The composite indexes below begin with the foreign keys, whose own indexes would only cost every write.
+    """
+
+    survey = models.ForeignKey(Survey, on_delete=models.PROTECT, related_name="responses", db_index=False)
+    version = models.ForeignKey(
+        SurveyVersion, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
     invitation = models.OneToOneField(Invitation, on_delete=models.SET_NULL, null=True, related_name="response")
-    contact = models.ForeignKey(Contact, on_delete=models.SET_NULL, null=True, related_name="responses")
-    account = models.ForeignKey(Account, on_delete=models.SET_NULL, null=True, related_name="responses")
+    contact = models.ForeignKey(
+        Contact, on_delete=models.SET_NULL, null=True, related_name="responses", db_index=False
+    )
+    account = models.ForeignKey(
+        Account, on_delete=models.SET_NULL, null=True, related_name="responses", db_index=False
+    )
     source = models.CharField(max_length=40)
     external_id = models.CharField(max_length=200, null=True)
     channel = models.CharField(max_length=10, choices=choices(Channel))
@@ -297,7 +306,9 @@ class Response(models.Model):
     received_at = models.DateTimeField(db_default=Now())
     source_updated_at = models.DateTimeField(null=True)
     finalised_at = models.DateTimeField(null=True)
-    locked_at = models.DateTimeField(null=True)
+    locked_at = models.DateTimeField(
+        null=True, help_text="From this moment on the answer cannot be changed; set when it arrives."
+    )
     excluded_reason = models.CharField(max_length=200, blank=True, default="")
     deleted_upstream_at = models.DateTimeField(null=True)
     superseded_at = models.DateTimeField(null=True)
@@ -306,7 +317,9 @@ class Response(models.Model):
     attributes = models.JSONField(default=dict)
     origin = models.CharField(max_length=10, default="live")
     loop_status = models.CharField(max_length=10, choices=choices(LoopStatus), default=LoopStatus.OPEN)
-    assignee = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    assignee = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False
+    )
 
     objects: ClassVar = ResponseQuerySet.as_manager()
 
@@ -327,6 +340,14 @@ class Response(models.Model):
             models.Index(
                 fields=["received_at"], condition=Q(finalised_at__isnull=True), name="surveys_response_partial"
             ),
+            models.Index(
+                fields=["-responded_at", "-id"], condition=Q(identity="inbox"), name="surveys_response_inbox"
+            ),
+            models.Index(
+                fields=["assignee", "-responded_at"],
+                condition=Q(assignee__isnull=False),
+                name="surveys_response_assignee",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -336,7 +357,9 @@ class Response(models.Model):
 class ResponseRevision(models.Model):
     """What was known of a response from `known_at` on: numbers and keys, no text. Append-only."""
 
-    response = models.ForeignKey(Response, on_delete=models.CASCADE, related_name="revisions")
+    response = models.ForeignKey(
+        Response, on_delete=models.CASCADE, related_name="revisions", db_index=False
+    )
     known_at = models.DateTimeField(db_default=Now())
     responded_at = models.DateTimeField()
     score = models.SmallIntegerField()
@@ -357,12 +380,14 @@ class ResponseRevision(models.Model):
 class ContactScore(models.Model):
     """A contact's latest and previous counted score, by `responded_at`."""
 
-    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="scores")
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="scores", db_index=False)
     metric = models.CharField(max_length=10, choices=choices(MetricFamily), default=MetricFamily.NPS)
-    latest = models.ForeignKey(Response, on_delete=models.CASCADE, related_name="+")
+    latest = models.ForeignKey(Response, on_delete=models.CASCADE, related_name="+", db_index=False)
     latest_score = models.SmallIntegerField()
     latest_at = models.DateTimeField()
-    previous = models.ForeignKey(Response, on_delete=models.SET_NULL, null=True, related_name="+")
+    previous = models.ForeignKey(
+        Response, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False
+    )
     previous_score = models.SmallIntegerField(null=True)
     previous_at = models.DateTimeField(null=True)
 
@@ -372,6 +397,105 @@ class ContactScore(models.Model):
 
     def __str__(self) -> str:
         return f"Score of contact {self.contact_id}"
+
+
+class AccountScore(models.Model):
+    """What the people of an account say at present: latest answer per contact within the last 365 days.
+
+    Kept by surveys/insight/rollups.py. `changes_on` is the day on which the oldest of these answers leaves the window.
+    """
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="scores", db_index=False)
+    metric = models.CharField(max_length=10, choices=choices(MetricFamily), default=MetricFamily.NPS)
+    people = models.PositiveIntegerField()
+    promoters = models.PositiveIntegerField()
+    detractors = models.PositiveIntegerField()
+    mean = models.FloatField()
+    median = models.FloatField()
+    latest_at = models.DateTimeField()
+    changes_on = models.DateField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "metric"], name="surveys_accountscore_once")]
+        indexes = [
+            models.Index(fields=["metric", "mean"], name="surveys_accountscore_mean"),
+            models.Index(fields=["changes_on"], name="surveys_accountscore_changes"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Score of account {self.account_id}"
+
+
+class FigureState(models.Model):
+    """The one row that says in which time zone the kept figures were built. Its lock makes folding take turns."""
+
+    zone = models.CharField(max_length=64)
+    built_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="surveys_figurestate_single_row")]
+
+    def __str__(self) -> str:
+        return f"Figures in {self.zone}"
+
+
+class FigureMark(models.Model):
+    """A change to what is counted, not yet folded into the tallies: an answer that came (+1) or went (−1).
+
+    Append-only, written in the transaction of the change; the fold deletes exactly the marks it read.
+    """
+
+    delta = models.SmallIntegerField()
+    metric = models.CharField(max_length=10, default=MetricFamily.NPS)
+    account_key = models.BigIntegerField(null=True)
+    survey_key = models.BigIntegerField()
+    channel = models.CharField(max_length=10)
+    score = models.SmallIntegerField()
+    responded_at = models.DateTimeField()
+    superseded_at = models.DateTimeField(null=True)
+    plan = models.CharField(max_length=60, blank=True, default="")
+    segment = models.CharField(max_length=60, blank=True, default="")
+    country = models.CharField(max_length=2, blank=True, default="")
+    owner_key = models.CharField(max_length=20, blank=True, default="")
+
+    def __str__(self) -> str:
+        return f"Mark {self.pk}"
+
+
+class Tally(models.Model):
+    """Answers per score of one day, survey and breakdown value (docs/decisions/0004-kept-histograms.md).
+
+    `span` 0: answers given on the day. `span` w: answers that on this day stop being "the latest of their contact in
+    the trailing w days". Figures are sums of these rows.
+    """
+
+    metric = models.CharField(max_length=10, default=MetricFamily.NPS)
+    breakdown = models.CharField(max_length=10)
+    span = models.SmallIntegerField()
+    day = models.DateField()
+    survey_key = models.BigIntegerField()
+    value = models.CharField(max_length=60, blank=True, default="")
+    s0 = models.IntegerField(default=0)
+    s1 = models.IntegerField(default=0)
+    s2 = models.IntegerField(default=0)
+    s3 = models.IntegerField(default=0)
+    s4 = models.IntegerField(default=0)
+    s5 = models.IntegerField(default=0)
+    s6 = models.IntegerField(default=0)
+    s7 = models.IntegerField(default=0)
+    s8 = models.IntegerField(default=0)
+    s9 = models.IntegerField(default=0)
+    s10 = models.IntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["breakdown", "span", "day", "survey_key", "value", "metric"], name="surveys_tally_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Tally {self.pk}"
 
 
 class Suppression(models.Model):

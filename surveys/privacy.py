@@ -51,3 +51,14 @@ declare(
     neutral="id channel reason detail created_at created_by lifted_at",
 )
 declare("surveys.MetricDefinition", neutral="id key name metric unit window_days surveys")
+declare(
+    "surveys.AccountScore",
+    neutral="id account metric people promoters detractors mean median latest_at changes_on",
+)
+declare("surveys.FigureState", neutral="id zone built_at")
+declare(
+    "surveys.FigureMark",
+    neutral="id delta metric account_key survey_key channel score responded_at superseded_at plan segment country"
+    " owner_key",
+)
+declare("surveys.Tally", neutral="id metric breakdown span day survey_key value s0 s1 s2 s3 s4 s5 s6 s7 s8 s9 s10")
