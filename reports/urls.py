@@ -1,6 +1,8 @@
 """Pages of this app."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from reports import views
 
 app_name = "reports"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [path("", views.today, name="today")]

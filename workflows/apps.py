@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class WorkflowsConfig(AppConfig):
@@ -6,4 +7,23 @@ class WorkflowsConfig(AppConfig):
     verbose_name = "Acting"
 
     def ready(self) -> None:
-        from workflows import privacy  # noqa: F401
+        from core import navigation
+        from workflows import engine, extensions, privacy, steps  # noqa: F401
+        from workflows.queries import alerts, tasks
+        from workflows.services import notices
+
+        engine.register()
+        notices.register()
+        extensions.register()
+        post_migrate.connect(_lay_down_rules, sender=self)
+        navigation.register("act", "Tasks", "workflows:task_list", "tasks", "k", badge=tasks.count_due_for)
+        navigation.register(
+            "act", "Alerts", "workflows:alert_list", "alerts", "l", badge=alerts.count_open_for
+        )
+        navigation.register("act", "Rules", "workflows:rule_list", "rules", "r")
+
+
+def _lay_down_rules(**_: object) -> None:
+    from workflows import builtin
+
+    builtin.ensure()

@@ -35,7 +35,9 @@ class Rule(models.Model):
     history = HistoricalRecords()
 
     class Meta:
-        indexes = [models.Index(fields=["trigger"], condition=Q(is_active=True), name="workflows_rule_trigger")]
+        indexes = [
+            models.Index(fields=["trigger"], condition=Q(is_active=True), name="workflows_rule_trigger")
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -89,12 +91,16 @@ class Alert(models.Model):
     contact = models.ForeignKey(Contact, on_delete=models.SET_NULL, null=True, related_name="alerts")
     response = models.ForeignKey(Response, on_delete=models.CASCADE, null=True, related_name="alerts")
     run = models.ForeignKey(Run, on_delete=models.SET_NULL, null=True, related_name="alerts")
-    assignee = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="alerts")
+    assignee = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="alerts"
+    )
     state = models.CharField(max_length=10, choices=choices(AlertState), default=AlertState.OPEN)
     opened_at = models.DateTimeField()
     seen_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
-    closed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
     outcome = models.CharField(max_length=200, blank=True, default="")
 
     objects: ClassVar = OfAccountQuerySet.as_manager()
@@ -115,16 +121,26 @@ class Task(models.Model):
     dedupe_key = models.CharField(max_length=160, null=True, blank=True, unique=True)
     title = models.CharField(max_length=200)
     description = models.TextField(blank=True, default="")
-    account = models.ForeignKey(Account, on_delete=models.CASCADE, null=True, blank=True, related_name="tasks")
-    contact = models.ForeignKey(Contact, on_delete=models.SET_NULL, null=True, blank=True, related_name="tasks")
-    response = models.ForeignKey(Response, on_delete=models.SET_NULL, null=True, blank=True, related_name="tasks")
+    account = models.ForeignKey(
+        Account, on_delete=models.CASCADE, null=True, blank=True, related_name="tasks"
+    )
+    contact = models.ForeignKey(
+        Contact, on_delete=models.SET_NULL, null=True, blank=True, related_name="tasks"
+    )
+    response = models.ForeignKey(
+        Response, on_delete=models.SET_NULL, null=True, blank=True, related_name="tasks"
+    )
     run = models.ForeignKey(Run, on_delete=models.SET_NULL, null=True, blank=True, related_name="tasks")
-    assignee = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="tasks")
+    assignee = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="tasks"
+    )
     priority = models.CharField(max_length=10, choices=choices(Priority), default=Priority.NORMAL)
     due_at = models.DateTimeField(null=True, blank=True)
     state = models.CharField(max_length=10, choices=choices(TaskState), default=TaskState.OPEN)
     outcome = models.CharField(max_length=200, blank=True, default="")
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
     created_at = models.DateTimeField(db_default=Now())
     completed_at = models.DateTimeField(null=True, blank=True)
     history = HistoricalRecords()

@@ -1,0 +1,62 @@
+"""What a rule sees of an event: its trigger, its cause and the values conditions speak about.
+
+Conditions are the segment language (accounts/conditions.py) over recorded facts and event data, never over today's
+rows, so that running a rule over history gives what it gave then.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from accounts import conditions as language
+from accounts.conditions import Kind, Known
+from accounts.models import Event
+from team import queries as team_queries
+
+# A score that moves to another category is, for rules, the same transition as the first score: each cause runs once.
+_RESCORED = "response.updated"
+_SCORED = "response.scored"
+
+FIELDS: dict[str, Known] = {
+    known.key: known
+    for known in (
+        Known("event.score", "the score", Kind.NUMBER),
+        Known("event.category", "the category", Kind.CHOICE),
+        Known("event.previous_score", "the score before", Kind.NUMBER),
+        Known("event.previous_category", "the category before", Kind.CHOICE),
+        Known("event.survey", "the survey", Kind.NUMBER),
+        Known("event.channel", "the channel", Kind.CHOICE),
+        Known("owner", "the owner", Kind.USER),
+        Known("plan", "the plan", Kind.TEXT),
+        Known("segment", "the segment", Kind.TEXT),
+        Known("country", "the country", Kind.TEXT),
+        Known("arr", "ARR", Kind.NUMBER),
+        Known("role", "the contact's role", Kind.CHOICE),
+    )
+}
+
+
+def trigger_of(event: Event) -> str:
+    if event.kind == _RESCORED:
+        return _SCORED if event.data.get("category") != event.data.get("category_before") else ""
+    return event.kind
+
+
+def cause_of(event: Event) -> str:
+    """Subject and transition. An edit that changes the category shares the cause of the score itself."""
+    if event.kind == _RESCORED:
+        return f"response:{event.subject_id}:scored"
+    return event.cause_key
+
+
+def values_of(event: Event) -> dict[str, Any]:
+    """The values by the names conditions use: facts as `plan`, `role`…, event data as `event.score`…"""
+    return {**event.facts, **{f"event.{key}": value for key, value in event.data.items()}}
+
+
+def hold(conditions: Mapping[str, Any], event: Event) -> bool:
+    """Whether the rule's conditions hold for the event; without conditions, always. Raises `Invalid`."""
+    if not conditions:
+        return True
+    zone = team_queries.zone()
+    now = language.Now(today=event.occurred_at.astimezone(zone).date(), zone=zone)
+    return language.matches(language.parse(conditions, FIELDS), values_of(event), now)

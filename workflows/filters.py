@@ -1,0 +1,35 @@
+"""Filters that the task and alert pages share with the API."""
+
+import django_filters as filters
+
+from workflows.domain import AlertState, Priority, TaskState
+from workflows.models import Alert, Task
+
+
+class TaskFilter(filters.FilterSet):
+    state = filters.ChoiceFilter(choices=[(s.value, s.value.capitalize()) for s in TaskState])
+    priority = filters.ChoiceFilter(choices=[(p.value, p.value.capitalize()) for p in Priority])
+    assignee = filters.NumberFilter(field_name="assignee_id")
+    account = filters.NumberFilter(field_name="account_id")
+    contact = filters.NumberFilter(field_name="contact_id")
+    response = filters.NumberFilter(field_name="response_id")
+    due_before = filters.IsoDateTimeFilter(field_name="due_at", lookup_expr="lt")
+    due_after = filters.IsoDateTimeFilter(field_name="due_at", lookup_expr="gte")
+
+    class Meta:
+        model = Task
+        fields: list[str] = []
+
+
+class AlertFilter(filters.FilterSet):
+    state = filters.ChoiceFilter(choices=[(s.value, s.value.capitalize()) for s in AlertState])
+    kind = filters.CharFilter(field_name="kind")
+    assignee = filters.NumberFilter(field_name="assignee_id")
+    account = filters.NumberFilter(field_name="account_id")
+    contact = filters.NumberFilter(field_name="contact_id")
+    response = filters.NumberFilter(field_name="response_id")
+    opened_after = filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="gte")
+
+    class Meta:
+        model = Alert
+        fields: list[str] = []

@@ -1,0 +1,75 @@
+"""Closing the loop: replying, logging what happened, settling the matter. One action moves everything it touches."""
+
+from django.db import transaction
+
+from accounts.domain import InteractionKind
+from accounts.models import Interaction
+from accounts.services import interactions
+from core import clock
+from core.errors import Refused
+from surveys.choices import LoopStatus
+from surveys.services import responses
+from team.models import User
+from workflows.domain import AlertState, TaskState
+from workflows.models import Alert, Task
+from workflows.services import alerts, tasks
+
+
+def suggested_reply(*, alert: Alert, user: User) -> dict[str, str]:
+    """A beginning for the reply, in the person's own name. Nothing is sent that nobody has read."""
+    name = alert.contact.first_name if alert.contact else ""
+    greeting = f"Hello {name}," if name else "Hello,"
+    return {"subject": "Your feedback", "body": f"{greeting}\n\n\n\nBest regards\n{user.name}"}
+
+
+@transaction.atomic
+def reply(*, alert: Alert, subject: str, body: str, actor: User) -> Interaction:
+    """Write to the contact from the page; the mail goes out through the outbox and answers come to `actor`."""
+    if alert.contact is None or alert.account is None or not alert.contact.email:
+        raise Refused("There is no address to reply to. Log a call instead.", code="no_address")
+    interaction = interactions.send_mail(contact=alert.contact, subject=subject, body=body, actor=actor)
+    _mark_contacted(alert, actor)
+    return interaction
+
+
+@transaction.atomic
+def log_contact(*, alert: Alert, kind: str, body: str, outcome: str, close: bool, actor: User) -> Interaction:
+    """Log a call, meeting, mail or note about the alert; with `close`, settle the matter with its outcome."""
+    if alert.account is None:
+        raise Refused("The answer belongs to no account yet. Link it in the inbox first.", code="no_account")
+    interaction = interactions.log_interaction(
+        account=alert.account,
+        contact=alert.contact,
+        kind=InteractionKind(kind),
+        subject="",
+        body=body,
+        outcome=outcome,
+        happened_at=clock.now(),
+        actor=actor,
+    )
+    if kind != InteractionKind.NOTE:
+        _mark_contacted(alert, actor)
+    if close:
+        close_loop(alert=alert, outcome=outcome, actor=actor)
+    return interaction
+
+
+@transaction.atomic
+def close_loop(*, alert: Alert, outcome: str, actor: User) -> None:
+    """Close the alert, the answer's loop and the tasks that the same answer made."""
+    if alert.state != AlertState.OPEN:
+        raise Refused("This alert is closed already.", code="already_closed")
+    alerts.close_alert(alert=alert, outcome=outcome, actor=actor)
+    if alert.response is None:
+        return
+    if alert.response.loop_status != LoopStatus.CLOSED:
+        responses.set_loop_status(response=alert.response, status=LoopStatus.CLOSED, actor=actor)
+    for task in Task.objects.filter(response=alert.response, run=alert.run, state=TaskState.OPEN).order_by(
+        "pk"
+    ):
+        tasks.finish_task(task=task, outcome=outcome, actor=actor)
+
+
+def _mark_contacted(alert: Alert, actor: User) -> None:
+    if alert.response is not None and alert.response.loop_status == LoopStatus.OPEN:
+        responses.set_loop_status(response=alert.response, status=LoopStatus.CONTACTED, actor=actor)
