@@ -84,6 +84,8 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "team.middleware.SessionLimits",
+    "team.middleware.SecondStep",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -156,7 +158,11 @@ AUTH_PASSWORD_VALIDATORS = [
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
         "OPTIONS": {"min_length": 12},
     },
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "team.passwords.BoundedPasswordValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("email", "name")},
+    },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "account_login"
@@ -166,13 +172,38 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "team.adapters.AccountAdapter"
+ACCOUNT_FORMS = {"reset_password": "team.forms.ResetPasswordForm"}
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "team.tokens.SetPasswordTokens"
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+# Sign-in tries are counted by team.adapters, exactly and before the check; the rest is left to allauth.
+ACCOUNT_RATE_LIMITS = {
+    "login": "",
+    "login_failed": "",
+    "reset_password": "20/h/ip,5/h/key",
+    "change_password": "10/h/user",
+    "reauthenticate": "",
+}
+PASSWORD_RESET_TIMEOUT = 3 * 24 * 3600
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_TOTP_ISSUER = "NPS CRM"
+MFA_ADAPTER = "team.adapters.MFAAdapter"
+MFA_FORMS = {
+    "authenticate": "team.forms.AuthenticateForm",
+    "reauthenticate": "team.forms.ReauthenticateForm",
+    "activate_totp": "team.forms.ActivateTOTPForm",
+}
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG or DEMO
 USERSESSIONS_TRACK_ACTIVITY = False
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
-SESSION_COOKIE_AGE = 12 * 3600
+# Absolute and idle end of a session.
+SESSION_COOKIE_AGE = 3600 * env.int("NPS_SESSION_HOURS", 12, validate=validate.Range(min=1, max=168))
+SESSION_IDLE_SECONDS = 60 * env.int("NPS_SESSION_IDLE_MINUTES", 180, validate=validate.Range(min=5, max=10080))
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 
@@ -242,10 +273,10 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["team.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["team.authentication.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["core.api.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["core.api_wire.StrictJSONParser"],
     "DEFAULT_THROTTLE_CLASSES": ["team.authentication.KeyRate"],
-    "DEFAULT_FILTER_BACKENDS": ["core.api.FilterBackend"],
-    "DEFAULT_PAGINATION_CLASS": "core.api.CursorPagination",
+    "DEFAULT_FILTER_BACKENDS": ["core.api_wire.FilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "core.api_wire.CursorPagination",
     "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -271,6 +302,8 @@ LONG_JOBS = env.int("NPS_LONG_JOBS", max(1, WORKERS - 1), validate=validate.Rang
 # Web processes and the threads of each (`manage.py web`, `manage.py serve`).
 WEB_WORKERS = env.int("NPS_WEB_WORKERS", 2, validate=validate.Range(min=1, max=64))
 WEB_THREADS = env.int("NPS_WEB_THREADS", 4, validate=validate.Range(min=1, max=256))
+# How long what is in hand may take to end after SIGTERM or Ctrl-C; then it is killed, and taken up later.
+STOP_SECONDS = env.float("NPS_STOP_SECONDS", 30.0, validate=validate.Range(min=1, max=600))
 # A worker cluster without a sign of life for so long is killed and started anew.
 WATCHDOG_SECONDS = env.float("NPS_WATCHDOG_SECONDS", 120.0, validate=validate.Range(min=2, max=200))
 # Set by `manage.py worker` for the cluster it starts; never by hand.
@@ -302,5 +335,7 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.log_level("NPS_LOG_LEVEL", "INFO")},
+    # Three lines for each wake-up, otherwise.
+    "loggers": {"django-q": {"level": "WARNING"}},
 }
 SILENCED_SYSTEM_CHECKS: list[str] = []

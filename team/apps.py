@@ -6,4 +6,4 @@ class TeamConfig(AppConfig):
     verbose_name = "Team"
 
     def ready(self) -> None:
-        from team import privacy  # noqa: F401
+        from team import mails, privacy, receivers, schema  # noqa: F401

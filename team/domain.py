@@ -10,6 +10,10 @@ class Role(StrEnum):
     VIEWER = "viewer"
 
 
+# Who can be made to have a second sign-in step.
+MFA_ROLES = frozenset({Role.ADMINISTRATOR, Role.LEAD})
+
+
 class RowScope(StrEnum):
     """Which accounts, and all that belongs to them, a person sees."""
 
@@ -30,7 +34,11 @@ ROLE_LABELS = {
     Role.CSM: "CSM",
     Role.VIEWER: "Viewer",
 }
-SCOPE_LABELS = {RowScope.OWN: "Own accounts", RowScope.TEAM: "The team's accounts", RowScope.ALL: "All accounts"}
+SCOPE_LABELS = {
+    RowScope.OWN: "Own accounts",
+    RowScope.TEAM: "The team's accounts",
+    RowScope.ALL: "All accounts",
+}
 
 
 class ApiScope(StrEnum):
@@ -45,3 +53,17 @@ class ApiScope(StrEnum):
     WORK_READ = "work:read"
     WORK_WRITE = "work:write"
     TEAM_READ = "team:read"
+
+
+WRITING_SCOPES = {scope.value for scope in ApiScope if scope.endswith(":write")}
+SCOPE_TEXTS = {
+    ApiScope.ACCOUNTS_READ: "Read accounts, contacts, contracts, segments and the timeline",
+    ApiScope.ACCOUNTS_WRITE: "Create and change accounts, contacts and contracts",
+    ApiScope.RESPONSES_READ: "Read answers and NPS figures",
+    ApiScope.RESPONSES_WRITE: "Send answers in",
+    ApiScope.SURVEYS_READ: "Read surveys, campaigns and invitations",
+    ApiScope.SURVEYS_WRITE: "Change surveys and campaigns, and invite people",
+    ApiScope.WORK_READ: "Read tasks and alerts",
+    ApiScope.WORK_WRITE: "Create and change tasks and alerts",
+    ApiScope.TEAM_READ: "Read people and teams; for an administrator's key, the audit log",
+}

@@ -26,7 +26,9 @@ class UserRequest(HttpRequest):
 View = Callable[Concatenate[UserRequest, P], HttpResponseBase]
 
 
-def requires(predicate: Callable[[User], bool]) -> Callable[[View[P]], Callable[Concatenate[HttpRequest, P], HttpResponseBase]]:
+def requires(
+    predicate: Callable[[User], bool],
+) -> Callable[[View[P]], Callable[Concatenate[HttpRequest, P], HttpResponseBase]]:
     """Guard a view: sign-in page when anonymous, 403 when `predicate` says no.
 
     Marks the view with `guard`, which the architecture test looks for on every URL.

@@ -1,11 +1,14 @@
 """Who uses the product: people, teams, what each role sees, API keys and the audit log."""
 
+import unicodedata
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.crypto import salted_hmac
 
 from team.domain import ROLE_LABELS, SCOPE_LABELS, Role, RowScope
 
@@ -69,10 +72,13 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(max_length=254, unique=True)
     name = models.CharField(max_length=120)
     title = models.CharField(max_length=120, blank=True, default="")
-    role = models.CharField(max_length=20, choices=[(r.value, ROLE_LABELS[r]) for r in Role], default=Role.CSM)
+    role = models.CharField(
+        max_length=20, choices=[(r.value, ROLE_LABELS[r]) for r in Role], default=Role.CSM
+    )
     team = models.ForeignKey(Team, on_delete=models.SET_NULL, null=True, blank=True, related_name="members")
     time_zone = models.CharField(max_length=64, blank=True, default="")
     is_active = models.BooleanField(default=True)
+    session_epoch = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
 
     USERNAME_FIELD = "email"
@@ -83,7 +89,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         constraints = [
             models.CheckConstraint(condition=models.Q(email=Lower("email")), name="team_user_email_lower"),
-            models.CheckConstraint(condition=models.Q(role__in=[r.value for r in Role]), name="team_user_role"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=[r.value for r in Role]), name="team_user_role"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -94,11 +102,34 @@ class User(AbstractBaseUser, PermissionsMixin):
         """Who may enter the admin: administrators only."""
         return self.is_active and self.role == Role.ADMINISTRATOR
 
+    def set_password(self, raw_password: str | None) -> None:
+        super().set_password(_one_form(raw_password))
+
+    def check_password(self, raw_password: str) -> bool:
+        return super().check_password(_one_form(raw_password) or "")
+
+    def get_session_auth_hash(self) -> str:
+        """What a session is bound to: it ends with the password, the role, or a raised `session_epoch`."""
+        return self._session_hash()
+
+    def get_session_auth_fallback_hash(self) -> Any:
+        for secret in settings.SECRET_KEY_FALLBACKS:
+            yield self._session_hash(secret)
+
+    def _session_hash(self, secret: str | None = None) -> str:
+        bound_to = f"{self.password}|{self.role}|{self.session_epoch}"
+        return salted_hmac("team.session", bound_to, secret=secret, algorithm="sha256").hexdigest()
+
     def get_full_name(self) -> str:
         return self.name
 
     def get_short_name(self) -> str:
         return self.name.split(" ")[0] if self.name else self.email
+
+
+def _one_form(password: str | None) -> str | None:
+    """Keyboards differ in how they compose accents; the same password typed on another one is still the same."""
+    return unicodedata.normalize("NFKC", password) if password else password
 
 
 class RoleScope(models.Model):

@@ -10,7 +10,7 @@ declare("team.Team", neutral="id name")
 declare(
     "team.User",
     personal="email name title password",
-    neutral="id role team time_zone is_active is_superuser last_login created_at groups user_permissions",
+    neutral="id role team time_zone is_active is_superuser session_epoch last_login created_at groups user_permissions",
 )
 declare("team.RoleScope", neutral="id role scope")
 declare(

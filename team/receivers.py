@@ -1,0 +1,51 @@
+"""What follows from allauth's signals. Connected when the app is ready."""
+
+from typing import Any
+
+from allauth.account import signals as account_signals
+from allauth.account.adapter import get_adapter
+from allauth.mfa import signals as mfa_signals
+from django.contrib.auth import signals as auth_signals
+from django.dispatch import receiver
+from django.http import HttpRequest
+
+from team import audit, mails
+from team.middleware import HAS_SECOND_STEP
+from team.models import User
+from team.services import people
+
+
+def ip_of(request: HttpRequest | None) -> str | None:
+    return get_adapter().get_client_ip(request) if request is not None else None
+
+
+@receiver(account_signals.user_logged_in)
+def note_sign_in(request: HttpRequest, user: User, **_: Any) -> None:
+    audit.record(action="signed_in", actor=user, obj=user, ip=ip_of(request))
+
+
+@receiver(auth_signals.user_login_failed)
+def note_failed_sign_in(request: HttpRequest | None = None, **_: Any) -> None:
+    audit.record(action="sign_in_failed", actor=None, ip=ip_of(request))
+
+
+@receiver([account_signals.password_changed, account_signals.password_set])
+def note_password_change(user: User, **_: Any) -> None:
+    people.note_password_change(person=user, by_mail=False)
+    mails.queue(mails.Mail.PASSWORD_CHANGED, user)
+
+
+@receiver(account_signals.password_reset)
+def note_password_reset(user: User, **_: Any) -> None:
+    people.note_password_change(person=user, by_mail=True)
+
+
+@receiver(mfa_signals.authenticator_added)
+def note_second_step(user: User, authenticator: Any, **_: Any) -> None:
+    audit.record(action="second_step.added", actor=user, obj=user, kind=str(authenticator.type))
+
+
+@receiver(mfa_signals.authenticator_removed)
+def note_second_step_removed(request: HttpRequest, user: User, authenticator: Any, **_: Any) -> None:
+    request.session.pop(HAS_SECOND_STEP, None)
+    audit.record(action="second_step.removed", actor=user, obj=user, kind=str(authenticator.type))
