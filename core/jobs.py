@@ -25,6 +25,7 @@ What other modules use:
 What a worker runs is a word from our own list (core.broker), never code or data from the queue.
 """
 
+import datetime as dt
 import logging
 import mmap
 import threading
@@ -37,6 +38,8 @@ from typing import Any
 from django.conf import settings
 from django.db import close_old_connections, connection, transaction
 from django.db.models import Q
+from django.utils import timezone
+from django_q.models import OrmQ, Schedule
 
 from core import outbox, schedules
 from core import outbox_sql as sql
@@ -64,6 +67,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 QUEUE = settings.Q_CLUSTER["name"]
 TICK = "tick"
+TICK_FUNCTION = "core.jobs.scheduled_tick"
 BEAT = "beat"
 DRAIN = "drain:"
 DRAIN_SECONDS = 20.0
@@ -226,6 +230,46 @@ def _mark_alive(name: str) -> None:
 
 
 outbox.progress = beat
+
+
+def ask_for_beat(token: str) -> None:
+    """Send a beat through the queue that only the cluster of `token` reads."""
+    _queue(BEAT, queue=f"{QUEUE}@{token}")
+
+
+def last_beat(token: str) -> dt.datetime | None:
+    return Heartbeat.objects.filter(name=token).values_list("beat_at", flat=True).first()
+
+
+def cluster_started(token: str, host: str) -> None:
+    """A new cluster: the first tick comes at once, not within the minute."""
+    Heartbeat.objects.create(name=token, host=host[:120])
+    # The first sign of life must be told apart from this row.
+    Heartbeat.objects.filter(name=token).update(beat_at=dt.datetime(2000, 1, 1, tzinfo=dt.UTC))
+    outbox.adopt()
+    ensure_schedule()
+    wake_tick()
+
+
+def cluster_ended(token: str) -> None:
+    OrmQ.objects.filter(key=f"{QUEUE}@{token}").delete()
+    Heartbeat.objects.filter(name=token).delete()
+
+
+def ensure_schedule() -> None:
+    """Keep django-q2's one schedule in order: the tick, every minute. One bad row would stop all, so no other may be."""
+    Schedule.objects.exclude(name=TICK).delete()
+    soon = timezone.now() + dt.timedelta(minutes=2)
+    if (
+        Schedule.objects.filter(name=TICK, func=TICK_FUNCTION, next_run__lt=soon, args__isnull=True).count()
+        == 1
+    ):
+        return
+    with transaction.atomic():
+        Schedule.objects.all().delete()
+        Schedule.objects.create(
+            name=TICK, func=TICK_FUNCTION, schedule_type=Schedule.MINUTES, minutes=1, repeats=-1
+        )
 
 
 # --- The tick ------------------------------------------------------------------------------------------------

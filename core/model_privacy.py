@@ -8,7 +8,9 @@ declare("core.Heartbeat", neutral="id name host started_at beat_at")
 declare("core.ScheduleSlot", neutral="id job slot claimed_at")
 declare("core.RateBucket", neutral="key tokens allowed updated_at")
 # A stored answer repeats what the caller was told; it is pruned after two days.
-declare("core.IdempotencyKey", personal="body", neutral="id scope key request_hash status content_type created_at")
+declare(
+    "core.IdempotencyKey", personal="body", neutral="id scope key request_hash status content_type created_at"
+)
 declare(
     "core.Job",
     neutral=f"id kind subject_id payload progress_done progress_total requested_by {OUTBOX_FIELDS}",

@@ -82,7 +82,9 @@ class OutboxRow(models.Model):
     """
 
     key = models.CharField(max_length=200, unique=True)
-    state = models.CharField(max_length=10, default=State.PENDING, choices=[(s.value, s.value) for s in State])
+    state = models.CharField(
+        max_length=10, default=State.PENDING, choices=[(s.value, s.value) for s in State]
+    )
     attempts = models.PositiveSmallIntegerField(default=0)
     next_at = models.DateTimeField(db_default=Now())
     lease_until = models.DateTimeField(null=True, blank=True)
@@ -103,7 +105,9 @@ def due_indexes(table: str) -> list[models.Index]:
     """The two partial indexes an outbox table wants: what is due, and whose lease may have run out."""
     return [
         models.Index(fields=["next_at", "id"], condition=Q(state="pending"), name=f"{table}_due"),
-        models.Index(fields=["lease_until"], condition=Q(state__in=["claimed", "sending"]), name=f"{table}_leased"),
+        models.Index(
+            fields=["lease_until"], condition=Q(state__in=["claimed", "sending"]), name=f"{table}_leased"
+        ),
     ]
 
 
@@ -227,9 +231,58 @@ def adopt() -> None:
         )
 
 
+def hold() -> None:
+    """Stop all claiming, on every machine, until `release`."""
+    adopt()
+    _instance("epoch = 0", [])
+
+
+def release(*, resend: bool = False) -> dict[str, int]:
+    """Make this database ours and allow claiming; returns how many rows of each kind are in doubt now.
+
+    After a restore, what the dump holds as due may have been sent since the dump was made. A held but untouched
+    database (same deployment) is just let go.
+    """
+    adopt()
+    doubted: dict[str, int] = {}
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT fingerprint FROM core_instance WHERE id = 1")
+            is_foreign = cursor.fetchone()[0] != fingerprint()
+        for kind in kinds() if is_foreign and not resend else []:
+            if kind.idempotent or kind.pump is not None:
+                continue
+            lost = kind.table._base_manager.filter(
+                Q(state=State.PENDING, next_at__lte=Now()) | Q(state__in=[State.CLAIMED, State.SENDING])
+            )
+            if kind.scope is not None:
+                lost = lost.filter(_q(kind.scope))
+            count = lost.update(
+                state=State.IN_DOUBT, error="May have been sent before the restore", lease_until=None,
+                finished_at=Now(),
+            )  # fmt: skip
+            if count:
+                doubted[kind.name] = count
+        _instance(f"epoch = 1, fingerprint = %s, released_at = {sql.now()}", [fingerprint()])
+    return doubted
+
+
+def is_held() -> bool:
+    """Whether nothing is claimed at present, because the outbox is held or the database is a copy."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT fingerprint, epoch FROM core_instance WHERE id = 1")
+        row = cursor.fetchone()
+    return row is not None and (row[1] == 0 or row[0] not in {"", fingerprint()})
+
+
+def _instance(assignments: str, params: list[Any]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE core_instance SET {assignments} WHERE id = 1", params)
+
+
 # 0 fits no row: a database that belongs to another deployment, or whose outbox is held, yields nothing.
 _EPOCH = (
-    '{table}."epoch" = COALESCE((SELECT CASE WHEN i.fingerprint IN (\'\', %s) THEN i.epoch ELSE 0 END'
+    "{table}.\"epoch\" = COALESCE((SELECT CASE WHEN i.fingerprint IN ('', %s) THEN i.epoch ELSE 0 END"
     " FROM core_instance i WHERE i.id = 1), 1)"
 )
 
@@ -248,7 +301,9 @@ def claim(kind: Kind, *, limit: int = 0) -> "Batch[Any] | None":
     """
     owner = f"{worker_token()}{uuid.uuid4().hex[:28]}"
     for suspects in (False, True):
-        rows = _claim(kind, owner, limit=1 if suspects else min(limit or kind.batch, kind.batch), suspects=suspects)
+        rows = _claim(
+            kind, owner, limit=1 if suspects else min(limit or kind.batch, kind.batch), suspects=suspects
+        )
         if rows:
             return Batch(kind=kind, owner=owner, rows=rows)
     return None
@@ -281,7 +336,9 @@ def _claim(kind: Kind, owner: str, *, limit: int, suspects: bool) -> list[Any]:
     table, pk = sql.quote(model._meta.db_table), sql.quote(model._meta.pk.column)
     inner = _due(kind, suspects=suspects).order_by(*kind.order_by).values_list("pk", flat=True)[:limit]
     select, params = inner.query.sql_with_params()
-    assignments = f"state = 'claimed', owner = %s, lease_until = {sql.now_plus(str(float(kind.lease_seconds)))}"
+    assignments = (
+        f"state = 'claimed', owner = %s, lease_until = {sql.now_plus(str(float(kind.lease_seconds)))}"
+    )
     if sql.is_postgresql():
         statement = (
             f"WITH due(row_id) AS MATERIALIZED ({select} FOR UPDATE OF {table} SKIP LOCKED)"
@@ -425,7 +482,9 @@ class Batch(Generic[Row]):
 
     def extend(self, rows: Sequence[Row] | None = None) -> int:
         """Start the lease of the (unsettled) rows anew; returns how many are still ours."""
-        return len(self._update(rows if rows is not None else self.unsettled, f"lease_until = {self._lease}", []))
+        return len(
+            self._update(rows if rows is not None else self.unsettled, f"lease_until = {self._lease}", [])
+        )
 
     def forget(self, rows: Sequence[Row]) -> None:
         """Leave rows alone that turned out to be another worker's now."""
@@ -676,7 +735,9 @@ def _reap(kind: Kind, token: str) -> int:
         if row.state == State.DEAD:
             announce_dead(kind, row)
         elif row.state == State.IN_DOUBT:
-            logger.error("outbox %s: row %s is in doubt: its worker was lost while sending", kind.name, row.pk)
+            logger.error(
+                "outbox %s: row %s is in doubt: its worker was lost while sending", kind.name, row.pk
+            )
     return len(rows)
 
 

@@ -203,7 +203,9 @@ def test_a_row_that_kills_its_worker_is_isolated_and_given_up(kind: Register) ->
     assert rounds == 1 + 4 + 4
 
 
-def test_the_rows_of_a_dead_cluster_come_back_without_waiting_for_the_lease(kind: Register, settings: Any) -> None:
+def test_the_rows_of_a_dead_cluster_come_back_without_waiting_for_the_lease(
+    kind: Register, settings: Any
+) -> None:
     settings.WORKER_TOKEN = "aaaa1111"
     rows(1, 2)
     assert outbox.claim(kind(batch=1)) is not None
