@@ -23,23 +23,51 @@ DELIVER = "timeline_deliver"
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """`handle` gets one event and must be idempotent. `kinds` limits it to those event kinds (None: all)."""
+    """`handle` gets one event and must be idempotent. `kinds` limits it to those event kinds (None: all), `live_only`
+    to events that happened live: a history of a million answers then costs it nothing."""
 
     name: str
     handle: Callable[[Event], None]
     kinds: frozenset[str] | None = None
+    live_only: bool = False
+
+    def wants(self, kind: str, origin: str) -> bool:
+        return (self.kinds is None or kind in self.kinds) and (not self.live_only or origin == Origin.LIVE)
 
 
 subscribers: dict[str, Subscriber] = {}
 
 
-def subscribe(name: str, handle: Callable[[Event], None], *, kinds: Sequence[str] | None = None) -> None:
+def subscribe(
+    name: str, handle: Callable[[Event], None], *, kinds: Sequence[str] | None = None, live_only: bool = False
+) -> None:
     """Register a subscriber. Call from `AppConfig.ready`."""
-    subscribers[name] = Subscriber(name, handle, None if kinds is None else frozenset(kinds))
+    subscribers[name] = Subscriber(name, handle, None if kinds is None else frozenset(kinds), live_only)
 
 
 def current_facts(account: Account | None, contact: Contact | None) -> dict[str, Any]:
-    """The registered, non-personal values of an account and contact as they are now."""
+    """The registered, non-personal values of an account and contact as they are now.
+
+    Keys of the account's own values are those of its segment fields, so that saved conditions can judge them.
+    """
+    found = _own_facts(account, contact)
+    for read in extend.registered.facts.values():
+        found |= read(account, contact)
+    return found
+
+
+def facts_of_many(pairs: Sequence[tuple[Account | None, Contact | None]]) -> list[dict[str, Any]]:
+    """`current_facts` of many at once, with a statement per reader where it can read many."""
+    found = [_own_facts(account, contact) for account, contact in pairs]
+    for key, read in extend.registered.facts.items():
+        read_many = extend.registered.facts_of_many.get(key)
+        more = read_many(pairs) if read_many else (read(account, contact) for account, contact in pairs)
+        for values, added in zip(found, more, strict=True):
+            values |= added
+    return found
+
+
+def _own_facts(account: Account | None, contact: Contact | None) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if account is not None:
         found |= {
@@ -47,15 +75,21 @@ def current_facts(account: Account | None, contact: Contact | None) -> dict[str,
             "plan": account.plan,
             "segment": account.segment,
             "stage": account.stage_id,
+            "industry": account.industry,
             "country": account.country,
+            "seats": account.seats,
             "arr": None if account.arr is None else str(account.arr),
             "currency": account.currency,
+            "customer_since": _iso(account.customer_since),
+            "renewal_on": _iso(account.renewal_on),
         }
     if contact is not None:
         found["role"] = contact.role
-    for read in extend.registered.facts.values():
-        found |= read(account, contact)
     return found
+
+
+def _iso(day: dt.date | None) -> str | None:
+    return None if day is None else day.isoformat()
 
 
 def record(
@@ -114,9 +148,9 @@ def relay_batch(limit: int = 200) -> int:
         ids = list(waiting.values_list("event_id", flat=True)[:limit])
         rows = [
             EventDelivery(key=f"event:{event_id}:{subscriber.name}", event_id=event_id, subscriber=subscriber.name)
-            for event_id, kind in Event.objects.filter(pk__in=ids).values_list("pk", "kind")
+            for event_id, kind, origin in Event.objects.filter(pk__in=ids).values_list("pk", "kind", "origin")
             for subscriber in subscribers.values()
-            if subscriber.kinds is None or kind in subscriber.kinds
+            if subscriber.wants(kind, origin)
         ]
         if rows:
             outbox.add(rows)

@@ -122,7 +122,7 @@ def retry_step(*, row: RunStep) -> None:
 
 
 def register() -> None:
-    timeline.subscribe("workflows.rules", on_event)
+    timeline.subscribe("workflows.rules", on_event, live_only=True)
     outbox.register(
         outbox.Kind(STEP, RunStep, outbox.per_row(do_step), idempotent=True, on_dead=step_given_up)
     )
