@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from accounts.models import Account, Contact, Event
     from team.models import User
 
+    FactsOfMany = Callable[[Sequence[tuple[Account | None, Contact | None]]], Iterable[Mapping[str, Any]]]
+
 
 @dataclass(frozen=True, slots=True)
 class SegmentField:
@@ -116,6 +118,7 @@ class Extensions:
     panels: dict[str, Panel] = field(default_factory=dict)
     relations: dict[str, Relation] = field(default_factory=dict)
     facts: "dict[str, Callable[[Account | None, Contact | None], Mapping[str, Any]]]" = field(default_factory=dict)
+    facts_of_many: "dict[str, FactsOfMany]" = field(default_factory=dict)
     renderers: dict[str, EventRenderer] = field(default_factory=dict)
     columns: dict[tuple[str, str], Column] = field(default_factory=dict)
     segment_users: "dict[str, Callable[[int], Iterable[str]]]" = field(default_factory=dict)
@@ -136,9 +139,19 @@ def relation(new: Relation) -> None:
     registered.relations[new.model] = new
 
 
-def facts(key: str, read: "Callable[[Account | None, Contact | None], Mapping[str, Any]]") -> None:
-    """Register non-personal values that every event remembers as they were when it was recorded."""
+def facts(
+    key: str,
+    read: "Callable[[Account | None, Contact | None], Mapping[str, Any]]",
+    *,
+    read_many: "FactsOfMany | None" = None,
+) -> None:
+    """Register non-personal values that every event remembers as they were when it was recorded.
+
+    `read_many` answers for many accounts and contacts in their order; bulk writes use it instead of asking one by one.
+    """
     registered.facts[key] = read
+    if read_many is not None:
+        registered.facts_of_many[key] = read_many
 
 
 def panels_for(target: str, tab: str) -> list[Panel]:

@@ -89,7 +89,7 @@ def _own_facts(account: Account | None, contact: Contact | None) -> dict[str, An
 
 
 def _iso(day: dt.date | None) -> str | None:
-    return None if day is None else day.isoformat()
+    return None if day is None else str(day)
 
 
 def record(

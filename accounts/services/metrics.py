@@ -1,0 +1,91 @@
+"""Numbers about accounts over time, pushed from outside."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db import IntegrityError, transaction
+
+from accounts import cleaning
+from accounts.models import Account, Metric, MetricPoint
+from core import clock
+from core.errors import Invalid, Refused
+from team import audit
+from team.models import User
+
+MAX_POINTS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """`value` as it was at `observed_at`. A later point for the same moment corrects it; both are kept."""
+
+    metric: Metric
+    account: Account
+    value: Decimal
+    observed_at: dt.datetime
+
+
+@transaction.atomic
+def define_metric(*, key: str, label: str, unit: str, actor: User | None) -> Metric:
+    """Add a metric, or give an existing one another label or unit."""
+    key = cleaning.text(key, field="key", label="Key", limit=60, is_required=True)
+    if not all(c.isascii() and (c.isalnum() or c in "_-") for c in key):
+        raise Invalid("The key is letters, digits, underscores and hyphens.", field="key")
+    label = cleaning.text(label, field="label", label="Label", limit=80) or key.replace("_", " ").capitalize()
+    unit = cleaning.text(unit, field="unit", label="Unit", limit=20)
+    metric = Metric.objects.select_for_update().filter(key=key).first() or Metric(key=key)
+    if metric.pk is not None and (metric.label, metric.unit) == (label, unit):
+        return metric
+    metric.label, metric.unit = label, unit
+    metric._history_user = actor
+    try:
+        with transaction.atomic():
+            metric.save()
+    except IntegrityError:
+        raise Refused("This metric is being added by somebody else right now. Try again.", field="key") from None
+    audit.record(action="metric.defined", actor=actor, obj=metric, key=key)
+    return metric
+
+
+@transaction.atomic
+def put_points(*, points: Sequence[Point], actor: User | None) -> int:
+    """Store points with the time they were recorded; returns how many said something new.
+
+    A point equal to the last one known for its account, metric and moment is not stored again.
+    """
+    now = clock.now()
+    latest = future = now + dt.timedelta(minutes=10)
+    for point in points:
+        if point.observed_at > future:
+            raise Invalid("observed_at lies in the future. Send the time at which it was observed.", field="observed_at")
+        latest = min(latest, point.observed_at)
+    stored: dict[tuple[int, int, dt.datetime], Decimal] = {}
+    known = MetricPoint.objects.filter(
+        account__in={p.account.pk for p in points},
+        metric__in={p.metric.pk for p in points},
+        observed_at__gte=latest,
+    ).order_by("recorded_at", "pk")
+    for row in known.values_list("account_id", "metric_id", "observed_at", "value"):
+        stored[row[0], row[1], row[2]] = row[3]
+    rows: list[MetricPoint] = []
+    for point in points:
+        place = (point.account.pk, point.metric.pk, point.observed_at)
+        if stored.get(place) == point.value:
+            continue
+        stored[place] = point.value
+        recorded = now + dt.timedelta(microseconds=len(rows))
+        rows.append(
+            MetricPoint(
+                metric=point.metric,
+                account=point.account,
+                value=point.value,
+                observed_at=point.observed_at,
+                recorded_at=recorded,
+            )
+        )
+    MetricPoint.objects.bulk_create(rows, batch_size=1000)
+    if rows:
+        audit.record(action="metric.points_put", actor=actor, count=len(rows))
+    return len(rows)
