@@ -63,6 +63,7 @@ def verdict(code: int, text: str, stage: Stage, *, rcpt: str = "") -> Outcome:
         kind = Kind.REFUSED
     elif code // 100 not in {4, 5} and stage is Stage.FINAL:
         kind = Kind.IN_DOUBT  # an answer that means nothing is no answer
+        said = said or "The mail server's answer is not one."
     bad = kind is Kind.REFUSED and stage is not Stage.SENDER and _is_bad_address(code, enhanced, stage)
     return Outcome(kind, stage, code, enhanced, said, bad)
 

@@ -1,10 +1,11 @@
-"""A mail server that misbehaves on demand, for tests of sending: real sockets, one thread, a script per step."""
+"""A mail server that misbehaves on demand, for tests of sending: real sockets, a script per step."""
 
 import socket
 import struct
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from typing import BinaryIO
 
 DROP = "drop"  # close the connection
 RESET = "reset"  # close it rudely
@@ -17,12 +18,21 @@ Step = str | Callable[[int, bytes], str]
 class MailServer:
     """Use as a context manager. `steps` may set: banner, ehlo, starttls, auth, mail, rcpt, data, final, rset."""
 
-    def __init__(self, *, pipelining: bool = True, features: tuple[str, ...] = ("8BITMIME", "SMTPUTF8"), reads_message: bool = True, **steps: Step):
+    def __init__(
+        self,
+        *,
+        pipelining: bool = True,
+        features: tuple[str, ...] = ("8BITMIME", "SMTPUTF8"),
+        reads_message: bool = True,
+        **steps: Step,
+    ):
         self.steps = steps
         self.reads_message = reads_message  # otherwise it leaves after 354
         self.features = (("PIPELINING",) if pipelining else ()) + features
         self.commands: list[bytes] = []
-        self.messages: list[tuple[bytes, bytes]] = []  # (RCPT command, message as received, still dot-stuffed)
+        self.messages: list[
+            tuple[bytes, bytes]
+        ] = []  # (RCPT command, message as received, still dot-stuffed)
         self.sessions = 0
         self._stop = threading.Event()
         self._open: list[socket.socket] = []
@@ -37,7 +47,7 @@ class MailServer:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         for one in (self._listener, *self._open):
-            with suppress(OSError):
+            with suppress(OSError):  # wakes whoever reads or accepts
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
         self._thread.join(5)
@@ -53,10 +63,14 @@ class MailServer:
                 return
             self.sessions += 1
             self._open.append(client)
-            with suppress(OSError, EOFError):
-                self._session(client, client.makefile("rb"), self.sessions)
-            with suppress(OSError):
-                client.close()
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self._guarded, args=(client, self.sessions), daemon=True).start()
+
+    def _guarded(self, client: socket.socket, number: int) -> None:
+        with suppress(OSError, EOFError), client.makefile("rb") as lines:
+            self._session(client, lines, number)
+        with suppress(OSError):
+            client.close()
 
     def _say(self, client: socket.socket, name: str, usual: str, number: int, command: bytes = b"") -> str:
         step = self.steps.get(name, usual)
@@ -77,7 +91,7 @@ class MailServer:
             raise EOFError
         return reply
 
-    def _session(self, client: socket.socket, lines: "socket.SocketIO", number: int) -> None:
+    def _session(self, client: socket.socket, lines: BinaryIO, number: int) -> None:
         self._say(client, "banner", "220 mail.test ESMTP", number)
         rcpt = b""
         while line := lines.readline():
@@ -85,7 +99,9 @@ class MailServer:
             verb = line[:4].upper()
             if verb in {b"EHLO", b"HELO"}:
                 listed = ["mail.test", *self.features]
-                usual = "\n".join(f"250{'-' if n < len(listed) - 1 else ' '}{word}" for n, word in enumerate(listed))
+                usual = "\n".join(
+                    f"250{'-' if n < len(listed) - 1 else ' '}{word}" for n, word in enumerate(listed)
+                )
                 self._say(client, "ehlo", usual, number, line)
             elif verb == b"MAIL":
                 self._say(client, "mail", "250 2.1.0 ok", number, line)
@@ -108,7 +124,7 @@ class MailServer:
             else:
                 client.sendall(b"502 5.5.2 what\r\n")
 
-    def _receive(self, client: socket.socket, lines: "socket.SocketIO", number: int, rcpt: bytes) -> None:
+    def _receive(self, client: socket.socket, lines: BinaryIO, number: int, rcpt: bytes) -> None:
         if not self.reads_message:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             client.close()

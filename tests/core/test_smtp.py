@@ -1,15 +1,19 @@
 """Sending by SMTP: what becomes of a message for every way in which a mail server can fail."""
 
+import datetime as dt
 import socket
 import ssl
-import subprocess
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from django.core import mail
 from django.core.mail import EmailMultiAlternatives, get_connection
 
@@ -24,7 +28,9 @@ def backend_for(port: int, **settings: Any) -> EmailBackend:
     return EmailBackend(host="127.0.0.1", port=port, timeout=settings.pop("timeout", 5.0), **settings)
 
 
-def send(backend: EmailBackend, rcpt: str = "jonas@customer.test", *, fence: Callable[[], bool] = lambda: True) -> Outcome:
+def send(
+    backend: EmailBackend, rcpt: str = "jonas@customer.test", *, fence: Callable[[], bool] = lambda: True
+) -> Outcome:
     return backend.send_fenced(mail_from="ask@acme.test", rcpt=rcpt, data=DATA, fence=fence)
 
 
@@ -127,7 +133,9 @@ def test_every_fault_has_its_outcome(
         assert code is None or outcome.code == code
         assert outcome.diagnostic
         assert not outcome.address_bad or "5.1.1" in steps.get("rcpt", "")
-        assert len(server.messages) == (1 if kind is Kind.IN_DOUBT and stage is Stage.FINAL and code == 0 else 0)
+        assert len(server.messages) == (
+            1 if kind is Kind.IN_DOUBT and stage is Stage.FINAL and code == 0 else 0
+        )
 
 
 def test_a_connection_that_breaks_before_the_final_dot_may_be_tried_again() -> None:
@@ -244,7 +252,13 @@ def test_a_batch_is_fenced_once_and_each_letter_gets_its_outcome(pipelining: boo
         return [key for key in keys if key != "paused"]
 
     def rcpt(_: int, command: bytes) -> str:
-        return "550 5.1.1 unknown" if b"gone" in command else "451 4.2.0 later" if b"grey" in command else "250 ok"
+        return (
+            "550 5.1.1 unknown"
+            if b"gone" in command
+            else "451 4.2.0 later"
+            if b"grey" in command
+            else "250 ok"
+        )
 
     names = ("gone", "anna", "gone2", "paused", "grey", "ben", "cleo")
     with MailServer(pipelining=pipelining, rcpt=rcpt) as server:
@@ -268,7 +282,9 @@ def test_a_batch_is_fenced_once_and_each_letter_gets_its_outcome(pipelining: boo
 
 def test_a_server_that_waits_for_the_message_of_a_refused_recipient_gets_an_empty_one() -> None:
     """RFC 2920: DATA was sent along, and this server answers it although nobody is to receive."""
-    with MailServer(rcpt=lambda _, c: "550 5.1.1 no" if b"gone" in c else "250 ok", data="354 go on") as server:
+    with MailServer(
+        rcpt=lambda _, c: "550 5.1.1 no" if b"gone" in c else "250 ok", data="354 go on"
+    ) as server:
         server.steps["final"] = lambda _, rcpt: "250 ok" if rcpt else "554 5.5.1 no recipients"
         outcomes = backend_for(server.port).send_many(
             letters("anna@c.test", "gone@c.test", "ben@c.test"), fence_many=let_all
@@ -342,7 +358,9 @@ def test_a_letter_that_cannot_be_built_does_not_stop_the_others() -> None:
 
 def test_a_batch_begins_no_letter_after_its_time() -> None:
     with MailServer() as server:
-        outcomes = backend_for(server.port).send_many(letters("a@c.test", "b@c.test"), fence_many=let_all, budget=0)
+        outcomes = backend_for(server.port).send_many(
+            letters("a@c.test", "b@c.test"), fence_many=let_all, budget=0
+        )
 
     assert {outcome.kind for outcome in outcomes.values()} == {Kind.RETRY}
     assert server.messages == []
@@ -350,7 +368,17 @@ def test_a_batch_begins_no_letter_after_its_time() -> None:
 
 @pytest.mark.parametrize(
     "rcpt",
-    ["a@c.test>\r\nRCPT TO:<b@c.test", "a b@c.test", "<a@c.test>", "a@", "@c.test", "a", "a@c..test", "a@-c.test", "a@c.test\n"],
+    [
+        "a@c.test>\r\nRCPT TO:<b@c.test",
+        "a b@c.test",
+        "<a@c.test>",
+        "a@",
+        "@c.test",
+        "a",
+        "a@c..test",
+        "a@-c.test",
+        "a@c.test\n",
+    ],
 )
 def test_an_address_that_is_none_is_refused_before_the_server_hears_it(rcpt: str) -> None:
     with MailServer() as server:
@@ -386,7 +414,16 @@ def test_a_message_beyond_the_announced_size_is_not_begun() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b".\r\n", b"a\r\n.\r\nMAIL FROM:<x@y.z>\r\n", b"a\n.\nb", b"a\r.\r\nb", b"..", b"a\n\r.\r\n", b"no line end", b""],
+    [
+        b".\r\n",
+        b"a\r\n.\r\nMAIL FROM:<x@y.z>\r\n",
+        b"a\n.\nb",
+        b"a\r.\r\nb",
+        b"..",
+        b"a\n\r.\r\n",
+        b"no line end",
+        b"",
+    ],
 )
 def test_no_body_ends_the_message_early(body: bytes) -> None:
     wire = on_the_wire(b"Subject: x\r\n\r\n" + body)
@@ -410,14 +447,25 @@ class Inbox:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
     folder = tmp_path_factory.mktemp("tls")
-    key, certificate = folder / "key.pem", folder / "cert.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return key, certificate
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return folder / "key.pem", folder / "cert.pem"
 
 
 @pytest.fixture
@@ -446,7 +494,9 @@ def _free_port() -> int:
         return port
 
 
-def test_sending_inside_starttls_with_a_login(secure_server: tuple[Controller, Inbox, ssl.SSLContext]) -> None:
+def test_sending_inside_starttls_with_a_login(
+    secure_server: tuple[Controller, Inbox, ssl.SSLContext],
+) -> None:
     controller, inbox, trusting = secure_server
     backend = backend_for(controller.port, use_tls=True, username="me", password="secret")
     backend.__dict__["ssl_context"] = trusting
