@@ -59,6 +59,7 @@ def _domain(domain: str) -> str:
     return ascii_domain
 
 
+@lru_cache(maxsize=1024)  # a message's address is parsed when it is built and again when it is sent
 def _parse(text: str) -> Address:
     local, at, domain = text.rpartition("@")
     if not at or not local or not domain:

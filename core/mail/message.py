@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Final
 
 from django.core.mail import EmailMultiAlternatives
@@ -24,6 +25,7 @@ MAX_VALUE = 120
 _LINE = 76
 _ASCII_WORDS = re.compile(r"[ -~]*")
 _PLAIN_QP = re.compile(r"[ -<>-~]{1,72}").fullmatch
+_LEADING_DOT = re.compile(rb"(?m)^\.")
 _HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}").fullmatch
 _MESSAGE_ID = re.compile(r"<[!-;=?A-~]{1,180}@[A-Za-z0-9.\-]{1,180}>").fullmatch
 _URL = re.compile(r"https?://[!#-;=?-\[\]_a-z~]{1,900}").fullmatch
@@ -180,7 +182,7 @@ class Unsubscribe:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A message ready for the wire with its envelope."""
+    """A message with its envelope; all its line ends are CRLF."""
 
     mail_from: str
     rcpt: str
@@ -239,7 +241,7 @@ class MessageTemplate:
         """The message for one person. Raises `Unsendable` or `BadAddress`; nothing else depends on the values."""
         opening = (
             f"To: {to}\r\nSubject: {header_text(join_plain(self.subject, values), used=9)}\r\n"
-            f"Message-ID: {_message_id(message_id)}\r\nDate: {format_datetime(date)}\r\n"
+            f"Message-ID: {_message_id(message_id)}\r\nDate: {_date(date)}\r\n"
         )
         head = [opening]
         for name, value in _personal_headers(unsubscribe, headers):
@@ -325,7 +327,7 @@ class MessageTemplate:
             body.pieces.append(opening.encode())
             for piece in pieces:
                 if isinstance(piece, str):
-                    body.pieces.append(quoted_printable(piece))
+                    body.pieces.append(_without_leading_dots(quoted_printable(piece)))
                     continue
                 key = (piece, kind == "html")
                 if key not in numbers:
@@ -337,6 +339,13 @@ class MessageTemplate:
             body.pieces.append(b"\r\n")
         body.pieces.append(f"--{self._boundary}--\r\n".encode())
         return _welded(body)
+
+
+def _without_leading_dots(encoded: bytes) -> bytes:
+    """The same quoted-printable text with no line that SMTP would have to stuff: once here, not in every message."""
+    while (changed := _LEADING_DOT.sub(b"=2E=\r\n", encoded)) != encoded:
+        encoded = changed
+    return encoded
 
 
 def _welded(body: _Body) -> _Body:
@@ -352,6 +361,11 @@ def _welded(body: _Body) -> _Body:
         else:
             out.pieces[-1] += piece
     return out
+
+
+@lru_cache(maxsize=8)  # a batch is built with one date
+def _date(date: datetime) -> str:
+    return format_datetime(date)
 
 
 def _message_id(message_id: str) -> str:

@@ -55,11 +55,11 @@ def verdict(code: int, text: str, stage: Stage, *, rcpt: str = "") -> Outcome:
     """The outcome that a reply to MAIL, RCPT, DATA or the final dot stands for."""
     found = _ENHANCED.match(text)
     enhanced = found.group(1) if found else ""
+    if code // 100 == 2 and stage is Stage.FINAL:
+        return Outcome(Kind.SENT, stage, code, enhanced)
     said = safe(text, rcpt=rcpt)
     kind = Kind.RETRY
-    if code // 100 == 2 and stage is Stage.FINAL:
-        kind, said = Kind.SENT, ""
-    elif code // 100 == 5 and code not in _ABOUT_US:
+    if code // 100 == 5 and code not in _ABOUT_US:
         kind = Kind.REFUSED
     elif code // 100 not in {4, 5} and stage is Stage.FINAL:
         kind = Kind.IN_DOUBT  # an answer that means nothing is no answer

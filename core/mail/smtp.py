@@ -21,7 +21,7 @@ from django.conf import settings
 from django.core.mail.backends import smtp as django_smtp
 
 from core.mail.address import Address, BadAddress
-from core.mail.message import Unsendable
+from core.mail.message import Built, Unsendable
 from core.mail.outcome import Kind, Outcome, Stage, safe, verdict
 from core.mail.wire import DEFAULT_TIMEOUT, SecureSession, Session
 
@@ -43,6 +43,12 @@ class Letter:
     rcpt: str
     data: bytes | Callable[[], bytes]
     smtputf8: bool = False
+    has_crlf: bool = False  # its line ends are known to be CRLF, so nobody need look again
+
+    @classmethod
+    def of(cls, key: Hashable, built: Built) -> "Letter":
+        """A message of `core.mail.message` as a letter."""
+        return cls(key, built.mail_from, built.rcpt, built.data, built.smtputf8, has_crlf=True)
 
 
 class EmailBackend(django_smtp.EmailBackend):
@@ -51,10 +57,16 @@ class EmailBackend(django_smtp.EmailBackend):
     connection: Any
     _partial_connection: Any
 
-    def __init__(self, *args: Any, timeout: float | None = None, **kwargs: Any) -> None:
-        if timeout is None:
-            timeout = settings.EMAIL_TIMEOUT or DEFAULT_TIMEOUT
-        super().__init__(*args, timeout=timeout, **kwargs)  # type: ignore[arg-type]  # the stub wants whole seconds
+    def __init__(
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        *,
+        timeout: float | None = None,
+        **settings_: Any,
+    ) -> None:
+        limit: Any = timeout or settings.EMAIL_TIMEOUT or DEFAULT_TIMEOUT
+        super().__init__(host, port, timeout=limit, **settings_)
         self._carried = 0
 
     @property
@@ -387,13 +399,13 @@ def _prepare(session: Any, letter: Letter) -> _Ready | Outcome:
         letter,
         f"MAIL FROM:<{sender or ''}>{options}\r\n".encode(),
         f"RCPT TO:<{rcpt}>\r\n".encode(),
-        on_the_wire(data),
+        on_the_wire(data, has_crlf=letter.has_crlf),
     )
 
 
-def on_the_wire(data: bytes) -> bytes:
+def on_the_wire(data: bytes, *, has_crlf: bool = False) -> bytes:
     """A message as DATA carries it: CRLF line ends only, leading dots doubled, and the final dot."""
-    if not data.count(b"\r\n") == data.count(b"\n") == data.count(b"\r"):
+    if not has_crlf and not data.count(b"\r\n") == data.count(b"\n") == data.count(b"\r"):
         data = _BARE_LINE_END.sub(b"\r\n", data)
     if b"\n." in data or data.startswith(b"."):
         data = data.replace(b"\n.", b"\n..")

@@ -90,6 +90,14 @@ def test_a_message_has_its_headers_and_both_bodies() -> None:
     )
 
 
+def test_lines_that_begin_with_dots_arrive_and_need_no_stuffing() -> None:
+    text = [".\n..\n", Hole("name"), ". End\n" + "." * 200 + "\n"]
+    data = build(template_for(text=text))
+
+    assert parts(read(data))[0] == ".\n..\nJonas. End\n" + "." * 200 + "\n"
+    assert b"\n." not in data
+
+
 def test_an_empty_value_takes_the_default_and_never_says_none() -> None:
     template = template_for(subject=["Hi", Hole("name", "", " "), ","])
 
