@@ -37,6 +37,12 @@ if not SECRET_KEY:
 SECRET_KEY_FALLBACKS = env.list("NPS_SECRET_KEY_FALLBACKS", [])
 # Keys that encrypt stored secrets, newest first; kept apart from SECRET_KEY so that either can be changed alone.
 FIELD_KEYS = env.list("NPS_FIELD_KEYS", [])
+# Turns addresses into the keys by which suppressions remember them; must stay the same for ever.
+ADDRESS_KEY = env.str("NPS_ADDRESS_KEY", "")
+if not ADDRESS_KEY:
+    if not (DEBUG or DEMO):
+        raise ImproperlyConfigured("Set NPS_ADDRESS_KEY to a long random text that never changes.")
+    ADDRESS_KEY = "only-for-development"
 ALLOWED_HOSTS = env.list("NPS_ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("NPS_CSRF_TRUSTED_ORIGINS", [BASE_URL] if BASE_URL.startswith("https") else [])
 TRUSTED_PROXIES = env.int("NPS_TRUSTED_PROXIES", 0, validate=validate.Range(min=0, max=5))
@@ -72,6 +78,7 @@ INSTALLED_APPS = [
     "surveys",
     "workflows",
     "reports",
+    "nps_crm.apps.RoofConfig",
 ]
 
 MIDDLEWARE = [

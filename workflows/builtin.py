@@ -29,7 +29,7 @@ BUILTIN: list[dict[str, Any]] = [
         "conditions": {
             "all": [
                 {"field": "event.category", "op": "in", "value": ["promoter"]},
-                {"not": {"field": "event.previous_category", "op": "in", "value": ["promoter"]}},
+                {"not": {"field": "event.contact_category_before", "op": "in", "value": ["promoter"]}},
             ]
         },
         "steps": [

@@ -21,8 +21,8 @@ FIELDS: dict[str, Known] = {
     for known in (
         Known("event.score", "the score", Kind.NUMBER),
         Known("event.category", "the category", Kind.CHOICE),
-        Known("event.previous_score", "the score before", Kind.NUMBER),
-        Known("event.previous_category", "the category before", Kind.CHOICE),
+        Known("event.contact_score_before", "the contact's score before", Kind.NUMBER),
+        Known("event.contact_category_before", "the contact's category before", Kind.CHOICE),
         Known("event.survey", "the survey", Kind.NUMBER),
         Known("event.channel", "the channel", Kind.CHOICE),
         Known("owner", "the owner", Kind.USER),
@@ -37,7 +37,7 @@ FIELDS: dict[str, Known] = {
 
 def trigger_of(event: Event) -> str:
     if event.kind == _RESCORED:
-        return _SCORED if event.data.get("category") != event.data.get("category_before") else ""
+        return _SCORED if event.data.get("previous_category", event.data.get("category")) != event.data.get("category") else ""
     return event.kind
 
 

@@ -34,7 +34,7 @@ def _condition(part: dict[str, Any], is_not: bool = False) -> str:
         value = value[0] if len(value) == 1 else " or ".join(str(v) for v in value)
     if name == "event.category":
         return f"the score is {'not ' if is_not else ''}{CATEGORIES.get(value, value)}"
-    if name == "event.previous_category":
+    if name == "event.contact_category_before":
         return f"they were {'not ' if is_not else ''}a {value} before"
     subject = name.split(".")[-1].replace("_", " ")
     return f"{subject} {'is not' if is_not else 'is'} {value}"

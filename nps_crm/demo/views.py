@@ -1,0 +1,50 @@
+"""Reading the demo's caught mail. Mounted in demos only."""
+
+from csp.decorators import csp_replace
+from django.core.paginator import Paginator
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+
+from nps_crm.demo import mailbox
+from team.http import UserRequest, requires
+from team.permissions import can_view
+
+PAGE_SIZE = 40
+
+
+@requires(can_view)
+def mail_list(request: UserRequest) -> HttpResponse:
+    page = Paginator(mailbox.keys(), PAGE_SIZE).get_page(request.GET.get("page"))
+    mails = [mail for mail in map(mailbox.read, page.object_list) if mail is not None]
+    return render(request, "demo/mail_list.html", {"page": page, "mails": mails})
+
+
+def _mail(key: str) -> mailbox.Caught:
+    caught = mailbox.read(key)
+    if caught is None:
+        raise Http404
+    return caught
+
+
+@requires(can_view)
+def mail_detail(request: UserRequest, key: str) -> HttpResponse:
+    caught = _mail(key)
+    view = request.GET.get("view", "html" if caught.html else "text")
+    return render(request, "demo/mail_detail.html", {"mail": caught, "view": view})
+
+
+@requires(can_view)
+@xframe_options_sameorigin
+@csp_replace(
+    {
+        "default-src": ["'none'"],
+        "style-src": ["'unsafe-inline'"],
+        "img-src": ["'self'", "data:", "https:"],
+        "frame-ancestors": ["'self'"],
+        "sandbox": ["allow-popups", "allow-popups-to-escape-sandbox"],
+    }
+)
+def mail_frame(request: UserRequest, key: str) -> HttpResponse:
+    """The HTML as a mail client would show it, without scripts and apart from our pages."""
+    return HttpResponse(mailbox.html_for_frame(_mail(key)))
