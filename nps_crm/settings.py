@@ -284,7 +284,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["team.authentication.KeyRate"],
     "DEFAULT_FILTER_BACKENDS": ["core.api_wire.FilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "core.api_wire.CursorPagination",
-    "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "core.api_schema.AutoSchema",
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "UNAUTHENTICATED_USER": None,

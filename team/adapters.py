@@ -62,12 +62,6 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         found = self.authenticate(self.request, email=user.email, password=password)  # type: ignore[attr-defined]
         return found is not None and found.pk == user.pk
 
-    def add_message(self, *args: Any, **kwargs: Any) -> None:
-        """Signing in and out is seen without being told; other notices are shown."""
-        template = str(kwargs.get("message_template") or (args[2] if len(args) > 2 else ""))
-        if template.rsplit("/", 1)[-1] not in {"logged_in.txt", "logged_out.txt"}:
-            super().add_message(*args, **kwargs)
-
 
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     def can_delete_authenticator(self, authenticator: Authenticator) -> bool:

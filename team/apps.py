@@ -6,4 +6,7 @@ class TeamConfig(AppConfig):
     verbose_name = "Team"
 
     def ready(self) -> None:
+        from core import navigation
         from team import mails, privacy, receivers, schema  # noqa: F401
+
+        navigation.register("foot", "Settings", "team:settings", "settings", "e")

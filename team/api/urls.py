@@ -1,5 +1,10 @@
 """REST routes of this app, below /api/v1/."""
 
-from django.urls import URLPattern, URLResolver
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from team.api import views
+
+router = SimpleRouter()
+router.register("users", views.UserViewSet, basename="user")
+router.register("audit-entries", views.AuditEntryViewSet, basename="audit_entry")
+urlpatterns = router.urls
