@@ -234,8 +234,8 @@ def _crowding(index: int, count: int) -> str:
 def _interval_text(point: TrendPoint) -> str:
     if not (_is_number(point.value) and _is_number(point.low) and _is_number(point.high)):
         return ""
-    assert point.low is not None and point.high is not None and point.value is not None
-    below, above = round(point.value - point.low), round(point.high - point.value)
+    value, low, high = point.value or 0.0, point.low or 0.0, point.high or 0.0
+    below, above = round(value - low), round(high - value)
     if below == above:
         return f" ± {below}"
     return f" ({fmt(point.low, sign=True)} to {fmt(point.high, sign=True)})"

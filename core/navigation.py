@@ -92,6 +92,7 @@ def register(
     url_name: str,
     icon: str,
     key: str = "",
+    *,
     badge: Callable[[Any], int] | None = None,
     permission: Callable[[Any], bool] | None = None,
 ) -> None:

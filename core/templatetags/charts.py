@@ -43,6 +43,7 @@ def mix_bar(
     promoters: int = 0,
     passives: int = 0,
     detractors: int = 0,
+    *,
     legend: bool = True,
     promoters_url: str = "",
     passives_url: str = "",

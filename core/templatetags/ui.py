@@ -17,7 +17,7 @@ from django.template.context import Context
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import conditional_escape, format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from core import clock
 from core.icons import ICONS
@@ -244,7 +244,7 @@ def category(value: object) -> SafeString:
     """The word promoter, passive or detractor as a tag; takes the word or the score."""
     name = str(value) if str(value) in CATEGORIES else score_category(value)
     if not name:
-        return format_html('<span class="tag">no score</span>')
+        return SafeString('<span class="tag">no score</span>')
     css, word = CATEGORIES[name]
     return format_html('<span class="tag {}">{}</span>', css, word)
 
@@ -316,6 +316,7 @@ def delta(
 @register.simple_tag
 def nps_figure(
     value: object,
+    *,
     margin: object = None,
     low: object = None,
     high: object = None,
@@ -331,7 +332,7 @@ def nps_figure(
     number, about, below, above = (_decimal(v) for v in (value, margin, low, high))
     counted = "" if n is None else f"{n:,} answer" + ("" if n == 1 else "s")
     if number is None:
-        big: str = format_html('<span class="big none">no data</span>')
+        big: str = SafeString('<span class="big none">no data</span>')
         spread = ""
     else:
         big = format_html('<span class="big">{}</span>', signed(number, 0))
@@ -416,7 +417,7 @@ def query(context: Context, **changes: object) -> str:
 
 @register.simple_tag(takes_context=True)
 def chip(
-    context: Context, label: str, value: object = "", url: str = "", remove: str = "", is_on: bool = False
+    context: Context, label: str, value: object = "", *, url: str = "", remove: str = "", is_on: bool = False
 ) -> SafeString:
     """A filter at work, or one to switch on. `remove` names the parameters (spaces between) its cross takes off."""
     text = format_html("{} <b>{}</b>", label, value) if value not in ("", None) else format_html("{}", label)
@@ -444,6 +445,7 @@ def sort_header(
     context: Context,
     label: str,
     key: str,
+    *,
     css: str = "",
     param: str = "sort",
     default: str = "",
@@ -604,6 +606,7 @@ def card(
     context: Context,
     content: str,
     title: str = "",
+    *,
     note: str = "",
     url: str = "",
     link: str = "",
@@ -674,7 +677,13 @@ def dialog(content: str, id: str, title: str, css: str = "") -> SafeString:
 
 @register.simple_block_tag
 def menu(
-    content: str, label: str = "", icon_name: str = "", css: str = "btn", end: bool = False, title: str = ""
+    content: str,
+    label: str = "",
+    *,
+    icon_name: str = "",
+    css: str = "btn",
+    end: bool = False,
+    title: str = "",
 ) -> SafeString:
     """A button with a panel below it, made of <details>: works without script. Content: links, buttons or a form."""
     return format_html(
@@ -729,7 +738,7 @@ def quote(content: str, tone: str = "", clamp: bool = False) -> SafeString:
         '<blockquote class="quote {}{}" dir="auto">{}</blockquote>',
         tone_class(tone),
         " clamp" if clamp else "",
-        mark_safe(content.strip()),  # the block's own rendered, already escaped content
+        SafeString(content.strip()),  # the block's own content, escaped when it was rendered
     )
 
 
@@ -740,7 +749,7 @@ def tab(
     """A tab (inside <nav class="tabs">). Current when told so, else when its path is this page's."""
     request = context.get("request")
     if is_current is None:
-        is_current = request is not None and request.path == url.split("?")[0]
+        is_current = request is not None and request.path == url.partition("?")[0]
     return format_html(
         '<a href="{}"{}>{}{}</a>',
         url,

@@ -266,6 +266,14 @@ function prepare(scope) {
   for (const button of $$("[data-dismiss][hidden]", scope)) button.hidden = false;
   for (const bulk of $$("[data-bulk-scope]", scope)) updateBulk(bulk);
   if (scope.matches?.("[data-bulk-scope]")) updateBulk(scope);
+  // A table wider than its place must be reachable by keyboard to be scrolled.
+  for (const wrap of $$(".table-wrap:not([tabindex])", scope)) {
+    if (wrap.scrollWidth <= wrap.clientWidth) continue;
+    const title = wrap.closest(".card")?.querySelector("h2, h3")?.textContent ?? "Table";
+    wrap.tabIndex = 0;
+    wrap.setAttribute("role", "region");
+    wrap.setAttribute("aria-label", title.trim());
+  }
   const errors = $("[data-focus]", scope);
   if (errors) errors.focus({ preventScroll: scope !== document });
   for (const dialog of $$("dialog[data-open-now]", scope)) if (!dialog.open) dialog.showModal();
