@@ -37,7 +37,8 @@ ACCOUNTS = 120
 CONTACTS = 1500
 WAVES = 8
 DAYS_BETWEEN_WAVES = 91
-LAST_WAVE_DAYS_AGO = 40
+LAST_WAVE_DAYS_AGO = 87
+DAYS_TO_SEND = 84
 CHURNED = 6
 BATCH = 500
 
@@ -359,8 +360,8 @@ def _wave(cast: Cast, survey: Survey, number: int, start: dt.date) -> int:
         created_at=launched - dt.timedelta(days=3),
         launched_at=launched,
         starts_at=launched,
-        daily_limit=120,
-        finished_at=launched + dt.timedelta(days=30),
+        daily_limit=20,
+        finished_at=launched + dt.timedelta(days=DAYS_TO_SEND + 1),
     )
     wave = Wave.objects.create(
         campaign=campaign, number=1, version=survey.current, state=WaveState.FINISHED, created_at=launched,
@@ -374,7 +375,7 @@ def _wave(cast: Cast, survey: Survey, number: int, start: dt.date) -> int:
         since = account.customer_since or start
         if since > start - dt.timedelta(days=30) or (account.churned_on and account.churned_on <= start):
             continue
-        day = start + dt.timedelta(days=rng.randrange(0, 9))
+        day = start + dt.timedelta(days=rng.randrange(DAYS_TO_SEND))
         while day.weekday() > 4:
             day += dt.timedelta(days=1)
         asked.append((contact, cast.moment(day, contact.time_zone, start=9, end=11)))
@@ -461,7 +462,7 @@ def _answer(
 def _let_time_pass(cast: Cast, wave: Wave) -> None:
     """Answers of long ago were finalised, locked and, mostly, dealt with long ago."""
     rng = cast.rng
-    old = cast.now - dt.timedelta(days=12)
+    old = cast.now - dt.timedelta(days=21)
     for response in Response.objects.filter(invitation__wave=wave).select_related("contact", "account"):
         status = (
             "closed"
