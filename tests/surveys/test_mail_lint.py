@@ -1,11 +1,12 @@
 """The lint sees every defect that makes a mail unfit, each planted here in a mail that is fit."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from surveys.channels.mail import template
-from surveys.channels.mail.lint import lint
+from surveys.channels.mail.lint import lint, lint_compiled
 
 ANSWER = "https://ask.example/r/abc"
 STOP = "https://ask.example/u/abc"
@@ -167,3 +168,14 @@ def test_a_defect_of_the_message_on_the_wire_is_found(code: str, data: bytes) ->
 def test_the_hidden_link_for_scanners_is_no_defect() -> None:
     assert TRAP in FIT.html
     assert codes() == set()
+
+
+def test_a_product_tried_on_one_machine_may_name_itself_without_https() -> None:
+    here = "http://127.0.0.1:8000"
+    local = {name: value.replace("https://ask.example", here) for name, value in PERSON.items()}
+    mail = template.compile_mail(
+        replace(template.standard(language="en", brand="Fleetdesk"), logo_url=f"{here}/logo.png")
+    )
+
+    assert lint_compiled(mail, local, is_local=True) == []
+    assert {finding.code for finding in lint_compiled(mail, local)} == {"address", "image_address"}

@@ -88,9 +88,10 @@ class _Seen:
 
 
 class _Walk(HTMLParser):
-    def __init__(self, seen: _Seen) -> None:
+    def __init__(self, seen: _Seen, *, is_local: bool) -> None:
         super().__init__(convert_charrefs=True)
         self.seen = seen
+        self.is_local = is_local
         self.open: list[tuple[str, bool]] = []  # (tag, hidden from people)
         self.link: _Link | None = None
 
@@ -145,7 +146,7 @@ class _Walk(HTMLParser):
         elif tag == "img":
             if "alt" not in values:
                 seen.find("alt", "An image has no alt text.")
-            if not values.get("src", "").startswith("https://"):
+            if not values.get("src", "").startswith(("https://", "http://") if self.is_local else "https://"):
                 seen.find("image_address", "An image is not loaded over https.")
             if not values.get("width", "").isdigit():
                 seen.find(
@@ -165,7 +166,7 @@ class _Walk(HTMLParser):
             if _BAD_CSS.search(value):
                 self.seen.find("css", "A style loads something or places something over the page.")
         if name in {"href", "src", "action", "background", "poster"} and tag != "link":
-            problem = _address_problem(value)
+            problem = _address_problem(value, is_local=self.is_local)
             if problem:
                 self.seen.find("address", problem)
 
@@ -179,10 +180,12 @@ def lint(
     unsubscribe_url: str,
     hidden_urls: Collection[str] = (),
     data: bytes | None = None,
+    is_local: bool = False,
 ) -> list[Finding]:
-    """Everything wrong with one finished mail; an empty list means it may be sent. `data` is the message on the wire."""
+    """Everything wrong with one finished mail; an empty list means it may be sent. `data` is the message on the wire;
+    `is_local` says that the product is being tried on one machine, where its own address is a number without https."""
     seen = _Seen()
-    walk = _Walk(seen)
+    walk = _Walk(seen, is_local=is_local)
     walk.feed(html)
     walk.close()
     size = len(html.encode("utf-8", "replace"))
@@ -219,6 +222,7 @@ def lint_compiled(
     *,
     score_link: str = "{url}?score={n}",
     data: bytes | None = None,
+    is_local: bool = False,
 ) -> list[Finding]:
     """`lint` for one person's copy of a compiled mail."""
     rendered = compiled.render(values)
@@ -231,6 +235,7 @@ def lint_compiled(
         unsubscribe_url=values.get(template.UNSUBSCRIBE_URL) or "",
         hidden_urls=[values.get(template.TRAP_URL) or ""],
         data=data,
+        is_local=is_local,
     )
 
 
@@ -336,7 +341,7 @@ def _is_hidden(values: dict[str, str]) -> bool:
     )
 
 
-def _address_problem(url: str) -> str:
+def _address_problem(url: str, *, is_local: bool) -> str:
     scheme = url.strip().partition(":")[0].lower()
     if scheme == "mailto":
         return ""
@@ -349,7 +354,7 @@ def _address_problem(url: str) -> str:
         return "An address has no host."
     if "@" in urlsplit(url).netloc:
         return "An address has a name before its host, which misleads the reader."
-    if scheme == "http" and _is_number(host):
+    if scheme == "http" and _is_number(host) and not (is_local and host == "127.0.0.1"):
         return "An address leads to a bare IP number."
     if not host.isascii() or any(label.startswith("xn--") for label in host.split(".")):
         return "An address has letters in its host that can be mistaken for others."
