@@ -1,0 +1,398 @@
+"""The hosted page: what a respondent meets after a click in the mail. Works without script, cookies and style."""
+
+import logging
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.core.files.storage import default_storage
+from django.db import DatabaseError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.translation import get_language_from_request
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from core import clock
+from core.errors import Refused
+from core.failures import log_failure
+from surveys import rendering, texts, tokens
+from surveys.intent_rules import GESTURES, Proof
+from surveys.queries import respond as queries
+from surveys.queries.respond import HostedPage, PageState, Visit
+from surveys.services import respond as services
+from surveys.services.respond import Result, Submission
+from team.http import public
+
+logger = logging.getLogger(__name__)
+REASON = "a respondent's link carries its own signed token"
+MAX_ECHO = 200_000
+PIXEL = bytes.fromhex("47494638396101000100800000ffffff00000021f90401000000002c00000000010001000002024401003b")
+FOREVER = "public, max-age=31536000, immutable"
+LOGO = re.compile(r"[0-9a-f]{32}\.(png|jpg|gif)")
+LOGO_TYPES = {"png": "image/png", "jpg": "image/jpeg", "gif": "image/gif"}
+
+HostedView = Callable[..., HttpResponseBase]
+
+
+def hosted(view: HostedView) -> HostedView:
+    """Headers of every hosted page, and a kind page with what was typed when the database fails."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            response = view(request, *args, **kwargs)
+        except DatabaseError as error:
+            log_failure(logger, "Hosted page", error)
+            response = trouble(request)
+        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["X-Robots-Tag"] = "noindex, nofollow"
+        return response
+
+    return wrapped
+
+
+# Pages that only say something
+
+
+def spoken(request: HttpRequest) -> texts.Language:
+    """The browser's language, for pages that belong to nobody."""
+    return texts.language_for(get_language_from_request(request))
+
+
+def say(language: texts.Language, page: texts.Page, *, status: int, **more: Any) -> HttpResponse:
+    values: dict[str, Any] = {
+        "page_language": language.tag,
+        "title": page.title,
+        "body": page.body,
+        "words": language.texts,
+    }
+    return HttpResponse(render_to_string("surveys/respond_message.html", values | more), status=status)
+
+
+def forged(request: HttpRequest) -> HttpResponse:
+    """The same answer for every link that is not exactly one of ours."""
+    language = spoken(request)
+    return say(language, language.texts.forged, status=404)
+
+
+def trouble(request: HttpRequest) -> HttpResponse:
+    """503 with everything that was sent in hidden fields, so that one more press sends it again."""
+    language = spoken(request)
+    kept = [(name, value) for name, value in request.POST.items() if name in FIELDS] if request.method == "POST" else []
+    return say(language, language.texts.trouble, status=503, kept=kept, retry_url=request.path)
+
+
+def message(page: HostedPage, kind: str, *, status: int, language: str = "") -> HttpResponse:
+    """A message in the survey's language and brand: expired, used or closed."""
+    wording = page.wording(language)
+    context = rendering.page_context(page.content, wording, logo=page.invitation.version.logo.name or "")
+    words: texts.Page = getattr(wording.texts, kind)
+    context |= {"title": words.title, "body": words.body, "is_test": page.invitation.is_test}
+    return HttpResponse(render_to_string("surveys/respond_message.html", context), status=status)
+
+
+def refused(page: HostedPage, *, sent: bool = False, language: str = "") -> HttpResponse:
+    """The page for somebody who comes too late: 410 when it is over, 200 to read and 409 to change a locked answer."""
+    if page.state is PageState.LOCKED:
+        return message(page, "used", status=409 if sent else 200, language=language)
+    return message(page, "expired" if page.state is PageState.EXPIRED else "closed", status=410, language=language)
+
+
+# The question
+
+
+FIELDS = ("score", "comment", "may_contact", "nonce", "gesture", "seconds", "script", "via", "website", "lang")
+
+
+@public(REASON)
+@csrf_exempt
+@hosted
+@require_http_methods(["GET", "HEAD", "POST"])
+def respond(request: HttpRequest, token: str) -> HttpResponseBase:
+    """The question, and where its form is sent."""
+    now = clock.now()
+    page = queries.find_page(token, now=now)
+    if page is None:
+        return forged(request)
+    if request.method == "POST":
+        return submitted(request, page)
+    return looked_at(request, page)
+
+
+@public(REASON)
+@hosted
+@require_http_methods(["GET", "HEAD"])
+def score_link(request: HttpRequest, token: str, score: int) -> HttpResponseBase:
+    """A number clicked in the mail: the page with that number chosen. Records no answer."""
+    page = queries.find_page(token, now=clock.now())
+    if page is None or not 0 <= score <= 10:
+        return forged(request)
+    return looked_at(request, page, score)
+
+
+@public(REASON)
+@hosted
+@require_http_methods(["GET", "HEAD"])
+def hidden_link(request: HttpRequest, token: str) -> HttpResponseBase:
+    """A link that nobody can see. Whoever follows it reads every link, as programs do."""
+    now = clock.now()
+    page = queries.find_page(token, now=now)
+    if page is None:
+        return forged(request)
+    services.note_visit(page=page, kind=Visit.HIDDEN, now=now)
+    return HttpResponseRedirect(reverse("surveys:respond", args=[token]))
+
+
+def looked_at(request: HttpRequest, page: HostedPage, score: int | None = None) -> HttpResponse:
+    language = request.GET.get("lang", "")[:20]
+    kind = Visit.HEAD if request.method == "HEAD" else Visit.PAGE if score is None else Visit.SCORE
+    services.note_visit(page=page, kind=kind, now=clock.now(), score=score)
+    if not page.takes_answers:
+        return refused(page, language=language)
+    answer = page.response
+    return question(
+        page,
+        language=language,
+        score=score if score is not None else (answer.score if answer is not None else None),
+        comment=answer.comment if answer is not None else "",
+        may_contact=answer.may_contact if answer is not None else False,
+    )
+
+
+def question(
+    page: HostedPage,
+    *,
+    language: str,
+    score: int | None,
+    comment: str = "",
+    may_contact: bool = False,
+    status: int = 200,
+    **notes: Any,
+) -> HttpResponse:
+    """The form; `error` and `once_more` say why it is shown again."""
+    wording = page.wording(language)
+    token = page.token
+    context = rendering.page_context(
+        page.content,
+        wording,
+        logo=page.invitation.version.logo.name or "",
+        first_name=page.first_name,
+        reader=page.reader,
+        score=score,
+        edit_hours=page.edit_hours,
+        comment=comment,
+        may_contact=may_contact,
+        nonce=tokens.make_nonce(token, clock.now()),
+        action_url=reverse("surveys:respond", args=[token]),
+        confirm_url=reverse("surveys:respond_confirm", args=[token]) if page.state is PageState.OPEN else "",
+        hidden_url=reverse("surveys:respond_hidden", args=[token]),
+        unsubscribe_url=reverse("surveys:unsubscribe", args=[tokens.unsubscribe_token(page.invitation)]),
+        is_edit=page.state is PageState.EDITABLE,
+        is_test=page.state is PageState.TEST,
+        **notes,
+    )
+    return HttpResponse(render_to_string("surveys/respond.html", context), status=status)
+
+
+def submitted(request: HttpRequest, page: HostedPage) -> HttpResponseBase:
+    now = clock.now()
+    try:
+        sent = request.POST
+    except RequestDataTooBig:
+        return too_long(page, "", score=None, status=413)
+    except SuspiciousOperation:
+        return question(page, language="", score=None, status=400)
+    language = sent.get("lang", "")[:20]
+    if not page.takes_answers:
+        return refused(page, sent=True, language=language)
+    comment = clean_comment(sent.get("comment", ""))
+    score = read_score(sent.getlist("score"))
+    may_contact = sent.get("may_contact") == "1"
+    form: dict[str, Any] = {"language": language, "score": score, "comment": comment, "may_contact": may_contact}
+    if len(comment) > rendering.MAX_COMMENT:
+        return too_long(page, comment[:MAX_ECHO], score=score, language=language, may_contact=may_contact)
+    if score is None:
+        return question(page, **form, status=400, error=page.wording(language).texts.score_missing)
+    rendered_at = tokens.read_nonce(page.token, sent.get("nonce", ""))
+    if rendered_at is None or rendered_at > now:
+        # The form was not made by this page. A person whose page is very old presses once more; nothing is lost.
+        return question(page, **form, status=400, once_more=True)
+    if page.state is PageState.TEST:
+        return thanked(page, score=score, language=language)
+    submission = Submission(
+        score=score,
+        comment=comment,
+        may_contact=may_contact,
+        language=page.wording(language).tag,
+        proof=read_proof(request, rendered_at),
+        visible_seconds=read_seconds(sent.get("seconds", "")),
+    )
+    try:
+        result = services.answer(page=page, submission=submission, now=now)
+    except Refused:
+        return message(page, "closed", status=409, language=language)
+    if result is Result.SAVED:
+        path = reverse("surveys:respond_thanks", args=[page.token])
+        shown = f"?lang={language}" if language in page.content.languages else ""
+        return HttpResponseRedirect(path + shown, status=303)
+    if result is Result.HELD:
+        return question(page, **form, once_more=True)
+    late = queries.find_page(page.token, now=now)
+    return forged(request) if late is None else refused(late, sent=True, language=language)
+
+
+def too_long(
+    page: HostedPage,
+    comment: str,
+    *,
+    score: int | None,
+    language: str = "",
+    may_contact: bool = False,
+    status: int = 400,
+) -> HttpResponse:
+    words = page.wording(language).texts
+    error = texts.fill(words.comment_too_long, limit=f"{rendering.MAX_COMMENT:,}")
+    return question(
+        page,
+        language=language,
+        score=score,
+        comment=comment,
+        may_contact=may_contact,
+        status=status,
+        comment_error=error,
+    )
+
+
+@public(REASON)
+@csrf_exempt
+@hosted
+@require_http_methods(["POST"])
+def confirm(request: HttpRequest, token: str) -> HttpResponseBase:
+    """The first gesture on the page, told by its script: commits the chosen score, nothing else."""
+    now = clock.now()
+    page = queries.find_page(token, now=now)
+    if page is None:
+        return HttpResponse(status=404)
+    score = read_score(request.POST.getlist("score"))
+    rendered_at = tokens.read_nonce(token, request.POST.get("nonce", ""))
+    if score is None or rendered_at is None or rendered_at > now or request.POST.get("gesture") not in GESTURES:
+        return HttpResponse(status=400)
+    if page.state is PageState.TEST:
+        return HttpResponse(status=204)
+    if not page.takes_answers:
+        return HttpResponse(status=409 if page.state is PageState.LOCKED else 410)
+    result = services.answer(
+        page=page,
+        submission=Submission(
+            score=score,
+            language=page.wording(request.POST.get("lang", "")[:20]).tag,
+            proof=read_proof(request, rendered_at),
+            visible_seconds=read_seconds(request.POST.get("seconds", "")),
+            is_final=False,
+        ),
+        now=now,
+    )
+    return HttpResponse(status={Result.SAVED: 204, Result.HELD: 202, Result.LOCKED: 409}.get(result, 410))
+
+
+@public(REASON)
+@hosted
+@require_http_methods(["GET", "HEAD"])
+def thanks(request: HttpRequest, token: str) -> HttpResponseBase:
+    page = queries.find_page(token, now=clock.now())
+    if page is None:
+        return forged(request)
+    language = request.GET.get("lang", "")[:20]
+    if page.response is None or page.state is PageState.CLOSED:
+        return HttpResponseRedirect(reverse("surveys:respond", args=[token]))
+    return thanked(page, score=page.response.score, language=language)
+
+
+def thanked(page: HostedPage, *, score: int, language: str) -> HttpResponse:
+    wording = page.wording(language)
+    context = rendering.page_context(
+        page.content,
+        wording,
+        logo=page.invitation.version.logo.name or "",
+        first_name=page.first_name,
+        reader=page.reader,
+        score=score,
+        edit_hours=page.edit_hours,
+        change_url=reverse("surveys:respond", args=[page.token]) if page.takes_answers else "",
+        is_test=page.state is PageState.TEST,
+        **rendering.thanks_context(wording, score=score, first_name=page.first_name, reader=page.reader),
+    )
+    return HttpResponse(render_to_string("surveys/respond_thanks.html", context))
+
+
+@public(REASON)
+@hosted
+@require_http_methods(["GET", "HEAD"])
+def opened(request: HttpRequest, token: str) -> HttpResponseBase:
+    """The mail's invisible picture. The same picture for every token, known or not."""
+    if request.method == "GET":
+        now = clock.now()
+        page = queries.find_page(token, now=now)
+        if page is not None:
+            services.note_opened(page=page, now=now)
+    return HttpResponse(PIXEL, content_type="image/gif")
+
+
+# The brand
+
+
+@public("a brand's colour as a stylesheet")
+@require_http_methods(["GET", "HEAD"])
+def brand_css(request: HttpRequest, colour: str) -> HttpResponse:
+    return HttpResponse(
+        rendering.brand_css(colour), content_type="text/css; charset=utf-8", headers={"Cache-Control": FOREVER}
+    )
+
+
+@public("a survey's logo, named by its content")
+@require_http_methods(["GET", "HEAD"])
+def brand_logo(request: HttpRequest, name: str) -> HttpResponse:
+    found = LOGO.fullmatch(name)
+    if found is None or not default_storage.exists(f"brand/{name}"):
+        raise Http404
+    with default_storage.open(f"brand/{name}") as stored:
+        picture = stored.read()
+    headers = {"Cache-Control": FOREVER, "Content-Security-Policy": "default-src 'none'; sandbox"}
+    return HttpResponse(picture, content_type=LOGO_TYPES[found[1]], headers=headers)
+
+
+# Reading what was sent
+
+
+def read_score(given: list[str]) -> int | None:
+    """The score, if exactly one was sent and it is written as we write it."""
+    if len(given) != 1 or not re.fullmatch(r"10|[0-9]", given[0], re.ASCII):
+        return None
+    return int(given[0])
+
+
+def clean_comment(text: str) -> str:
+    """What was written, with plain line ends and without control characters; nothing else is touched."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]", "", text).strip()
+
+
+def read_seconds(text: str) -> float:
+    return float(text) if re.fullmatch(r"\d{1,6}(\.\d{1,3})?", text, re.ASCII) else 0
+
+
+def read_proof(request: HttpRequest, rendered_at: Any) -> Proof:
+    sent = request.POST
+    return Proof(
+        rendered_at=rendered_at,
+        gesture=sent.get("gesture", "")[:10],
+        ran_script=sent.get("script") == "1",
+        by_button=sent.get("via") == "button",
+        hidden_field=bool(sent.get("website", "")),
+    )
+
