@@ -7,3 +7,6 @@ class SurveysConfig(AppConfig):
 
     def ready(self) -> None:
         from surveys import privacy  # noqa: F401
+        from surveys.insight import rollups
+
+        rollups.register()

@@ -38,8 +38,11 @@ def _database_engine() -> str:
 def _fresh_state(request: pytest.FixtureRequest) -> Iterator[None]:
     """Nothing kept by the process crosses from one test to the next."""
     failures._seen.clear()
-    if "db" in request.fixturenames or "transactional_db" in request.fixturenames:
-        cache.clear()
+    for name in ("transactional_db", "db"):
+        if name in request.fixturenames:
+            request.getfixturevalue(name)
+            cache.clear()
+            break
     yield
 
 

@@ -1,0 +1,39 @@
+"""Whose answer is it? The order in which identities are believed, and what is kept of an answer nobody knows.
+
+Strongest first: the invitation it answers, our own contact id, the contact's external id, the e-mail address (by its
+normalised form, unique among live contacts). The lookup itself is `surveys.sql.look_up`; here is what the result means.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from accounts.domain import normalise_email
+from surveys.choices import Channel, Identity
+
+
+def email_key(address: str) -> str | None:
+    """The form addresses are compared in; None for what is no address (it is kept as a hint all the same)."""
+    if not address:
+        return None
+    try:
+        return normalise_email(address)
+    except ValueError:
+        return None
+
+
+def hint(*, email: str, name: str, phone: str, external_id: str) -> dict[str, str]:
+    """What an answer said about its author, kept only while it waits in the inbox."""
+    said = {"email": email, "name": name, "phone": phone, "external_id": external_id}
+    return {key: value for key, value in said.items() if value}
+
+
+def verdict(*, contact_id: int | None, hint: Mapping[str, Any], channel: str, invited: bool) -> Identity:
+    """Matched; anonymous when nothing was said and the channel allows that; else it waits in the inbox.
+
+    An invitation whose contact was erased leaves an anonymous answer: nobody is to be found.
+    """
+    if contact_id is not None:
+        return Identity.MATCHED
+    if invited or (channel == Channel.LINK and not hint):
+        return Identity.ANONYMOUS
+    return Identity.INBOX

@@ -1,0 +1,568 @@
+"""The one door for answers: every channel, connector, import and API call comes through `ingest`.
+
+What is promised, for each answer and in one transaction:
+
+- It is checked and normalised; what can never be right is refused, naming the field.
+- Idempotent by (source, external id) and by invitation: the same answer again changes nothing, a newer version updates
+  it, an older one (by the source's own time, else by arrival) is ignored. There is never a second response.
+- It is matched to a contact (surveys/identity.py); what cannot be matched waits in the inbox and counts nowhere yet.
+- Response, revision, the contact's chain of superseded answers, latest and previous score, the invitation's state,
+  the marks that keep figures true, and the event with its relay row are written together.
+
+A partial answer counts from its score on. Its comment may come later and completes it. The edit window (Workspace.
+edit_hours from the first arrival) then closes: from `locked_at` on the score cannot change and a comment can no longer
+be replaced, but a comment may still be added where there was none. Only origin `correction` may change a locked answer.
+
+Events: `response.scored` once per response, when it is known whose it is (data["state"] tells whether it came whole);
+`response.completed` when a partial one is completed; `response.updated` for any other change. A changed score carries
+the cause of the first one ("response:7:scored"), so a rule acts on it only if it has not acted on this answer before.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+
+from accounts import extend, timeline
+from accounts.domain import Origin
+from accounts.models import Account, Contact
+from core import clock, jobs
+from surveys import domain, identity, sql
+from surveys.choices import Channel, Identity, ResponseState
+from surveys.models import Response
+from team.domain import RowScope
+from team.models import User
+from team.scope import scope_of
+
+FOLD = "figures_fold"
+MAX_COMMENT = 20_000
+MAX_BATCH = 5_000
+CLOCK_SKEW = dt.timedelta(minutes=5)
+EARLIEST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+_SOURCE = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,39}")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_ROUNDS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer as a channel heard it.
+
+    `comment` None and `may_contact` None mean "not said": what is known stays. An empty comment takes it back.
+    """
+
+    survey_id: int
+    score: int
+    source: str
+    channel: str
+    responded_at: dt.datetime
+    external_id: str | None = None
+    comment: str | None = None
+    invitation_id: int | None = None
+    version_id: int | None = None
+    contact_id: int | None = None
+    contact_external_id: str = ""
+    email: str = ""
+    name: str = ""
+    phone: str = ""
+    language: str = ""
+    may_contact: bool | None = None
+    completed: bool = False
+    source_updated_at: dt.datetime | None = None
+    origin: str = "live"
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an answer. `field` and `message` say why one was refused, or what to know about an accepted one."""
+
+    result: str
+    response_id: int | None = None
+    identity: str = ""
+    code: str = ""
+    message: str = ""
+    field: str = ""
+
+
+@dataclass(slots=True)
+class _Pending:
+    """An answer on its way: cleaned, not yet written."""
+
+    n: int
+    answer: Answer
+    comment: str | None
+    email_key: str | None
+    hint: dict[str, str]
+    contact_id: int | None
+
+
+class _Unfit(Exception):
+    def __init__(self, field: str, message: str, code: str = "invalid") -> None:
+        self.outcome = Outcome("refused", code=code, message=message, field=field)
+
+
+def ingest(
+    answers: Sequence[Answer], *, actor: User | None = None, visible_to: User | None = None
+) -> list[Outcome]:
+    """Take in answers; returns one outcome for each, in their order. Nothing is half-written.
+
+    `actor` is noted on the events. With `visible_to` (an API key's person) a contact outside that person's sight is
+    treated like an unknown one: the answer waits in the inbox, and neither loses nor reveals anything.
+    """
+    outcomes: dict[int, Outcome] = {}
+    pending: list[_Pending] = []
+    now = clock.now()
+    for n, answer in enumerate(answers):
+        try:
+            pending.append(_cleaned(n, answer, now))
+        except _Unfit as unfit:
+            outcomes[n] = unfit.outcome
+    with transaction.atomic():
+        for start in range(0, len(pending), MAX_BATCH):
+            _take_in(pending[start : start + MAX_BATCH], outcomes, now, actor, visible_to)
+    return [outcomes[n] for n in range(len(answers))]
+
+
+# --- Checking ------------------------------------------------------------------------------------------------
+def clean_comment(text: str) -> str:
+    """A comment as it is kept: no control characters but line breaks and tabs, no blanks around it."""
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode("utf-8")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _CONTROL.sub("", text).strip()
+
+
+def _cleaned(n: int, answer: Answer, now: dt.datetime) -> _Pending:
+    # bool is a kind of int in Python; "true" is not a score.
+    if type(answer.score) is not int or not domain.SCORE_MIN <= answer.score <= domain.SCORE_MAX:
+        raise _Unfit("score", "The score must be a whole number from 0 to 10.")
+    if not _SOURCE.fullmatch(answer.source):
+        raise _Unfit("source", "A source is 1 to 40 small letters, digits, dots, dashes, colons or underscores.")
+    if answer.channel not in _CHANNELS:
+        raise _Unfit("channel", f"The channel must be one of: {', '.join(sorted(_CHANNELS))}.")
+    if answer.origin not in _ORIGINS:
+        raise _Unfit("origin", f"The origin must be one of: {', '.join(sorted(_ORIGINS))}.")
+    if answer.external_id is not None and not 0 < len(answer.external_id) <= 200:
+        raise _Unfit("external_id", "An external id has 1 to 200 characters.")
+    for name in ("responded_at", "source_updated_at"):
+        value = getattr(answer, name)
+        if value is None:
+            continue
+        if value.tzinfo is None:
+            raise _Unfit(name, "Give the time with its offset, for example 2026-03-17T10:00:00+01:00.")
+        if value < EARLIEST:
+            raise _Unfit(name, "The time lies before the year 2000.")
+        if value > now + CLOCK_SKEW:
+            raise _Unfit(name, "The time lies in the future. Check the clock and the offset of the sender.")
+    comment = None if answer.comment is None else clean_comment(answer.comment)
+    if comment is not None and len(comment) > MAX_COMMENT:
+        raise _Unfit("comment", f"The comment has {len(comment):,} characters; at most {MAX_COMMENT:,} are kept.")
+    for name, limit in (("contact_external_id", 120), ("email", 254), ("name", 200), ("phone", 40), ("language", 10)):
+        if len(getattr(answer, name)) > limit:
+            raise _Unfit(name, f"At most {limit} characters are possible here.")
+    key = identity.email_key(answer.email)
+    hint = identity.hint(
+        email=answer.email.strip(), name=answer.name.strip(), phone=answer.phone.strip(),
+        external_id=answer.contact_external_id,
+    )  # fmt: skip
+    return _Pending(n, answer, comment, key, hint, answer.contact_id)
+
+
+_CHANNELS = frozenset(Channel)
+_ORIGINS = frozenset(Origin)
+
+
+# --- Taking in -----------------------------------------------------------------------------------------------
+def _take_in(
+    pending: list[_Pending],
+    outcomes: dict[int, Outcome],
+    now: dt.datetime,
+    actor: User | None,
+    visible_to: User | None,
+) -> None:
+    """Rounds of look up, decide, write. A second round is for answers that occur twice, and for lost races."""
+    touched: set[int] = set()
+    has_event = False
+    for _ in range(len(pending) + _ROUNDS):
+        if not pending:
+            break
+        now_taking, later = _first_of_each(pending)
+        plan = _Plan(now=now, actor=actor, hidden=visible_to)
+        again = plan.decide(now_taking)
+        written = sql.insert(plan.inserts) | sql.update(plan.updates)
+        again += [p for p, row in plan.planned if row["id"] not in written]
+        done = [(p, row) for p, row in plan.planned if row["id"] in written]
+        sql.answered(plan.answered(done))
+        touched.update(key for _, row in done for key in (row["contact_id"], row["was_contact_id"]) if key)
+        has_event = has_event or any(row["event_kind"] for _, row in done)
+        outcomes.update(plan.outcomes)
+        outcomes.update({p.n: plan.results[p.n] for p, _ in done})
+        pending = [*again, *later]
+    if pending:
+        raise RuntimeError("Answers kept changing under our hands")
+    sql.rechain(touched)
+    if has_event:
+        jobs.wake(timeline.RELAY)
+    if touched or has_event:
+        jobs.wake(FOLD)
+
+
+def _first_of_each(pending: list[_Pending]) -> tuple[list[_Pending], list[_Pending]]:
+    """Answers that are certainly different ones, and those that may be the same again."""
+    seen: set[object] = set()
+    first, later = [], []
+    for p in pending:
+        keys: set[object] = set()
+        if p.answer.external_id is not None:
+            keys.add((p.answer.source, p.answer.external_id))
+        if p.answer.invitation_id is not None:
+            keys.add(p.answer.invitation_id)
+        (later if keys & seen else first).append(p)
+        seen |= keys
+    return first, later
+
+
+class _Plan:
+    """What one round will write, decided from what is known."""
+
+    def __init__(self, *, now: dt.datetime, actor: User | None, hidden: User | None) -> None:
+        self.now = now
+        self.actor = actor
+        self.viewer = hidden if hidden is not None and scope_of(hidden) is not RowScope.ALL else None
+        self.inserts: list[sql.Row] = []
+        self.updates: list[sql.Row] = []
+        self.planned: list[tuple[_Pending, sql.Row]] = []
+        self.outcomes: dict[int, Outcome] = {}
+        self.results: dict[int, Outcome] = {}
+
+    def decide(self, taking: list[_Pending]) -> list[_Pending]:
+        """Fill the plan; returns the answers whose contact moved meanwhile and that must be looked up again."""
+        found = sql.look_up(
+            [
+                {
+                    "n": p.n,
+                    "survey_id": p.answer.survey_id,
+                    "invitation_id": p.answer.invitation_id,
+                    "contact_id": p.contact_id,
+                    "contact_external_id": p.answer.contact_external_id or None,
+                    "email_key": p.email_key,
+                    "source": p.answer.source,
+                    "external_id": p.answer.external_id,
+                }
+                for p in taking
+            ]
+        )
+        ids = [row["response_id"] for row in found.values() if row["response_id"]]
+        known: dict[int, Response] = {}
+        if ids:
+            rows = Response.objects.filter(pk__in=ids).order_by("pk").select_for_update(no_key=True)
+            known = {r.pk: r for r in rows}
+        seen_accounts = self._visible_accounts(found)
+        more_facts = _registered_facts(found)
+        again = []
+        for p in taking:
+            row = found[p.n]
+            if row["merged_into_id"] is not None:
+                p.contact_id = row["merged_into_id"]
+                again.append(p)
+                continue
+            refusal = _refusal(p.answer, row)
+            if refusal is not None:
+                self.outcomes[p.n] = refusal
+                continue
+            if seen_accounts is not None and row["contact_id"] and row["account_id"] not in seen_accounts:
+                if row["response_id"]:
+                    self.outcomes[p.n] = Outcome(
+                        "refused", code="conflict", field="external_id",
+                        message="This external id is taken. Use another one, or another source.",
+                    )  # fmt: skip
+                    continue
+                row = {**row, "contact_id": None, "account_id": None, "role": None}
+            facts = more_facts.get((row["account_id"], row["contact_id"]), {})
+            if row["response_id"]:
+                response = known.get(row["response_id"])
+                if response is None or (response.contact_id or row["contact_id"]) != row["contact_id"]:
+                    again.append(p)
+                    continue
+                self._change(p, row, response, facts)
+            else:
+                self._create(p, row, facts)
+        return again
+
+    def _visible_accounts(self, found: Mapping[int, sql.Row]) -> set[int] | None:
+        if self.viewer is None:
+            return None
+        ids = {row["account_id"] for row in found.values() if row["account_id"]}
+        return set(Account.objects.visible_to(self.viewer).filter(pk__in=ids).values_list("pk", flat=True))
+
+    def _create(self, p: _Pending, row: sql.Row, facts: Mapping[str, Any]) -> None:
+        answer = p.answer
+        who = identity.verdict(
+            contact_id=row["contact_id"], hint=p.hint, channel=answer.channel, invited=row["invitation_id"] is not None
+        )
+        completed = answer.completed or bool(p.comment)
+        state = ResponseState.COMPLETED if completed else ResponseState.SCORED
+        account_id = row["account_id"] or (row["invitation_account_id"] if who is Identity.ANONYMOUS else None)
+        counted = who in (Identity.MATCHED, Identity.ANONYMOUS)
+        hours = row["edit_hours"] if row["edit_hours"] is not None else 24
+        new: sql.Row = {
+            "id": row["new_id"],
+            "survey_id": row["survey_id"],
+            "version_id": answer.version_id or row["invitation_version_id"],
+            "invitation_id": row["invitation_id"],
+            "contact_id": row["contact_id"],
+            "account_id": account_id,
+            "source": answer.source,
+            "external_id": answer.external_id,
+            "channel": answer.channel,
+            "metric": row["metric"],
+            "scale_min": domain.SCORE_MIN,
+            "scale_max": domain.SCORE_MAX,
+            "score": answer.score,
+            "comment": p.comment or "",
+            "language": answer.language,
+            "state": state,
+            "may_contact": bool(answer.may_contact),
+            "responded_at": sql.moment(min(answer.responded_at, self.now)),
+            "received_at": sql.moment(self.now),
+            "source_updated_at": sql.moment(answer.source_updated_at),
+            "finalised_at": sql.moment(self.now) if completed else None,
+            "locked_at": sql.moment(self.now + dt.timedelta(hours=hours)),
+            "excluded_reason": "",
+            "superseded_at": None,
+            "identity": who,
+            "identity_hint": p.hint if who is Identity.INBOX else {},
+            "attributes": _attributes(row, answer),
+            "origin": answer.origin,
+            "loop_status": "open",
+            "was_counted": False,
+            "was_contact_id": None,
+            "counted": counted,
+        }
+        # An answer nobody knows is announced when it is matched: there is nobody yet to tell about it.
+        self._beside(new, row, facts, "response.scored" if counted else None, "scored")
+        self.inserts.append(new)
+        self.planned.append((p, new))
+        self.results[p.n] = Outcome("created", new["id"], who)
+
+    def _change(self, p: _Pending, row: sql.Row, old: Response, facts: Mapping[str, Any]) -> None:
+        answer = p.answer
+        same = Outcome("unchanged", old.pk, old.identity)
+        stale = (
+            answer.source_updated_at is not None
+            and old.source_updated_at is not None
+            and answer.source_updated_at < old.source_updated_at
+        )
+        if stale:
+            self.outcomes[p.n] = Outcome("unchanged", old.pk, old.identity, "stale", "A newer version is known.")
+            return
+        comment = old.comment if p.comment is None else p.comment
+        completed = old.state == ResponseState.COMPLETED or answer.completed or bool(comment)
+        contact_id = old.contact_id or (row["contact_id"] if old.identity != Identity.IGNORED else None)
+        is_newly_known = contact_id is not None and old.contact_id is None
+        rescored = answer.score != old.score
+        replaced = bool(old.comment) and comment != old.comment
+        may_contact = old.may_contact if answer.may_contact is None else answer.may_contact
+        language = answer.language or old.language
+        nothing_new = (
+            not (rescored or is_newly_known)
+            and comment == old.comment
+            and completed == (old.state == ResponseState.COMPLETED)
+            and may_contact == old.may_contact
+            and language == old.language
+            and (answer.source_updated_at or old.source_updated_at) == old.source_updated_at
+            and (old.invitation_id or row["invitation_id"]) == old.invitation_id
+        )
+        if nothing_new:
+            self.outcomes[p.n] = same
+            return
+        is_locked = old.locked_at is not None and self.now >= old.locked_at
+        if is_locked and (rescored or replaced) and answer.origin != Origin.CORRECTION:
+            self.outcomes[p.n] = Outcome(
+                "refused", old.pk, old.identity, "locked",
+                "The time to change this answer is over. A comment can still be added where there is none.",
+                "score" if rescored else "comment",
+            )  # fmt: skip
+            return
+        who = Identity.MATCHED if is_newly_known else Identity(old.identity)
+        was_counted = is_counted(old)
+        counted = was_counted or (
+            is_newly_known and not old.excluded_reason and old.deleted_upstream_at is None
+        )
+        in_figures = was_counted != counted or rescored or is_newly_known
+        now_completed = completed and old.state != ResponseState.COMPLETED
+        new: sql.Row = {
+            "id": old.pk,
+            "survey_id": old.survey_id,
+            "version_id": old.version_id or answer.version_id or row["invitation_version_id"],
+            "invitation_id": old.invitation_id or row["invitation_id"],
+            "contact_id": contact_id,
+            "account_id": row["account_id"] if is_newly_known else old.account_id,
+            "source": old.source,
+            "channel": old.channel,
+            "metric": old.metric,
+            "score": answer.score,
+            "comment": comment,
+            "language": language,
+            "state": ResponseState.COMPLETED if completed else ResponseState.SCORED,
+            "may_contact": may_contact,
+            "responded_at": sql.moment(old.responded_at),
+            "source_updated_at": sql.moment(answer.source_updated_at or old.source_updated_at),
+            "finalised_at": sql.moment(old.finalised_at or (self.now if completed else None)),
+            "excluded_reason": old.excluded_reason,
+            "superseded_at": sql.moment(old.superseded_at),
+            "identity": who,
+            "identity_hint": {} if is_newly_known else old.identity_hint,
+            "attributes": _attributes(row, answer) if is_newly_known else old.attributes,
+            "origin": old.origin,
+            "is_deleted": old.deleted_upstream_at is not None,
+            "counted": counted and in_figures,
+            "was_counted": was_counted and in_figures,
+            "was_score": old.score,
+            "was_responded_at": sql.moment(old.responded_at),
+            "was_superseded_at": sql.moment(old.superseded_at),
+            "was_attributes": old.attributes,
+            "was_contact_id": old.contact_id,
+        }
+        kind: str | None = "response.updated"
+        transition = "updated"
+        if is_newly_known and not was_counted:
+            kind, transition = "response.scored", "scored"
+        elif now_completed and not rescored:
+            kind, transition = "response.completed", "completed"
+        elif rescored:
+            transition = "scored"
+        if not counted and not was_counted:
+            kind = None
+        self._beside(new, row, facts, kind, transition, previous=old.score if rescored else None)
+        if is_newly_known and was_counted and old.account_id != new["account_id"]:
+            # The minus mark must carry the account it was counted for; that is the plain path's business.
+            sql.mark([old.pk], -1)
+            new["was_counted"] = False
+        self.updates.append(new)
+        self.planned.append((p, new))
+        self.results[p.n] = Outcome("updated", old.pk, who)
+
+    def _beside(
+        self,
+        new: sql.Row,
+        row: sql.Row,
+        facts: Mapping[str, Any],
+        kind: str | None,
+        transition: str,
+        previous: int | None = None,
+    ) -> None:
+        data = {
+            "score": new["score"],
+            "category": str(domain.category(new["score"])),
+            "survey": new["survey_id"],
+            "channel": new["channel"],
+            "state": str(new["state"]),
+            "has_comment": bool(new["comment"]),
+        }
+        if previous is not None:
+            data |= {"previous_score": previous, "previous_category": str(domain.category(previous))}
+        new |= {
+            "known_at": sql.moment(self.now),
+            "event_id": row["new_event_id"],
+            "event_kind": kind,
+            "cause_key": f"response:{new['id']}:{transition}",
+            "actor_id": self.actor.pk if self.actor else None,
+            "facts": {**_facts(row), **facts, "score": new["score"], "category": data["category"]},
+            "data": data,
+        }
+        new.setdefault("is_deleted", False)
+
+    def answered(self, done: Sequence[tuple[_Pending, sql.Row]]) -> list[sql.Row]:
+        now = sql.moment(self.now)
+        return [
+            {
+                "invitation_id": row["invitation_id"],
+                "scored_at": now,
+                "commented_at": now if row["comment"] else None,
+            }
+            for _, row in done
+            if row["invitation_id"]
+        ]
+
+
+def _refusal(answer: Answer, row: sql.Row) -> Outcome | None:
+    if row["survey_id"] is None:
+        return Outcome("refused", code="unknown_survey", message="There is no survey with this id.", field="survey_id")
+    if answer.invitation_id is not None:
+        if row["invitation_id"] is None:
+            return Outcome(
+                "refused", code="unknown_invitation", message="There is no such invitation.", field="invitation_id"
+            )
+        if row["invitation_survey_id"] != row["survey_id"]:
+            return Outcome(
+                "refused", code="foreign_invitation", field="invitation_id",
+                message="The invitation belongs to another survey.",
+            )  # fmt: skip
+        if row["is_test"]:
+            return Outcome("unchanged", code="test", message="The answer to a test is not recorded.")
+    return None
+
+
+def is_counted(response: Response) -> bool:
+    """Whether an answer enters figures: the same condition as `ResponseQuerySet.counted` and `sql.COUNTED`."""
+    return (
+        not response.excluded_reason
+        and response.deleted_upstream_at is None
+        and response.identity in (Identity.MATCHED, Identity.ANONYMOUS)
+    )
+
+
+def _attributes(row: sql.Row, answer: Answer) -> dict[str, Any]:
+    """The account as it was at the answer: figures by plan or owner do not change when the account does."""
+    found = {str(key): value for key, value in answer.attributes.items()}
+    if row["account_id"] is not None:
+        found |= {
+            "plan": row["plan"],
+            "segment": row["segment"],
+            "country": row["country"],
+            "owner": row["owner_id"],
+            "stage": row["stage_id"],
+        }
+    return found
+
+
+def _facts(row: sql.Row) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if row["account_id"] is not None:
+        arr = row["arr"]
+        found |= {
+            "owner": row["owner_id"],
+            "plan": row["plan"],
+            "segment": row["segment"],
+            "stage": row["stage_id"],
+            "country": row["country"],
+            "arr": None if arr is None else f"{arr:.2f}",
+            "currency": row["currency"],
+        }
+    if row["contact_id"] is not None:
+        found["role"] = row["role"]
+    return found
+
+
+def _registered_facts(found: Mapping[int, sql.Row]) -> dict[tuple[int | None, int | None], dict[str, Any]]:
+    """Facts that other apps register, read only when there are any (ours are in `_beside`)."""
+    readers = [read for key, read in extend.registered.facts.items() if key != "surveys"]
+    if not readers:
+        return {}
+    accounts = Account.objects.in_bulk({row["account_id"] for row in found.values() if row["account_id"]})
+    contacts = Contact.objects.in_bulk({row["contact_id"] for row in found.values() if row["contact_id"]})
+    facts: dict[tuple[int | None, int | None], dict[str, Any]] = {}
+    for row in found.values():
+        pair = (row["account_id"], row["contact_id"])
+        if pair in facts:
+            continue
+        account, contact = accounts.get(pair[0] or 0), contacts.get(pair[1] or 0)
+        facts[pair] = {}
+        for read in readers:
+            facts[pair] |= read(account, contact)
+    return facts

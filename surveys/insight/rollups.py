@@ -1,0 +1,254 @@
+"""Kept figures: folding marks into tallies, keeping each account's present score, rebuilding all of it.
+
+A mark says that an answer came into the count (+1) or left it (−1), with all that places it: times, survey, score and
+attributes as at the answer. Whoever changes what counts writes the marks in the same transaction, under the lock of the
+contact, so tallies plus marks always equal a recount of the answers (tests/surveys/test_rollups.py).
+
+Folding takes marks, deletes exactly those it took and adds their sum to the tallies, in one transaction. The lock of
+the one `FigureState` row makes folds and rebuilds take turns; a mark committed late is simply taken by the next fold.
+Days are those of the zone in `FigureState`, which is the workspace's once a rebuild after its change is done.
+"""
+
+import datetime as dt
+import json
+import logging
+from collections.abc import Iterable
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+
+from core import clock, jobs, outbox
+from surveys.ingest import FOLD
+from surveys.models import FigureMark, FigureState
+from surveys.sql import COUNTED, is_postgresql, moment
+from team import queries as team_queries
+
+logger = logging.getLogger(__name__)
+
+SPANS = (30, 90, 180, 365)  # the trailing windows whose "latest per contact" is kept
+ACCOUNT_DAYS = 365
+ALL, CHANNEL = "all", "channel"
+BREAKDOWNS = {ALL: "''", "plan": "plan", "segment": "segment", "country": "country", "owner": "owner_key",
+              CHANNEL: "channel"}  # fmt: skip
+SCORE_COLUMNS = tuple(f"s{score}" for score in range(11))
+FOLD_LIMIT = 5_000
+
+
+def state() -> FigureState:
+    """The state row; made with the workspace's zone the first time."""
+    found = FigureState.objects.filter(pk=1).first()
+    if found is None:
+        zone = team_queries.workspace().time_zone
+        found, _ = FigureState.objects.get_or_create(pk=1, defaults={"zone": zone})
+    return found
+
+
+def zone() -> ZoneInfo:
+    """The zone whose days the kept figures are counted in."""
+    return ZoneInfo(state().zone)
+
+
+def today() -> dt.date:
+    return clock.now().astimezone(zone()).date()
+
+
+def start_of(day: dt.date, zone: ZoneInfo) -> dt.datetime:
+    """The moment a day begins in a zone."""
+    return dt.datetime.combine(day, dt.time(), tzinfo=zone).astimezone(dt.UTC)
+
+
+def _locked_state() -> FigureState:
+    state()
+    return FigureState.objects.select_for_update().get(pk=1)
+
+
+# --- The SQL of placing answers ------------------------------------------------------------------------------
+def local_day(column: str) -> str:
+    """The local day of a moment; takes the zone's name as one parameter."""
+    if is_postgresql():
+        return f"({column} AT TIME ZONE %s)::date"
+    return f"django_datetime_cast_date({column}, 'UTC', %s)"
+
+
+@cache
+def _tally_select(postgresql: bool) -> str:
+    """Rows (breakdown, span, day, survey_key, value, metric, s0…s10) of the relation `placed`.
+
+    Counted by score first and turned into columns after, which costs each answer one sum instead of eleven.
+    """
+    parts = []
+    for span in (0, *SPANS):
+        if span == 0:
+            day = "day"
+        elif postgresql:
+            day = f"LEAST(day + {span}, gone)"
+        else:
+            day = f"MIN(date(day, '+{span} days'), COALESCE(gone, '9999-12-31'))"
+        parts += [
+            f"SELECT '{breakdown}' AS breakdown, {span} AS span, {day} AS day, survey_key, {value} AS value, metric,"
+            f" score, SUM(delta) AS number FROM placed GROUP BY {day}, survey_key, {value}, metric, score"
+            if breakdown != ALL
+            else f"SELECT '{ALL}' AS breakdown, {span} AS span, {day} AS day, survey_key, '' AS value, metric,"
+            f" score, SUM(delta) AS number FROM placed GROUP BY {day}, survey_key, metric, score"
+            for breakdown, value in BREAKDOWNS.items()
+        ]
+    columns = ", ".join(
+        f"SUM(CASE WHEN score = {score} THEN number ELSE 0 END) AS s{score}" for score in range(11)
+    )
+    return (
+        f"SELECT breakdown, span, day, survey_key, value, metric, {columns} FROM ({' UNION ALL '.join(parts)}) u"
+        " GROUP BY breakdown, span, day, survey_key, value, metric"
+    )
+
+
+_TALLY_NAMES = "breakdown, span, day, survey_key, value, metric, " + ", ".join(SCORE_COLUMNS)
+_TALLY_ADD = ", ".join(f"{name} = surveys_tally.{name} + excluded.{name}" for name in SCORE_COLUMNS)
+_ANY = " OR ".join(f"{name} <> 0" for name in SCORE_COLUMNS)
+
+
+def _run(statement: str, params: Iterable[object] = ()) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, list(params))
+        return cursor.rowcount
+
+
+# --- Folding -------------------------------------------------------------------------------------------------
+@transaction.atomic
+def fold(limit: int = FOLD_LIMIT) -> int:
+    """Take up to `limit` marks into the tallies and refresh the accounts they name; returns how many marks it took."""
+    current = _locked_state()
+    marks = list(FigureMark.objects.order_by("pk").values_list("pk", "account_key")[:limit])
+    if not marks:
+        return 0
+    ids = [pk for pk, _ in marks]
+    chosen = "id = ANY(%s::bigint[])" if is_postgresql() else "id IN (SELECT value FROM json_each(%s))"
+    taken: object = ids if is_postgresql() else json.dumps(ids)
+    _run(
+        f"WITH placed AS MATERIALIZED (SELECT delta, metric, survey_key, channel, score, plan, segment, country,"
+        f" owner_key, {local_day('responded_at')} AS day, {local_day('superseded_at')} AS gone"
+        f" FROM surveys_figuremark WHERE {chosen})"
+        f" INSERT INTO surveys_tally ({_TALLY_NAMES}) SELECT * FROM ({_tally_select(is_postgresql())}) t WHERE {_ANY}"
+        " ORDER BY 1, 2, 3, 4, 5, 6"
+        f" ON CONFLICT (breakdown, span, day, survey_key, value, metric) DO UPDATE SET {_TALLY_ADD}",
+        [current.zone, current.zone, taken],
+    )
+    _run(f"DELETE FROM surveys_figuremark WHERE {chosen}", [taken])
+    refresh_accounts({account for _, account in marks if account is not None}, zone=ZoneInfo(current.zone))
+    return len(marks)
+
+
+# --- Accounts' present scores --------------------------------------------------------------------------------
+@cache
+def _account_select(postgresql: bool, some: bool) -> str:
+    chosen = ""
+    if some:
+        chosen = (
+            "AND r.account_id = ANY(%s::bigint[])"
+            if postgresql
+            else "AND r.account_id IN (SELECT value FROM json_each(%s))"
+        )
+    leaves = day_plus("MIN(day)", ACCOUNT_DAYS) if postgresql else f"date(MIN(day), '+{ACCOUNT_DAYS} days')"
+    day = "(r.responded_at AT TIME ZONE %s)::date" if postgresql else "django_datetime_cast_date(r.responded_at, 'UTC', %s)"
+    return f"""
+SELECT account_id, metric, COUNT(*), SUM(CASE WHEN score >= 9 THEN 1 ELSE 0 END),
+  SUM(CASE WHEN score <= 6 THEN 1 ELSE 0 END), AVG(score * 1.0),
+  AVG(CASE WHEN place IN ((number + 1) / 2, number / 2 + 1) THEN score * 1.0 END), MAX(responded_at), {leaves}
+FROM (
+  SELECT r.account_id, r.metric, r.score, r.responded_at, {day} AS day,
+    ROW_NUMBER() OVER (PARTITION BY r.account_id, r.metric ORDER BY r.score, r.id) AS place,
+    COUNT(*) OVER (PARTITION BY r.account_id, r.metric) AS number
+  FROM surveys_response r
+  WHERE r.account_id IS NOT NULL AND r.responded_at >= %s AND r.responded_at < %s
+    AND (r.superseded_at IS NULL OR r.superseded_at >= %s) AND {COUNTED.format("r.")} {chosen}) q
+GROUP BY account_id, metric"""
+
+
+_ACCOUNT_NAMES = "account_id, metric, people, promoters, detractors, mean, median, latest_at, changes_on"
+
+
+def refresh_accounts(account_ids: Iterable[int] | None, *, zone: ZoneInfo) -> None:
+    """Recompute the present score of these accounts (None: of all) from their answers."""
+    ids = None if account_ids is None else sorted(set(account_ids))
+    if ids is not None and not ids:
+        return
+    postgresql = is_postgresql()
+    day = clock.now().astimezone(zone).date()
+    start = moment(start_of(day - dt.timedelta(days=ACCOUNT_DAYS - 1), zone))
+    end = moment(start_of(day + dt.timedelta(days=1), zone))
+    params: list[object] = [zone.key, start, end, end]
+    if ids is None:
+        _run("DELETE FROM surveys_accountscore")
+    else:
+        chosen = "= ANY(%s::bigint[])" if postgresql else "IN (SELECT value FROM json_each(%s))"
+        some: object = ids if postgresql else json.dumps(ids)
+        _run(f"DELETE FROM surveys_accountscore WHERE account_id {chosen}", [some])
+        params.append(some)
+    _run(
+        f"INSERT INTO surveys_accountscore ({_ACCOUNT_NAMES}) {_account_select(postgresql, ids is not None)}", params
+    )
+
+
+def expire_accounts() -> int:
+    """Refresh the accounts of which an answer left the window since; returns how many. Runs with every tick."""
+    from surveys.models import AccountScore
+
+    with transaction.atomic():
+        current = _locked_state()
+        zone = ZoneInfo(current.zone)
+        day = clock.now().astimezone(zone).date()
+        due = set(AccountScore.objects.filter(changes_on__lte=day).values_list("account_id", flat=True)[:50_000])
+        refresh_accounts(due, zone=zone)
+    return len(due)
+
+
+# --- Rebuilding ----------------------------------------------------------------------------------------------
+@transaction.atomic
+def rebuild(*, zone_name: str | None = None) -> int:
+    """Build all kept figures anew from the answers, in the workspace's zone; returns the number of tally rows.
+
+    Answers that are written meanwhile are neither lost nor counted twice: their marks stay for the next fold.
+    """
+    current = _locked_state()
+    current.zone = zone_name or team_queries.workspace().time_zone
+    if is_postgresql():
+        # Waits for whoever has written marks and not committed, so that every answer is either seen here or marked.
+        _run("LOCK TABLE surveys_figuremark IN EXCLUSIVE MODE")
+    FigureMark.objects.all().delete()
+    _run("DELETE FROM surveys_tally")
+    day = local_day
+    _run(
+        f"WITH placed AS MATERIALIZED (SELECT 1 AS delta, metric, survey_id AS survey_key, channel, score,"
+        " COALESCE(attributes ->> 'plan', '') AS plan, COALESCE(attributes ->> 'segment', '') AS segment,"
+        " COALESCE(attributes ->> 'country', '') AS country, COALESCE(attributes ->> 'owner', '') AS owner_key,"
+        f" {day('responded_at')} AS day, {day('superseded_at')} AS gone FROM surveys_response"
+        f" WHERE {COUNTED.format('')})"
+        f" INSERT INTO surveys_tally ({_TALLY_NAMES}) {_tally_select(is_postgresql())}",
+        [current.zone, current.zone],
+    )
+    refresh_accounts(None, zone=ZoneInfo(current.zone))
+    current.built_at = clock.now()
+    current.save(update_fields=["zone", "built_at"])
+    from surveys.models import Tally
+
+    return Tally.objects.count()
+
+
+def check_zone() -> bool:
+    """Rebuild when the workspace's zone is no longer the one of the figures; runs with every tick."""
+    if state().zone == team_queries.workspace().time_zone:
+        return False
+    rebuild()
+    logger.info("The kept figures were rebuilt for a new time zone")
+    return True
+
+
+def register() -> None:
+    """Make folding known: woken after the commit of every change, looked for by the tick."""
+    outbox.register(outbox.Kind(FOLD, "surveys.FigureMark", _no_rows, pump=fold))
+    jobs.on_tick("figures_zone", check_zone)
+    jobs.on_tick("figures_expire", expire_accounts)
+
+
+def _no_rows(batch: "outbox.Batch[FigureMark]") -> None:  # type: ignore[type-var]
+    """A pump has no rows of its own."""

@@ -1,0 +1,400 @@
+"""The statements of the hot path: what one answer, a batch and an import all run. Measured in bench/ingest.py.
+
+Written as text because the ORM needs some twelve statements where these need three, and because Python's share of a
+statement, not the database's, is what an answer costs. Every statement takes any number of rows as one JSON text, so
+one answer, a batch of 1,000 and a group of requests that wait together (surveys/api/door.py) share one path.
+
+1. `look_up` finds survey, invitation, contact, account and an earlier copy of each answer, and locks the contacts.
+   All writers of answers lock contacts first, in key order: that is what makes chains exact and deadlocks rare.
+2. `insert` and `update` write the answers with all that belongs to them: revision, event, relay row, figure marks.
+3. `rechain` sets right, for some contacts, which answer supersedes which, and their latest and previous score.
+
+PostgreSQL runs 2 and 3 as one statement each; SQLite, which has no data-modifying CTEs, as a few. On SQLite the
+transaction is IMMEDIATE, so nothing needs a lock.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from django.db import connection
+
+Row = dict[str, Any]
+COUNTED = "({0}excluded_reason = '' AND {0}deleted_upstream_at IS NULL AND {0}identity IN ('matched', 'anonymous'))"
+
+_LOOK_UP_COLUMNS = {
+    "n": "integer",
+    "survey_id": "bigint",
+    "invitation_id": "bigint",
+    "contact_id": "bigint",
+    "contact_external_id": "text",
+    "email_key": "text",
+    "source": "text",
+    "external_id": "text",
+}
+_RESPONSE_COLUMNS = {
+    "survey_id": "bigint",
+    "version_id": "bigint",
+    "invitation_id": "bigint",
+    "contact_id": "bigint",
+    "account_id": "bigint",
+    "source": "text",
+    "external_id": "text",
+    "channel": "text",
+    "metric": "text",
+    "scale_min": "smallint",
+    "scale_max": "smallint",
+    "score": "smallint",
+    "comment": "text",
+    "language": "text",
+    "state": "text",
+    "may_contact": "boolean",
+    "responded_at": "timestamptz",
+    "received_at": "timestamptz",
+    "source_updated_at": "timestamptz",
+    "finalised_at": "timestamptz",
+    "locked_at": "timestamptz",
+    "excluded_reason": "text",
+    "superseded_at": "timestamptz",
+    "identity": "text",
+    "identity_hint": "jsonb",
+    "attributes": "jsonb",
+    "origin": "text",
+    "loop_status": "text",
+}
+# What an update may change; the rest of an answer stays what it was when it came.
+_UPDATED = (
+    "version_id invitation_id contact_id account_id score comment language state may_contact responded_at"
+    " source_updated_at finalised_at superseded_at identity identity_hint attributes"
+).split()
+_BESIDE_COLUMNS = {
+    "known_at": "timestamptz",
+    "is_deleted": "boolean",
+    "event_id": "bigint",
+    "event_kind": "text",
+    "cause_key": "text",
+    "actor_id": "bigint",
+    "facts": "jsonb",
+    "data": "jsonb",
+    "counted": "boolean",
+    "was_counted": "boolean",
+    "was_score": "smallint",
+    "was_responded_at": "timestamptz",
+    "was_superseded_at": "timestamptz",
+    "was_attributes": "jsonb",
+}
+_WRITE_COLUMNS = {"id": "bigint", **_RESPONSE_COLUMNS, **_BESIDE_COLUMNS}
+
+
+def is_postgresql() -> bool:
+    return connection.vendor == "postgresql"
+
+
+def moment(value: dt.datetime | None) -> str | None:
+    """A point in time as this database reads it from JSON; SQLite compares the text Django writes."""
+    if value is None:
+        return None
+    value = value.astimezone(dt.UTC)
+    return value.isoformat() if is_postgresql() else str(value.replace(tzinfo=None))
+
+
+def rows_json(rows: Iterable[Mapping[str, Any]]) -> str:
+    return json.dumps(list(rows), separators=(",", ":"))
+
+
+def relation(columns: Mapping[str, str], *, postgresql: bool) -> str:
+    """A SELECT that turns one JSON parameter into rows of `columns`."""
+    if postgresql:
+        names = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+        return f"SELECT * FROM jsonb_to_recordset(%s::jsonb) AS x({names})"
+    names = ", ".join(f"value ->> '$.{name}' AS {name}" for name in columns)
+    return f"SELECT {names} FROM json_each(%s)"
+
+
+def _run(statement: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        return cursor.fetchall() if cursor.description else []
+
+
+# --- 1. Finding ----------------------------------------------------------------------------------------------
+_FOUND = (
+    "n survey_id metric edit_hours invitation_id invitation_survey_id invitation_version_id invitation_contact_id"
+    " invitation_account_id is_test response_id contact_id merged_into_id role account_id plan segment country"
+    " stage_id owner_id arr currency new_id new_event_id"
+).split()
+
+
+@cache
+def _look_up_sql(postgresql: bool) -> str:
+    lock = " FOR NO KEY UPDATE" if postgresql else ""
+    new_id = "nextval('surveys_response_id_seq')" if postgresql else "NULL"
+    new_event_id = "nextval('accounts_event_id_seq')" if postgresql else "NULL"
+    return f"""
+WITH i AS MATERIALIZED ({relation(_LOOK_UP_COLUMNS, postgresql=postgresql)}),
+f AS MATERIALIZED (
+  SELECT i.n, i.survey_id, v.id AS invitation_id, sv.survey_id AS invitation_survey_id,
+    v.version_id AS invitation_version_id, v.contact_id AS invitation_contact_id,
+    v.account_id AS invitation_account_id, v.is_test,
+    COALESCE(
+      (SELECT r.id FROM surveys_response r WHERE r.invitation_id = i.invitation_id),
+      (SELECT r.id FROM surveys_response r WHERE r.source = i.source AND r.external_id = i.external_id)
+    ) AS response_id,
+    COALESCE(
+      v.contact_id,
+      (SELECT COALESCE(c.merged_into_id, c.id) FROM accounts_contact c
+        WHERE c.id = i.contact_id AND c.erased_at IS NULL),
+      (SELECT COALESCE(c.merged_into_id, c.id) FROM accounts_contact c
+        WHERE c.external_id = i.contact_external_id AND c.erased_at IS NULL),
+      (SELECT c.id FROM accounts_contact c
+        WHERE c.email_key = i.email_key AND c.merged_into_id IS NULL AND c.erased_at IS NULL)
+    ) AS contact_id
+  FROM i
+  LEFT JOIN surveys_invitation v ON v.id = i.invitation_id
+  LEFT JOIN surveys_surveyversion sv ON sv.id = v.version_id),
+w AS MATERIALIZED (
+  SELECT f.*, COALESCE(r.contact_id, f.contact_id) AS wanted_id
+  FROM f LEFT JOIN surveys_response r ON r.id = f.response_id),
+c AS MATERIALIZED (
+  SELECT id, merged_into_id, role, account_id FROM accounts_contact
+  WHERE id IN (SELECT wanted_id FROM w) ORDER BY id{lock})
+SELECT w.n, s.id, s.metric, (SELECT edit_hours FROM team_workspace WHERE id = 1), w.invitation_id,
+  w.invitation_survey_id, w.invitation_version_id, w.invitation_contact_id, w.invitation_account_id, w.is_test,
+  w.response_id, c.id, c.merged_into_id, c.role, a.id, a.plan, a.segment, a.country, a.stage_id, a.owner_id,
+  a.arr, a.currency, {new_id}, {new_event_id}
+FROM w
+LEFT JOIN surveys_survey s ON s.id = w.survey_id
+LEFT JOIN c ON c.id = w.wanted_id
+LEFT JOIN accounts_account a ON a.id = c.account_id"""
+
+
+def look_up(rows: Sequence[Row]) -> dict[int, Row]:
+    """What is known about each answer, by its `n`; the contacts found are locked until the transaction ends."""
+    found = {
+        row[0]: dict(zip(_FOUND, row, strict=True))
+        for row in _run(_look_up_sql(is_postgresql()), [rows_json(rows)])
+    }
+    if not is_postgresql():
+        _give_ids(found, "new_id", "surveys_response")
+        _give_ids(found, "new_event_id", "accounts_event")
+    return found
+
+
+def _give_ids(found: dict[int, Row], column: str, table: str) -> None:
+    (last,) = (_run("SELECT seq FROM sqlite_sequence WHERE name = %s", [table]) or [(0,)])[0]
+    for position, n in enumerate(sorted(found), start=1):
+        found[n][column] = last + position
+
+
+# --- 2. Writing ----------------------------------------------------------------------------------------------
+_EVENT = "kind account_id contact_id actor_id subject_type subject_id cause_key origin occurred_at recorded_at facts data"
+_MARK = (
+    "delta metric account_key survey_key channel score responded_at superseded_at plan segment country owner_key"
+)
+
+
+def _mark_values(prefix: str, attributes: str) -> str:
+    owner = f"COALESCE({attributes} ->> 'owner', '')"
+    return (
+        f"i.metric, i.account_id, i.survey_id, i.channel, i.{prefix}score, i.{prefix}responded_at,"
+        f" i.{prefix}superseded_at, COALESCE({attributes} ->> 'plan', ''), COALESCE({attributes} ->> 'segment', ''),"
+        f" COALESCE({attributes} ->> 'country', ''), {owner}"
+    )
+
+
+def _beside(source: str) -> list[tuple[str, str]]:
+    """The inserts that go with written answers, each reading `source` (rows named i)."""
+    return [
+        (
+            "revision",
+            "INSERT INTO surveys_responserevision (response_id, known_at, responded_at, score, contact_key, account_key,"
+            " survey_key, is_excluded, is_deleted, attributes) SELECT i.id, i.known_at, i.responded_at, i.score,"
+            " i.contact_id, i.account_id, i.survey_id, i.excluded_reason <> '', i.is_deleted, i.attributes"
+            f" FROM {source}",
+        ),
+        (
+            "event",
+            f"INSERT INTO accounts_event (id, {', '.join(_EVENT.split())}) SELECT i.event_id, i.event_kind, i.account_id,"
+            " i.contact_id, i.actor_id, 'response', i.id, i.cause_key, i.origin, i.responded_at, i.known_at, i.facts,"
+            f" i.data FROM {source} WHERE i.event_kind IS NOT NULL",
+        ),
+        (
+            "relay",
+            f"INSERT INTO accounts_eventrelay (event_id) SELECT i.event_id FROM {source}"
+            " WHERE i.event_kind IS NOT NULL",
+        ),
+        (
+            "mark",
+            f"INSERT INTO surveys_figuremark ({', '.join(_MARK.split())})"
+            f" SELECT -1, {_mark_values('was_', 'i.was_attributes')} FROM {source} WHERE i.was_counted"
+            f" UNION ALL SELECT 1, {_mark_values('', 'i.attributes')} FROM {source} WHERE i.counted",
+        ),
+    ]
+
+
+@cache
+def _insert_sql(postgresql: bool) -> list[str]:
+    names = ", ".join(["id", *_RESPONSE_COLUMNS])
+    rows = relation(_WRITE_COLUMNS, postgresql=postgresql)
+    if not postgresql:
+        head = f"INSERT INTO surveys_response ({names}) SELECT {names} FROM ({rows}) i"
+        return [head, *(text for _, text in _beside(f"({rows}) i"))]
+    beside = ",\n".join(f"{name} AS ({text})" for name, text in _beside("i JOIN done USING (id)"))
+    return [
+        f"WITH i AS MATERIALIZED ({rows}),\n"
+        f"done AS (INSERT INTO surveys_response ({names}) SELECT {names} FROM i"
+        f" ON CONFLICT DO NOTHING RETURNING id),\n{beside}\nSELECT id FROM done"
+    ]
+
+
+@cache
+def _update_sql(postgresql: bool) -> list[str]:
+    rows = relation(_WRITE_COLUMNS, postgresql=postgresql)
+    assignments = ", ".join(f"{name} = i.{name}" for name in _UPDATED)
+    if not postgresql:
+        head = f"UPDATE surveys_response SET {assignments} FROM ({rows}) i WHERE surveys_response.id = i.id"
+        return [head, *(text for _, text in _beside(f"({rows}) i"))]
+    beside = ",\n".join(f"{name} AS ({text})" for name, text in _beside("i JOIN done USING (id)"))
+    return [
+        f"WITH i AS MATERIALIZED ({rows}),\n"
+        f"done AS (UPDATE surveys_response SET {assignments} FROM i WHERE surveys_response.id = i.id"
+        f" RETURNING surveys_response.id),\n{beside}\nSELECT id FROM done"
+    ]
+
+
+def _write(statements: list[str], rows: Sequence[Row]) -> set[int]:
+    text = rows_json(rows)
+    if is_postgresql():
+        return {row[0] for row in _run(statements[0], [text])}
+    for statement in statements:
+        _run(statement, [text] * statement.count("%s"))
+    return {row["id"] for row in rows}
+
+
+def insert(rows: Sequence[Row]) -> set[int]:
+    """Write new answers; returns the ids that were written.
+
+    One is missing when another transaction wrote the same answer first: look it up again.
+    """
+    return _write(_insert_sql(is_postgresql()), rows) if rows else set()
+
+
+def update(rows: Sequence[Row]) -> set[int]:
+    """Change answers that the caller holds locked; `was_…` is how they entered the figures until now."""
+    return _write(_update_sql(is_postgresql()), rows) if rows else set()
+
+
+def answered(rows: Sequence[Row]) -> None:
+    """Tell the invitations that they were answered, keeping the first moments."""
+    if not rows:
+        return
+    columns = {"invitation_id": "bigint", "scored_at": "timestamptz", "commented_at": "timestamptz"}
+    _run(
+        "UPDATE surveys_invitation SET state = 'answered',"
+        " scored_at = COALESCE(surveys_invitation.scored_at, i.scored_at),"
+        " commented_at = COALESCE(surveys_invitation.commented_at, i.commented_at)"
+        f" FROM ({relation(columns, postgresql=is_postgresql())}) i WHERE surveys_invitation.id = i.invitation_id",
+        [rows_json(rows)],
+    )
+
+
+# --- 3. Chains -----------------------------------------------------------------------------------------------
+_CHAIN = f"""
+  SELECT q.*, CASE WHEN counted THEN LEAD(responded_at) OVER w END AS next_at,
+    LAG(id) OVER w AS previous_id, LAG(score) OVER w AS previous_score, LAG(responded_at) OVER w AS previous_at,
+    ROW_NUMBER() OVER (PARTITION BY contact_id, metric, counted ORDER BY responded_at DESC, id DESC) AS place
+  FROM (SELECT id, contact_id, account_id, survey_id, channel, metric, score, responded_at, superseded_at, attributes,
+      {COUNTED.format("")} AS counted
+    FROM surveys_response WHERE contact_id IN (SELECT key FROM keys)) q
+  WINDOW w AS (PARTITION BY contact_id, metric, counted ORDER BY responded_at, id)"""
+_SCORE = (
+    "contact_id metric latest_id latest_score latest_at previous_id previous_score previous_at"
+).split()
+_SCORE_UPSERT = (
+    "INSERT INTO surveys_contactscore ({names}) SELECT contact_id, metric, id, score, responded_at, previous_id,"
+    " previous_score, previous_at FROM chain WHERE counted AND place = 1"
+    " ON CONFLICT (contact_id, metric) DO UPDATE SET {assignments} WHERE {differs}"
+).format(
+    names=", ".join(_SCORE),
+    assignments=", ".join(f"{name} = excluded.{name}" for name in _SCORE[2:]),
+    differs=" OR ".join(
+        f"surveys_contactscore.{name} IS DISTINCT FROM excluded.{name}" for name in _SCORE[2:]
+    ),
+)
+_SCORE_GONE = (
+    "DELETE FROM surveys_contactscore WHERE contact_id IN (SELECT key FROM keys) AND NOT EXISTS (SELECT 1 FROM chain"
+    " WHERE counted AND chain.contact_id = surveys_contactscore.contact_id AND chain.metric = surveys_contactscore.metric)"
+)
+
+
+def _moved_marks(source: str) -> str:
+    values = (
+        "{delta}, metric, account_id, survey_id, channel, score, responded_at, {superseded},"
+        " COALESCE(attributes ->> 'plan', ''), COALESCE(attributes ->> 'segment', ''),"
+        " COALESCE(attributes ->> 'country', ''), COALESCE(attributes ->> 'owner', '')"
+    )
+    return (
+        f"INSERT INTO surveys_figuremark ({', '.join(_MARK.split())})"
+        f" SELECT {values.format(delta=-1, superseded='superseded_at')} FROM {source} WHERE counted"
+        f" UNION ALL SELECT {values.format(delta=1, superseded='next_at')} FROM {source} WHERE counted"
+    )
+
+
+_MOVED = "SELECT * FROM chain WHERE superseded_at IS DISTINCT FROM next_at"
+_RECHAIN_POSTGRESQL = f"""
+WITH keys AS MATERIALIZED (SELECT unnest(%s::bigint[]) AS key),
+chain AS MATERIALIZED ({_CHAIN}),
+moved AS MATERIALIZED ({_MOVED}),
+link AS (UPDATE surveys_response r SET superseded_at = m.next_at FROM moved m WHERE r.id = m.id),
+mark AS ({_moved_marks("moved")}),
+latest AS ({_SCORE_UPSERT})
+{_SCORE_GONE}"""
+_SQLITE_HEAD = f"WITH keys AS (SELECT value AS key FROM json_each(%s)), chain AS MATERIALIZED ({_CHAIN})"
+_RECHAIN_SQLITE = (
+    # The marks read the old links, so they come before the links are changed.
+    f"{_SQLITE_HEAD}, moved AS MATERIALIZED ({_MOVED}) {_moved_marks('moved')}",
+    f"{_SQLITE_HEAD} UPDATE surveys_response SET superseded_at = m.next_at FROM ({_MOVED}) m"
+    " WHERE surveys_response.id = m.id",
+    f"{_SQLITE_HEAD} {_SCORE_UPSERT}",
+    f"{_SQLITE_HEAD} {_SCORE_GONE}",
+)
+
+
+def rechain(contact_ids: Iterable[int]) -> None:
+    """Recompute, for these contacts, which answer supersedes which and their latest and previous score.
+
+    Idempotent and set-based; every writer of answers ends with it. The caller holds the contacts locked.
+    """
+    ids = sorted(set(contact_ids))
+    if not ids:
+        return
+    if is_postgresql():
+        _run(_RECHAIN_POSTGRESQL, [ids])
+        return
+    for statement in _RECHAIN_SQLITE:
+        _run(statement, [json.dumps(ids)])
+
+
+def lock_contacts(contact_ids: Iterable[int]) -> None:
+    """Hold these contacts until the transaction ends, in key order."""
+    ids = sorted(set(contact_ids))
+    if ids and is_postgresql():
+        _run("SELECT id FROM accounts_contact WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE", [ids])
+
+
+# --- Marks of any other change -------------------------------------------------------------------------------
+def mark(response_ids: Iterable[int], delta: int) -> None:
+    """Note how these answers enter the figures as they stand: −1 before a change, +1 after it."""
+    ids = sorted(set(response_ids))
+    if not ids:
+        return
+    chosen = "= ANY(%s::bigint[])" if is_postgresql() else "IN (SELECT value FROM json_each(%s))"
+    _run(
+        f"INSERT INTO surveys_figuremark ({', '.join(_MARK.split())}) SELECT {int(delta)}, metric, account_id, survey_id,"
+        " channel, score, responded_at, superseded_at, COALESCE(attributes ->> 'plan', ''),"
+        " COALESCE(attributes ->> 'segment', ''), COALESCE(attributes ->> 'country', ''),"
+        f" COALESCE(attributes ->> 'owner', '') FROM surveys_response WHERE id {chosen} AND {COUNTED.format('')}",
+        [ids if is_postgresql() else json.dumps(ids)],
+    )
