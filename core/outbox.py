@@ -52,6 +52,7 @@ from typing import Any, Generic, TypeVar
 
 from django.apps import apps
 from django.conf import settings
+from django.core.exceptions import EmptyResultSet
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -335,7 +336,10 @@ def _claim(kind: Kind, owner: str, *, limit: int, suspects: bool) -> list[Any]:
     model = kind.table
     table, pk = sql.quote(model._meta.db_table), sql.quote(model._meta.pk.column)
     inner = _due(kind, suspects=suspects).order_by(*kind.order_by).values_list("pk", flat=True)[:limit]
-    select, params = inner.query.sql_with_params()
+    try:
+        select, params = inner.query.sql_with_params()
+    except EmptyResultSet:  # a filter that nothing can fulfil, such as an empty list of running campaigns
+        return []
     assignments = (
         f"state = 'claimed', owner = %s, lease_until = {sql.now_plus(str(float(kind.lease_seconds)))}"
     )

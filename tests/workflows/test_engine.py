@@ -1,0 +1,182 @@
+"""From an answer to an alert and a task."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from django.core import mail
+
+from accounts.domain import Origin
+from accounts.models import Event
+from core import clock, outbox
+from surveys.models import Survey
+from team.models import NotificationPreference, User, Workspace
+from tests import factories
+from workflows.models import Alert, Rule, Run, RunStep, Task
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def survey() -> Survey:
+    return factories.a_survey()
+
+
+@pytest.fixture
+def ann(csm: User) -> Any:
+    account = factories.an_account(owner=csm)
+    return factories.a_contact(account=account, first_name="Ann", last_name="Vogt")
+
+
+def test_a_detractor_alerts_the_owner_and_makes_a_call_due_in_one_business_day(
+    survey: Survey, ann: Any, csm: User, drain: Any, frozen: Any
+) -> None:
+    factories.respond(survey, 3, email=ann.email)
+
+    drain()
+
+    alert = Alert.objects.get()
+    assert (alert.assignee, alert.contact, alert.state) == (csm, ann, "open")
+    task = Task.objects.get()
+    assert (task.title, task.assignee, task.priority) == ("Call Ann Vogt", csm, "high")
+    assert task.due_at == dt.datetime(2026, 3, 18, 10, 0, tzinfo=dt.UTC)
+
+
+def test_the_owner_gets_a_mail_that_links_to_the_alert(survey: Survey, ann: Any, csm: User, drain: Any) -> None:
+    factories.respond(survey, 3, email=ann.email, comment="Reports are slow <b>")
+
+    drain()
+
+    (message,) = mail.outbox
+    assert message.to == [csm.email]
+    assert "Ann Vogt at Acme answered 3" in message.subject
+    assert f"/alerts/{Alert.objects.get().pk}/" in message.body
+    assert "Reports are slow <b>" in message.body
+    assert "Reports are slow &lt;b&gt;" in message.alternatives[0][0]
+
+
+def test_who_declined_alert_mails_gets_none(survey: Survey, ann: Any, csm: User, drain: Any) -> None:
+    NotificationPreference.objects.update_or_create(user=csm, defaults={"alert_mail": False})
+    factories.respond(survey, 3, email=ann.email)
+
+    drain()
+
+    assert Alert.objects.get().assignee == csm
+    assert mail.outbox == []
+
+
+def test_without_an_active_owner_the_fall_back_person_gets_the_work(
+    survey: Survey, ann: Any, csm: User, lead: User, administrator: User, drain: Any
+) -> None:
+    csm.is_active = False
+    csm.save(update_fields=["is_active"])
+    Workspace.objects.update_or_create(pk=1, defaults={"fallback_owner": administrator})
+    factories.respond(survey, 3, email=ann.email)
+
+    drain()
+
+    assert Alert.objects.get().assignee == administrator
+    assert Task.objects.get().assignee == administrator
+
+
+def test_a_new_promoter_makes_a_referral_task_and_no_alert(survey: Survey, ann: Any, drain: Any) -> None:
+    factories.respond(survey, 10, email=ann.email)
+
+    drain()
+
+    assert not Alert.objects.exists()
+    assert Task.objects.get().title == "Ask Ann Vogt for a referral"
+
+
+def test_somebody_who_was_a_promoter_before_is_not_asked_again(survey: Survey, ann: Any, drain: Any) -> None:
+    for number in (1, 2):
+        factories.respond(survey, 10, email=ann.email, external_id=f"answer-{number}")
+        drain()
+
+    assert Task.objects.count() == 1
+
+
+def test_a_passive_answer_triggers_nothing(survey: Survey, ann: Any, drain: Any) -> None:
+    factories.respond(survey, 8, email=ann.email)
+
+    drain()
+
+    assert not Run.objects.exists()
+
+
+@pytest.mark.parametrize("origin", [Origin.IMPORT, Origin.BACKFILL, Origin.CORRECTION, Origin.DEMO])
+def test_history_alerts_nobody(survey: Survey, ann: Any, drain: Any, origin: Origin) -> None:
+    factories.respond(survey, 0, email=ann.email, origin=origin)
+
+    drain()
+
+    assert not Run.objects.exists()
+
+
+def test_an_answer_given_more_than_a_week_ago_alerts_nobody(survey: Survey, ann: Any, drain: Any) -> None:
+    factories.respond(survey, 0, email=ann.email, responded_at=clock.now() - dt.timedelta(days=8))
+
+    drain()
+
+    assert not Run.objects.exists()
+
+
+def test_one_answer_makes_one_alert_however_often_its_event_is_delivered(
+    survey: Survey, ann: Any, drain: Any
+) -> None:
+    factories.respond(survey, 3, email=ann.email)
+    drain()
+    scored = Event.objects.get(kind="response.scored")
+
+    from workflows import engine
+
+    engine.on_event(scored)
+    drain()
+
+    assert (Run.objects.count(), Alert.objects.count(), Task.objects.count()) == (1, 1, 1)
+
+
+def test_a_score_corrected_to_a_detractor_alerts_once(survey: Survey, ann: Any, drain: Any) -> None:
+    for score in (9, 2, 8, 1):
+        factories.respond(survey, score, email=ann.email, external_id="one-answer")
+        drain()
+
+    assert Alert.objects.count() == 1
+
+
+def test_a_rule_that_is_switched_off_does_nothing(survey: Survey, ann: Any, drain: Any) -> None:
+    Rule.objects.filter(key="detractor-recovery").update(is_active=False)
+    factories.respond(survey, 3, email=ann.email)
+
+    drain()
+
+    assert not Run.objects.exists()
+
+
+def test_a_step_that_fails_is_retried_by_itself_and_then_shows_as_failed(
+    survey: Survey, ann: Any, drain: Any
+) -> None:
+    Rule.objects.filter(key="detractor-recovery").update(steps=[{"kind": "create_task", "due_business_days": 1}])
+    factories.respond(survey, 3, email=ann.email)
+
+    drain()
+
+    step = RunStep.objects.get()
+    assert (step.state, step.attempts) == ("pending", 1)
+    for _ in range(5):
+        RunStep.objects.filter(state="pending").update(next_at=clock.now() - dt.timedelta(seconds=1))
+        outbox.work(outbox.kind_named("workflow_step"))
+    assert RunStep.objects.get().state == "dead"
+    assert Run.objects.get().state == "failed"
+
+
+def test_a_stopped_run_does_no_further_step(survey: Survey, ann: Any, lead: User, drain: Any) -> None:
+    factories.respond(survey, 3, email=ann.email)
+    drain("timeline_relay", "timeline_deliver")
+    from workflows.services import rules
+
+    rules.stop_run(run=Run.objects.get(), actor=lead)
+    drain()
+
+    assert not Alert.objects.exists()
+    assert Run.objects.get().state == "stopped"
