@@ -8,5 +8,8 @@ class SurveysConfig(AppConfig):
     def ready(self) -> None:
         from surveys import privacy  # noqa: F401
         from surveys.insight import rollups
+        from surveys.services import campaigns, delivery
 
         rollups.register()
+        campaigns.register()
+        delivery.register()

@@ -7,6 +7,7 @@ backend, such as a provider's through django-anymail, it lies before the hand-ov
 """
 
 import os
+import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,7 +55,16 @@ class Result:
     provider_id: str = ""
 
 
-Ready = tuple[Item, SurveyMessage, Recipient]
+@dataclass(frozen=True, slots=True)
+class _Mail:
+    """A compiled mail of one version, language and company."""
+
+    message: SurveyMessage
+    brand: str
+    mail_from: str
+
+
+Ready = tuple[Item, _Mail, Recipient]
 
 
 def sender_address() -> Address:
@@ -75,8 +85,8 @@ def hand_over(
     results: dict[int, Result] = {}
     for item in items:
         try:
-            message = _message(versions, item.invitation, company)
-            ready.append((item, message, _recipient(item, message.brand)))
+            mail = _mail(versions, item.invitation, company)
+            ready.append((item, mail, _recipient(item, mail.brand)))
         except (Unsendable, BadAddress, ValueError) as error:
             results[item.id] = _impossible(error)
     backend = _backend()
@@ -88,31 +98,30 @@ def hand_over(
 
 
 # --- Messages ------------------------------------------------------------------------------------------------
-_messages: dict[tuple[Any, ...], SurveyMessage] = {}
+_mails: dict[tuple[Any, ...], _Mail] = {}
 
 
-def _message(
-    versions: Callable[[int], SurveyVersion], invitation: Invitation, company: Company
-) -> SurveyMessage:
+def _mail(versions: Callable[[int], SurveyVersion], invitation: Invitation, company: Company) -> _Mail:
     """The mail of a version in a language, kept by this process. Tests may show a draft, so theirs is made anew."""
     sender = sender_address()
     key = (invitation.version_id, invitation.language, company, str(sender))
-    known = None if invitation.is_test else _messages.get(key)
+    known = None if invitation.is_test else _mails.get(key)
     if known is not None:
         return known
     version = versions(invitation.version_id)
     content = Content.from_json(version.content)
     brand = content.wording(invitation.language, company=company.name).brand
-    made = SurveyMessage(
+    message = SurveyMessage(
         rendering.compiled_mail(version, invitation.language, company=company, is_test=invitation.is_test),
         sender=Mailbox(sender, content.sender_name or brand),
         reply_to=Mailbox.of(content.reply_to) if content.reply_to else None,
         feedback_id=f"{version.pk}:survey:nps:{sender.domain}",
     )
+    made = _Mail(message, brand, str(sender))
     if not invitation.is_test:
-        if len(_messages) >= 500:
-            _messages.clear()
-        _messages[key] = made
+        if len(_mails) >= 500:
+            _mails.clear()
+        _mails[key] = made
     return made
 
 
@@ -164,8 +173,8 @@ def _over_smtp(
     backend: EmailBackend, ready: Sequence[Ready], now: datetime, fence: Fence
 ) -> dict[int, Result]:
     letters = []
-    for item, message, recipient in ready:
-        letters.append(Letter(item.id, message.mail_from, item.address, _builder(message, recipient, now)))
+    for item, mail, recipient in ready:
+        letters.append(Letter(item.id, mail.mail_from, item.address, _builder(mail.message, recipient, now)))
     outcomes = backend.send_many(letters, fence_many=fence)  # type: ignore[arg-type]  # our keys are the ids
     return {item.id: Result(outcomes[item.id]) for item, _, _ in ready}
 
@@ -180,9 +189,9 @@ def _over_any(
 ) -> dict[int, Result]:
     results: dict[int, Result] = {}
     built = []
-    for item, message, recipient in ready:
+    for item, compiled, recipient in ready:
         try:
-            built.append((item, message.as_django(recipient, date=now, connection=backend)))
+            built.append((item, compiled.message.as_django(recipient, date=now, connection=backend)))
         except (Unsendable, BadAddress) as error:
             results[item.id] = _impossible(error)
     allowed = fence([item.id for item, _ in built]) if built else ()
@@ -245,3 +254,16 @@ def _provider_trouble(error: Exception) -> Outcome:
     if isinstance(error, Unsendable | BadAddress) or name in {"AnymailUnsupportedFeature", "BadHeaderError"}:
         return Outcome(Kind.REFUSED, Stage.BUILD, diagnostic=describe(error))
     return Outcome(Kind.IN_DOUBT, Stage.FINAL, status or 0, diagnostic=describe(error))
+
+
+def _never_connected(error: BaseException | None) -> bool:
+    """Whether no connection came about, so that the provider cannot have the mail."""
+    while error is not None:
+        if isinstance(error, ConnectionRefusedError | socket.gaierror) or type(error).__name__ in {
+            "ConnectTimeout",
+            "NewConnectionError",
+            "ConnectTimeoutError",
+        }:
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -1,0 +1,359 @@
+"""The life of a campaign: drafted, launched or scheduled, planned, paced, paused, resumed, stopped, finished.
+
+    draft → scheduled → running ⇄ paused → finished
+      └────────────────────┘   └────────┴→ stopped
+
+Every step is taken under the campaign's row, writes its audit entry in the same transaction, and refuses with the remedy
+what cannot be done from where the campaign stands.
+"""
+
+import datetime as dt
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from accounts import timeline
+from accounts.models import Segment
+from core import clock, jobs
+from core.errors import Invalid, Refused
+from core.models import Job
+from surveys import eligibility, pacing, planning
+from surveys.choices import CampaignState, InvitationState, SuppressionReason, SurveyState, WaveState
+from surveys.models import Campaign, Delivery, Invitation, Survey, SurveyVersion, Wave
+from surveys.queries.audience import audience
+from team import audit
+from team.models import User
+
+PLAN = "surveys.plan_wave"
+# Providers close accounts at such rates; below so many messages a rate means nothing.
+BOUNCE_SHARE, BOUNCE_MINIMUM = 0.05, 200
+COMPLAINT_SHARE, COMPLAINT_MINIMUM = 0.001, 1000
+MAX_EXPIRY_DAYS = 365
+OPEN_STATES = (CampaignState.SCHEDULED, CampaignState.RUNNING, CampaignState.PAUSED)
+
+
+# --- Writing a draft -----------------------------------------------------------------------------------------
+@transaction.atomic
+def create_campaign(
+    *,
+    name: str,
+    survey: Survey,
+    segment: Segment | None,
+    actor: User | None,
+    daily_limit: int | None = None,
+    expires_after_days: int = 30,
+) -> Campaign:
+    """A draft: nothing is planned and nobody asked before `launch`."""
+    campaign = Campaign(created_by=actor)
+    _fill(
+        campaign, name=name, survey=survey, segment=segment, daily_limit=daily_limit,
+        expires_after_days=expires_after_days,
+    )  # fmt: skip
+    _save(campaign, actor)
+    audit.record(action="campaign.created", actor=actor, obj=campaign, survey=survey.pk)
+    return campaign
+
+
+@transaction.atomic
+def update_campaign(
+    *,
+    campaign: Campaign,
+    name: str,
+    survey: Survey,
+    segment: Segment | None,
+    actor: User | None,
+    daily_limit: int | None,
+    expires_after_days: int,
+) -> Campaign:
+    """Change a draft. Of a campaign that is under way only the name and the daily limit can change."""
+    campaign = _locked(campaign)
+    if campaign.state in {CampaignState.STOPPED, CampaignState.FINISHED}:
+        raise Refused("This campaign is over. Make a copy to ask again.")
+    if campaign.state != CampaignState.DRAFT and (
+        survey.pk != campaign.survey_id
+        or (segment.pk if segment else None) != campaign.segment_id
+        or expires_after_days != campaign.expires_after_days
+    ):
+        raise Refused("Survey, audience and expiry cannot change once a campaign is launched. Stop it and make a new one.")
+    _fill(
+        campaign, name=name, survey=survey, segment=segment, daily_limit=daily_limit,
+        expires_after_days=expires_after_days,
+    )  # fmt: skip
+    _save(campaign, actor)
+    audit.record(action="campaign.updated", actor=actor, obj=campaign)
+    return campaign
+
+
+@transaction.atomic
+def delete_draft(*, campaign: Campaign, actor: User) -> None:
+    campaign = _locked(campaign)
+    if campaign.state != CampaignState.DRAFT:
+        raise Refused("Only a draft can be deleted. What was sent stays on record.")
+    audit.record(action="campaign.deleted", actor=actor, obj=campaign)
+    campaign.delete()
+
+
+def _fill(
+    campaign: Campaign,
+    *,
+    name: str,
+    survey: Survey,
+    segment: Segment | None,
+    daily_limit: int | None,
+    expires_after_days: int,
+) -> None:
+    name = " ".join(name.split())
+    if not name or len(name) > 120:
+        raise Invalid("A campaign needs a name of 1 to 120 characters.", field="name")
+    if survey.state == SurveyState.ARCHIVED:
+        raise Invalid("This survey is archived. Choose another, or bring it back first.", field="survey")
+    if daily_limit is not None and not 1 <= daily_limit <= 10_000_000:
+        raise Invalid("At most how many a day? Write a number from 1, or leave it empty for no limit.", field="daily_limit")
+    if not 1 <= expires_after_days <= MAX_EXPIRY_DAYS:
+        raise Invalid(f"Answers can be accepted for 1 to {MAX_EXPIRY_DAYS} days.", field="expires_after_days")
+    campaign.name, campaign.survey, campaign.segment = name, survey, segment
+    campaign.daily_limit, campaign.expires_after_days = daily_limit, expires_after_days
+
+
+def _save(campaign: Campaign, actor: User | None) -> None:
+    campaign._history_user = actor  # type: ignore[attr-defined]  # read by simple-history
+    try:
+        with transaction.atomic():
+            campaign.save()
+    except IntegrityError:
+        raise Refused(f"There is a campaign “{campaign.name}” already. Choose another name.", field="name") from None
+
+
+# --- Launching -----------------------------------------------------------------------------------------------
+@transaction.atomic
+def launch(*, campaign: Campaign, actor: User, at: dt.datetime | None = None) -> Campaign:
+    """Start a draft now, or have it start at a time. The audience is what `actor` may see.
+
+    Raises `Refused`: not a draft, no published survey, nobody in the audience, nobody of it can be asked now.
+    """
+    campaign = _locked(campaign)
+    if campaign.state not in {CampaignState.DRAFT, CampaignState.SCHEDULED}:
+        raise Refused("This campaign has been launched already.")
+    now = clock.now()
+    campaign.launched_by = actor
+    check_launch(campaign=campaign, at=at)
+    if at is not None and at > now:
+        campaign.state, campaign.starts_at = CampaignState.SCHEDULED, at
+        _save(campaign, actor)
+        audit.record(action="campaign.scheduled", actor=actor, obj=campaign, at=at.isoformat())
+        return campaign
+    if at is not None and at < now - dt.timedelta(minutes=5):
+        raise Invalid("This time is past. Choose a later one, or start now.", field="starts_at")
+    _start(campaign, actor, now)
+    return campaign
+
+
+def check_launch(*, campaign: Campaign, at: dt.datetime | None = None) -> None:
+    """Raise `Refused` with the remedy when launching this campaign cannot do anybody any good."""
+    if campaign.survey.state == SurveyState.ARCHIVED or campaign.survey.current_id is None:
+        raise Refused("The survey is not published. Publish it first.", field="survey")
+    people = audience(segment=campaign.segment, user=campaign.launched_by)
+    if not people.exists():
+        raise Refused(
+            f"Nobody is in the segment “{campaign.segment}” at present. Change its conditions or choose another audience."
+            if campaign.segment
+            else "There are no contacts yet. Import some first.",
+            field="segment",
+            code="empty_audience",
+        )
+    starts_now = at is None or at <= clock.now()
+    if starts_now and not eligibility.list_judged(people, reason=None, limit=1):
+        raise Refused(
+            "Nobody in this audience can be asked now; the reasons are listed below. Start later, or choose another audience.",
+            field="segment",
+            code="nobody_eligible",
+        )
+
+
+def _start(campaign: Campaign, actor: User | None, now: dt.datetime) -> None:
+    version = SurveyVersion.objects.get(pk=campaign.survey.current_id)
+    campaign.state, campaign.launched_at = CampaignState.RUNNING, now
+    campaign.starts_at = campaign.starts_at or now
+    _save(campaign, actor)
+    SurveyVersion.objects.filter(pk=version.pk, used_at__isnull=True).update(used_at=now)
+    wave = Wave.objects.create(campaign=campaign, number=1, version=version, created_at=now)
+    jobs.submit(PLAN, wave.pk, key=f"plan_wave:{wave.pk}", requested_by=actor.pk if actor else None)
+    audit.record(action="campaign.launched", actor=actor, obj=campaign)
+    timeline.record(
+        kind="campaign.launched",
+        cause_key=f"campaign:{campaign.pk}:launched",
+        actor=actor,
+        subject=("campaign", campaign.pk),
+        occurred_at=now,
+        data={"survey": campaign.survey_id},
+    )
+
+
+def start_due() -> int:
+    """Start scheduled campaigns whose time has come. Runs with the tick; safe on many machines at once."""
+    due = Campaign.objects.filter(state=CampaignState.SCHEDULED, starts_at__lte=clock.now()).order_by("starts_at", "pk")
+    return sum(_start_if_due(pk) for pk in due.values_list("pk", flat=True))
+
+
+def _start_if_due(pk: int) -> bool:
+    with transaction.atomic():
+        campaign = _locked(Campaign(pk=pk))
+        if campaign.state != CampaignState.SCHEDULED:
+            return False
+        try:
+            if campaign.launched_by is None or not campaign.launched_by.is_active:
+                raise Refused("Whoever scheduled this campaign is no longer here. Launch it again yourself.")
+            check_launch(campaign=campaign)
+        except Refused as refusal:
+            campaign.state, campaign.pause_reason, campaign.starts_at = CampaignState.DRAFT, refusal.message[:200], None
+            _save(campaign, None)
+            audit.record(action="campaign.not_started", actor=None, obj=campaign, code=refusal.code)
+            return False
+        campaign.pause_reason = ""
+        _start(campaign, campaign.launched_by, clock.now())
+        return True
+
+
+def plan(job: jobs.JobContext) -> None:
+    """The job behind a launch: plan the wave, then have the first chunk released."""
+    assert job.subject_id is not None
+
+    def report(wave: Wave) -> None:
+        job.report(wave.planned_count + wave.excluded_count)
+
+    planning.plan_wave(job.subject_id, after_slice=report)
+    finish_if_done(job.subject_id)
+    jobs.wake(pacing.RELEASE)
+
+
+def planning_failed(job: Job) -> None:
+    """The wave cannot be planned: the campaign waits, with the reason."""
+    wave = Wave.objects.select_related("campaign").filter(pk=job.subject_id).first()
+    if wave is not None:
+        _pause(wave.campaign_id, f"The audience could not be planned: {job.error}"[:200])
+
+
+# --- Under way -----------------------------------------------------------------------------------------------
+@transaction.atomic
+def pause(*, campaign: Campaign, actor: User) -> Campaign:
+    """Nothing more leaves from now on; what a mail server is being told this very moment still may."""
+    if not _pause(campaign.pk, "", actor=actor):
+        raise Refused("Only a running campaign can be paused.")
+    campaign.refresh_from_db()
+    return campaign
+
+
+def _pause(campaign_id: int, reason: str, *, actor: User | None = None) -> bool:
+    with transaction.atomic():
+        campaign = _locked(Campaign(pk=campaign_id))
+        if campaign.state != CampaignState.RUNNING:
+            return False
+        campaign.state, campaign.pause_reason = CampaignState.PAUSED, reason
+        _save(campaign, actor)
+        audit.record(action="campaign.paused", actor=actor, obj=campaign, automatic=actor is None)
+        return True
+
+
+@transaction.atomic
+def resume(*, campaign: Campaign, actor: User) -> Campaign:
+    """Go on where it was paused. Everybody still to be asked is judged again before sending."""
+    campaign = _locked(campaign)
+    if campaign.state != CampaignState.PAUSED:
+        raise Refused("Only a paused campaign can be resumed.")
+    campaign.state, campaign.pause_reason = CampaignState.RUNNING, ""
+    _save(campaign, actor)
+    audit.record(action="campaign.resumed", actor=actor, obj=campaign)
+    for wave in campaign.waves.filter(state=WaveState.PLANNING):
+        # A job that failed is over; the wave goes on where its planning stood.
+        jobs.submit(PLAN, wave.pk, key=f"plan_wave:{wave.pk}:{clock.now().timestamp():.0f}", requested_by=actor.pk)
+    jobs.wake(pacing.RELEASE)
+    jobs.wake(pacing.MAIL)
+    return campaign
+
+
+@transaction.atomic
+def stop(*, campaign: Campaign, actor: User) -> Campaign:
+    """End it: what has not been sent never will be. Answers to what was sent are still welcome."""
+    campaign = _locked(campaign)
+    if campaign.state not in OPEN_STATES:
+        raise Refused("This campaign is not under way.")
+    campaign.state, campaign.finished_at, campaign.pause_reason = CampaignState.STOPPED, clock.now(), ""
+    _save(campaign, actor)
+    # Campaign, then waves, then the rest: whoever locks several of them keeps to this order.
+    waves = [wave.pk for wave in campaign.waves.select_for_update().order_by("pk")]
+    # Taken from whoever holds them: their fence then finds them gone. What is past its fence runs its course.
+    Delivery.objects.filter(invitation__wave__campaign=campaign, state__in=["pending", "claimed"]).update(
+        state="cancelled", error="The campaign was stopped", finished_at=Now(), lease_until=None
+    )
+    in_flight = Delivery.objects.filter(invitation__wave__campaign=campaign, state__in=["sending", "in_doubt"])
+    Invitation.objects.filter(
+        wave__campaign=campaign, state__in=[InvitationState.PLANNED, InvitationState.SENDING]
+    ).exclude(pk__in=in_flight.values("invitation_id")).update(state=InvitationState.WITHDRAWN, outcome_reason="stopped")
+    Wave.objects.filter(pk__in=waves).exclude(state=WaveState.FINISHED).update(state=WaveState.STOPPED)
+    audit.record(action="campaign.stopped", actor=actor, obj=campaign)
+    return campaign
+
+
+def finish_done() -> int:
+    """Finish waves with nothing left to send. Runs with the tick."""
+    waves = Wave.objects.filter(state=WaveState.SENDING, campaign__state=CampaignState.RUNNING)
+    return sum(finish_if_done(pk) for pk in waves.values_list("pk", flat=True))
+
+
+def finish_if_done(wave_id: int) -> bool:
+    """Finish a wave when everybody was asked or has an outcome; doubtful messages do not hold it up."""
+    with transaction.atomic():
+        campaign = _locked(Campaign(pk=Wave.objects.values_list("campaign_id", flat=True).get(pk=wave_id)))
+        wave = Wave.objects.select_for_update().get(pk=wave_id)
+        if wave.state != WaveState.SENDING or campaign.state != CampaignState.RUNNING:
+            return False
+        left = wave.invitations.filter(
+            Q(state=InvitationState.PLANNED) | Q(state=InvitationState.SENDING, asked_at__isnull=True)
+        )
+        if left.exists():
+            return False
+        wave.state = WaveState.FINISHED
+        wave.save(update_fields=["state"])
+        campaign.state, campaign.finished_at = CampaignState.FINISHED, clock.now()
+        _save(campaign, None)
+        return True
+
+
+def expire_invitations() -> int:
+    """Close invitations whose time to answer is over. Runs every hour."""
+    return (
+        Invitation.objects.filter(state=InvitationState.SENT, expires_at__lte=clock.now(), scored_at__isnull=True)
+        .update(state=InvitationState.EXPIRED)
+    )  # fmt: skip
+
+
+def pause_if_bouncing(campaign_id: int) -> bool:
+    """Pause a campaign whose mail bounces or is reported as spam more than providers bear."""
+    invitations = Invitation.objects.filter(wave__campaign=campaign_id)
+    bounced = invitations.filter(outcome_reason=SuppressionReason.BOUNCED).count()
+    complained = invitations.filter(outcome_reason=SuppressionReason.COMPLAINED).count()
+    asked = invitations.filter(Q(asked_at__isnull=False) | Q(outcome_reason=SuppressionReason.BOUNCED)).count()
+    if asked >= BOUNCE_MINIMUM and bounced > asked * BOUNCE_SHARE:
+        why = f"{bounced} of {asked} mails bounced, more than 5 %. Check where the addresses come from before you resume."
+    elif asked >= COMPLAINT_MINIMUM and complained > asked * COMPLAINT_SHARE:
+        why = f"{complained} of {asked} people reported the mail as spam, more than 0.1 %. Check audience and wording."
+    else:
+        return False
+    return _pause(campaign_id, why)
+
+
+def _locked(campaign: Campaign) -> Campaign:
+    return (
+        Campaign.objects.select_for_update(of=("self",))
+        .select_related("survey", "segment", "launched_by")
+        .get(pk=campaign.pk)
+    )
+
+
+def register() -> None:
+    """Make planning and the rounds of campaigns known to the workers."""
+    jobs.handler(PLAN, long=True, on_failed=planning_failed)(plan)
+    jobs.on_tick("campaigns_start", start_due)
+    jobs.on_tick("campaigns_finish", finish_done)
+    jobs.hourly("invitations_expire", minute=5, func=lambda hour: expire_invitations())

@@ -1,0 +1,422 @@
+"""Sending survey mail: a batch of claimed deliveries goes out, and each gets exactly one outcome.
+
+The order is what makes a mail go out at most once: judge (who became ineligible meanwhile is withdrawn), connect and
+name the recipient, fence (one statement that also looks at suppressions, pauses and answers), hand over, record. A crash
+before the fence repeats; a crash after it leaves the row in doubt, which evidence (`resolve_doubts`) or a person
+(`send_again`, `mark_as_sent`) settles. Docs: core.outbox.
+"""
+
+import datetime as dt
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import Case, F, Q, Value, When
+
+from accounts import timeline
+from accounts.domain import Origin
+from accounts.models import Event
+from core import clock, jobs, outbox
+from core.errors import Refused
+from core.mail.outcome import Kind, Outcome
+from core.outbox import DB_NOW, State
+from core.secrets import address_key
+from surveys import eligibility, pacing
+from surveys.channels import email
+from surveys.channels.email import Item, Result
+from surveys.choices import Channel, InvitationState, SuppressionReason
+from surveys.content import Content
+from surveys.models import Delivery, Invitation, SurveyVersion
+from surveys.queries import delivery as queries
+from surveys.rendering import Company
+from surveys.services import campaigns, suppressions
+from team import audit
+from team import queries as team_queries
+from team.models import User
+
+logger = logging.getLogger(__name__)
+Batch = outbox.Batch[Delivery]
+
+# Back-off doubles from one minute: nine attempts reach over four hours, which outlasts greylisting.
+MAX_ATTEMPTS = 9
+SERVER_PAUSE_SECONDS = 60.0
+RECORD_SECONDS = 15.0
+# Outcomes an invitation shows instead of "sent".
+REFUSED, BOUNCED, GAVE_UP, NOT_BUILT = "refused", "bounced", "gave_up", "not_built"
+
+_server_away_until = 0.0
+
+
+def register() -> None:
+    """Make survey mail and its release known to the outbox."""
+    outbox.register(
+        outbox.Kind(
+            pacing.MAIL, Delivery, send_batch, max_attempts=MAX_ATTEMPTS, filter=_may_be_claimed, on_dead=give_up
+        )
+    )
+    outbox.register(outbox.Kind(pacing.RELEASE, "surveys.Wave", _never, pump=pacing.release_due))
+    jobs.on_tick("deliveries_in_doubt", resolve_doubts)
+
+
+def _never(batch: "outbox.Batch[Delivery]") -> None:
+    raise AssertionError("A pump has no batches.")
+
+
+def _may_be_claimed() -> Q:
+    if not settings.SENDING_ENABLED or time.monotonic() < _server_away_until:
+        return Q(pk__in=[])
+    return queries.claimable()
+
+
+# --- A batch -------------------------------------------------------------------------------------------------
+def send_batch(batch: Batch) -> None:
+    """Send the claimed deliveries and settle every one of them."""
+    now = clock.now()
+    invitations = queries.invitations_for(batch.rows)
+    ready = _sift(batch, invitations, now)
+    if ready:
+        _send(batch, ready, invitations, now)
+    if len(batch.rows) < batch.kind.batch:
+        jobs.wake(pacing.RELEASE)
+
+
+def _sift(batch: Batch, invitations: Mapping[int, Invitation], now: dt.datetime) -> list[Delivery]:
+    """The rows that may still be sent; the others are cancelled, and their invitations say why."""
+    real = [i.pk for i in invitations.values() if not i.is_test]
+    verdicts = eligibility.judge_invitations(real, now=now)
+    ready: list[Delivery] = []
+    settled: list[Delivery] = []
+    for row in batch.rows:
+        invitation = invitations.get(row.invitation_id)
+        if invitation is None or invitation.state != InvitationState.SENDING:
+            settled.append(row)
+        elif invitation.is_test or (verdict := verdicts[invitation.pk]).reason is None:
+            ready.append(row)
+        else:
+            _withdraw(batch, row, verdict.reason.value)
+    batch.cancel(settled, "Settled before it was sent")
+    return ready
+
+
+def _withdraw(batch: Batch, row: Delivery, reason: str) -> None:
+    with transaction.atomic():
+        batch.cancel([row], reason)
+        Invitation.objects.filter(pk=row.invitation_id, state=InvitationState.SENDING).update(
+            state=InvitationState.WITHDRAWN, outcome_reason=reason
+        )
+
+
+def _send(
+    batch: Batch, ready: Sequence[Delivery], invitations: Mapping[int, Invitation], now: dt.datetime
+) -> None:
+    rows = {row.pk: row for row in ready}
+    workspace = team_queries.workspace()
+
+    def fence(ids: Sequence[int]) -> Collection[int]:
+        fenced = batch.fence([rows[pk] for pk in ids], lambda: queries.still_wanted(ids))
+        return {row.pk for row in fenced}
+
+    results = email.hand_over(
+        [_item(row, invitations[row.invitation_id]) for row in ready],
+        versions=queries.version,
+        company=Company(name=workspace.name, postal_address=workspace.postal_address),
+        now=now,
+        fence=fence,
+    )
+    _record(batch, rows, results, invitations, now)
+
+
+def _item(row: Delivery, invitation: Invitation) -> Item:
+    if invitation.is_test:
+        tester = invitation.tester
+        assert tester is not None, "A test goes to its tester."
+        first, _, last = tester.name.partition(" ")
+        address, name, account, owner = tester.email, tester.name, "Your account", tester.name
+    else:
+        contact = invitation.contact
+        assert contact is not None, "Judged: the contact exists."
+        first, last, address, name = contact.first_name, contact.last_name, contact.email, contact.full_name
+        account = invitation.account.name if invitation.account else ""
+        owner = invitation.account.owner.name if invitation.account and invitation.account.owner else ""
+    return Item(
+        id=row.pk,
+        key=row.key,
+        message_id=row.message_id,
+        invitation=invitation,
+        address=address,
+        name=name,
+        tags={
+            "first_name": first, "last_name": last, "full_name": name, "account_name": account,
+            "owner_name": owner, "owner_first_name": owner.partition(" ")[0],
+        },
+    )  # fmt: skip
+
+
+# --- Outcomes ------------------------------------------------------------------------------------------------
+def _record(
+    batch: Batch,
+    rows: Mapping[int, Delivery],
+    results: Mapping[int, Result],
+    invitations: Mapping[int, Invitation],
+    now: dt.datetime,
+) -> None:
+    by_kind: dict[Kind, list[Delivery]] = defaultdict(list)
+    for pk, result in results.items():
+        by_kind[result.outcome.kind].append(rows[pk])
+    sent = by_kind.pop(Kind.SENT, [])
+    if sent:
+        _persistently(lambda: _record_sent(batch, sent, results, invitations, now))
+    for row in by_kind.pop(Kind.IN_DOUBT, []):
+        _persistently(lambda row=row: _record_doubt(batch, row, results[row.pk].outcome, now))  # type: ignore[misc]
+    for row in by_kind.pop(Kind.REFUSED, []):
+        _persistently(lambda row=row: _record_refusal(batch, row, results[row.pk].outcome, now))  # type: ignore[misc]
+    _release_or_retry(batch, by_kind.pop(Kind.RETRY, []), results)
+    _settle_withheld(batch, by_kind.pop(Kind.WITHDRAWN, []))
+
+
+def _record_sent(
+    batch: Batch,
+    sent: Sequence[Delivery],
+    results: Mapping[int, Result],
+    invitations: Mapping[int, Invitation],
+    now: dt.datetime,
+) -> None:
+    """Delivery, invitation and event of each mail, in one transaction."""
+    with transaction.atomic():
+        by_provider: dict[str, list[Delivery]] = defaultdict(list)
+        for row in sent:
+            by_provider[results[row.pk].provider_id].append(row)
+        for provider_id, group in by_provider.items():
+            batch.done(group, sent_at=DB_NOW, code="250", provider_id=provider_id)
+        _note_asked([invitations[row.invitation_id] for row in sent], now)
+
+
+def _note_asked(invitations: Sequence[Invitation], now: dt.datetime) -> None:
+    """These people have been asked: the ledger, the clock of expiry and the timeline know it from now on."""
+    by_expiry: dict[int | None, list[Invitation]] = defaultdict(list)
+    for invitation in invitations:
+        wave = invitation.wave
+        by_expiry[wave.campaign.expires_after_days if wave else None].append(invitation)
+    for days, group in by_expiry.items():
+        Invitation.objects.filter(pk__in=[i.pk for i in group]).update(
+            asked_at=now,
+            # A server that took the mail is all SMTP tells; a bounce that comes later takes this back.
+            delivered_at=now,
+            expires_at=None if days is None else now + dt.timedelta(days=days),
+            state=Case(
+                When(state=InvitationState.SENDING, then=Value(InvitationState.SENT.value)), default=F("state")
+            ),
+        )
+    real = [i for i in invitations if not i.is_test]
+    facts = timeline.facts_of_many([(i.account, i.contact) for i in real])
+    timeline.record_many(
+        [
+            _event("survey.sent", i, transition="sent", now=now, facts=values)
+            for i, values in zip(real, facts, strict=True)
+        ]
+    )
+
+
+def _event(
+    kind: str,
+    invitation: Invitation,
+    *,
+    transition: str,
+    now: dt.datetime,
+    facts: Mapping[str, object],
+    reason: str = "",
+) -> Event:
+    return Event(
+        kind=kind,
+        account_id=invitation.account_id,
+        contact_id=invitation.contact_id,
+        subject_type="invitation",
+        subject_id=invitation.pk,
+        cause_key=f"invitation:{invitation.pk}:{transition}",
+        origin=Origin.LIVE,
+        occurred_at=now,
+        facts=dict(facts),
+        data={"wave": invitation.wave_id} | ({"reason": reason} if reason else {}),
+    )
+
+
+def _record_doubt(batch: Batch, row: Delivery, outcome: Outcome, now: dt.datetime) -> None:
+    with transaction.atomic():
+        batch.in_doubt([row], outcome.diagnostic or "Nobody knows whether it arrived.", code=_code(outcome))
+        # It may well have arrived, so for the next campaign the person counts as asked.
+        Invitation.objects.filter(pk=row.invitation_id).update(asked_at=now)
+
+
+def _record_refusal(batch: Batch, row: Delivery, outcome: Outcome, now: dt.datetime) -> None:
+    with transaction.atomic():
+        batch.fail([row], outcome.diagnostic or "The mail server refused the message.", code=_code(outcome))
+        if outcome.address_bad:
+            note_bounce(row.invitation_id, outcome.diagnostic, now=now)
+        else:
+            reason = REFUSED if outcome.code else NOT_BUILT
+            Invitation.objects.filter(pk=row.invitation_id, state=InvitationState.SENDING).update(
+                state=InvitationState.FAILED, outcome_reason=reason
+            )
+
+
+def note_bounce(
+    invitation_id: int, diagnostic: str, *, now: dt.datetime, reason: SuppressionReason = SuppressionReason.BOUNCED
+) -> None:
+    """The address of an invitation is no good (or its owner complained): suppress it, say so on the timeline, and
+    look whether the campaign has to stop. Idempotent; call inside a transaction."""
+    invitation = Invitation.objects.select_related("contact", "account", "wave").get(pk=invitation_id)
+    if invitation.is_test:
+        Invitation.objects.filter(pk=invitation.pk).update(state=InvitationState.FAILED, outcome_reason=reason.value)
+        return
+    suppressions.suppress(address_key=invitation.recipient_key, reason=reason, detail=diagnostic)
+    settled = {InvitationState.ANSWERED, InvitationState.DECLINED}
+    changed = (
+        Invitation.objects.filter(pk=invitation.pk)
+        .exclude(state__in=settled)
+        .exclude(outcome_reason=reason.value)
+        .update(state=InvitationState.FAILED, outcome_reason=reason.value, delivered_at=None)
+    )
+    if changed:
+        (facts,) = timeline.facts_of_many([(invitation.account, invitation.contact)])
+        event = _event(
+            "survey.bounced", invitation, transition=reason.value, now=now, facts=facts, reason=reason.value
+        )
+        timeline.record_many([event])
+        if invitation.wave is not None:
+            campaigns.pause_if_bouncing(invitation.wave.campaign_id)
+
+
+def give_up(row: Delivery) -> None:
+    """Called by the outbox when a delivery has no attempts left."""
+    Invitation.objects.filter(pk=row.invitation_id, state=InvitationState.SENDING).update(
+        state=InvitationState.FAILED, outcome_reason=GAVE_UP
+    )
+
+
+def _release_or_retry(batch: Batch, rows: Sequence[Delivery], results: Mapping[int, Result]) -> None:
+    """Trouble of the server is nobody's fault: its rows wait, uncounted. Trouble with a message counts against it."""
+    global _server_away_until
+    away = [row for row in rows if results[row.pk].outcome.about_server]
+    if away:
+        _server_away_until = time.monotonic() + SERVER_PAUSE_SECONDS / 2
+        text = results[away[0].pk].outcome.diagnostic
+        batch.release(away, after=SERVER_PAUSE_SECONDS)
+        Delivery.objects.filter(pk__in=[row.pk for row in away], state=State.PENDING).update(error=text)
+        logger.warning("survey mail: %d message(s) wait for the mail server: %s", len(away), text)
+    for row in rows:
+        if not results[row.pk].outcome.about_server:
+            outcome = results[row.pk].outcome
+            batch.retry([row], outcome.diagnostic, code=_code(outcome))
+
+
+def _settle_withheld(batch: Batch, rows: Sequence[Delivery]) -> None:
+    """Messages that the fence held back: a pause only delays them, all else ends them."""
+    if not rows:
+        return
+    why = queries.withheld_because(rows)
+    batch.release([row for row in rows if why.get(row.pk) == "paused"])
+    batch.cancel([row for row in rows if why.get(row.pk, "settled") == "settled"], "Settled before it was sent")
+    suppressed = [row for row in rows if why.get(row.pk) == "suppressed"]
+    verdicts = eligibility.judge_invitations([row.invitation_id for row in suppressed])
+    for row in suppressed:
+        reason = verdicts[row.invitation_id].reason if row.invitation_id in verdicts else None
+        _withdraw(batch, row, reason.value if reason else "suppressed")
+
+
+def _code(outcome: Outcome) -> str:
+    return (outcome.enhanced or str(outcome.code or ""))[:20]
+
+
+def _persistently(record: Callable[[], None]) -> None:
+    """Only this record tells a sent mail from a doubtful one, so it is tried again while the database is away."""
+    deadline = time.monotonic() + RECORD_SECONDS
+    while True:
+        try:
+            return record()
+        except (OperationalError, InterfaceError):
+            if connection.in_atomic_block or time.monotonic() > deadline:
+                raise
+            connection.close()
+            time.sleep(0.3)
+
+
+# --- Doubt and failure, settled later ------------------------------------------------------------------------
+def resolve_doubts() -> int:
+    """Settle doubtful deliveries by evidence: somebody opened, answered or declined, so the mail did arrive.
+
+    Also makes people whose mail is in doubt count as asked, where the worker that sent it was killed. Runs with the tick.
+    """
+    doubtful = Delivery.objects.filter(state=State.IN_DOUBT)
+    unknown = doubtful.filter(invitation__asked_at__isnull=True).values_list("invitation_id", "finished_at")
+    for invitation_id, at in unknown:
+        Invitation.objects.filter(pk=invitation_id, asked_at__isnull=True).update(asked_at=at or clock.now())
+    seen = (
+        Q(invitation__opened_at__isnull=False)
+        | Q(invitation__scored_at__isnull=False)
+        | Q(invitation__declined_at__isnull=False)
+        | Q(invitation__visits__isnull=False)
+    )
+    proven = Delivery.objects.filter(state=State.IN_DOUBT).filter(seen).distinct()
+    return sum(_settle_as_sent(row) for row in proven)
+
+
+def _settle_as_sent(row: Delivery) -> bool:
+    with transaction.atomic():
+        if not Delivery.objects.filter(pk=row.pk, state=State.IN_DOUBT).update(
+            state=State.DONE, error="", sent_at=F("finished_at")
+        ):
+            return False
+        invitation = queries.invitations_for([row])[row.invitation_id]
+        _note_asked([invitation], invitation.asked_at or clock.now())
+        return True
+
+
+def mark_as_sent(*, delivery: Delivery, actor: User) -> None:
+    """A person knows that a doubtful mail arrived. Raises `Refused` when it is not in doubt any more."""
+    if not _settle_as_sent(delivery):
+        raise Refused("This message is no longer in doubt.")
+    audit.record(action="delivery.marked_as_sent", actor=actor, obj=delivery)
+
+
+@transaction.atomic
+def send_again(*, delivery: Delivery, actor: User) -> None:
+    """A person has a doubtful or failed mail sent once more, under its old Message-ID, with all attempts ahead.
+
+    Raises `Refused` when it is not waiting for a decision, or the campaign was stopped.
+    """
+    invitation = Invitation.objects.select_for_update(of=("self",)).select_related("wave__campaign").get(
+        pk=delivery.invitation_id
+    )
+    if invitation.wave is not None and invitation.wave.campaign.state not in queries.SENDING_STATES:
+        raise Refused("The campaign is not running. Resume it first.")
+    if invitation.scored_at or invitation.declined_at:
+        raise Refused("This person has answered or declined meanwhile.")
+    waiting = Delivery.objects.filter(pk=delivery.pk, state__in=[State.IN_DOUBT, State.FAILED, State.DEAD])
+    if not outbox.retry_by_hand(waiting):
+        raise Refused("This message is on its way already.")
+    Invitation.objects.filter(pk=invitation.pk).update(
+        state=InvitationState.SENDING, asked_at=None, delivered_at=None, outcome_reason=""
+    )
+    audit.record(action="delivery.sent_again", actor=actor, obj=delivery)
+    jobs.wake(pacing.MAIL)
+
+
+# --- Tests ---------------------------------------------------------------------------------------------------
+@transaction.atomic
+def send_test(*, version: SurveyVersion, language: str, actor: User) -> Delivery:
+    """Send the mail of a version, also of a draft, to the person who asks for it. It never enters any figure."""
+    if not settings.SENDING_ENABLED:
+        raise Refused("Sending is switched off on this installation (NPS_SENDING_ENABLED).")
+    spoken = Content.from_json(version.content).language_for(language)
+    invitation = Invitation.objects.create(
+        version=version, recipient_key=address_key(actor.email.lower()), language=spoken,
+        state=InvitationState.SENDING, is_test=True, tester=actor, planned_at=clock.now(),
+    )  # fmt: skip
+    pacing.write_deliveries([invitation.pk], Channel.EMAIL)
+    jobs.wake(pacing.MAIL)
+    return Delivery.objects.get(invitation=invitation)
+
+
