@@ -63,11 +63,11 @@ for _place in (
     ),
     Place(
         "Customers and surveys", "Lifecycle stages", "The stages an account goes through", "segments",
-        "admin:accounts_lifecyclestage_changelist",
+        "accounts:stage_list",
     ),
     Place(
         "Customers and surveys", "Custom fields", "Your own fields of accounts and contacts", "edit",
-        "admin:accounts_customfield_changelist",
+        "accounts:field_list",
     ),
     Place(
         "Customers and surveys", "Imports", "Accounts and contacts from CSV files", "imports",

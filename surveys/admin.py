@@ -1,0 +1,186 @@
+"""Back office: surveys, campaigns, what was asked and answered, suppressions, and the state of sending."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+
+from accounts.domain import normalise_email
+from core import secrets
+from core.errors import Invalid
+from surveys.choices import SuppressionReason
+from surveys.models import (
+    Campaign,
+    Delivery,
+    Invitation,
+    MetricDefinition,
+    Response,
+    Suppression,
+    Survey,
+    Wave,
+)
+from surveys.services import suppressions
+from team.backoffice import BackOffice, OutboxAdmin, RefusalForm, WithHistory
+
+
+@admin.register(Survey)
+class SurveyAdmin(WithHistory):
+    """The wording is made and changed on the survey's own page, with its preview."""
+
+    page = "surveys:survey_detail"
+    list_display = ("name", "metric", "state", "created_by", "created_at", "external_id")
+    list_filter = ("state", "metric")
+    search_fields = ("name", "external_id")
+    list_select_related = ("created_by",)
+    ordering = ("name", "pk")
+
+
+@admin.register(Campaign)
+class CampaignAdmin(WithHistory):
+    page = "surveys:campaign_detail"
+    list_display = (
+        "name",
+        "survey",
+        "segment",
+        "state",
+        "starts_at",
+        "daily_limit",
+        "launched_at",
+        "launched_by",
+    )
+    list_filter = ("state", "channel")
+    search_fields = ("name", "survey__name")
+    list_select_related = ("survey", "segment", "launched_by")
+    ordering = ("-created_at", "-pk")
+
+
+@admin.register(Wave)
+class WaveAdmin(BackOffice):
+    list_display = (
+        "campaign",
+        "number",
+        "state",
+        "planned_count",
+        "excluded_count",
+        "created_at",
+        "planned_at",
+    )
+    list_filter = ("state",)
+    search_fields = ("campaign__name",)
+    list_select_related = ("campaign",)
+    ordering = ("-pk",)
+
+
+@admin.register(Invitation)
+class InvitationAdmin(BackOffice):
+    list_display = (
+        "id",
+        "contact",
+        "account",
+        "wave",
+        "state",
+        "is_test",
+        "asked_at",
+        "opened_at",
+        "scored_at",
+    )
+    list_filter = ("state", "is_test")
+    search_fields = ("=id", "account__name", "contact__email")
+    list_select_related = ("contact", "account", "wave")
+    ordering = ("-pk",)
+    exclude = ("recipient_key",)
+
+
+@admin.register(Response)
+class ResponseAdmin(BackOffice):
+    page = "surveys:response_detail"
+    list_display = (
+        "responded_at",
+        "score",
+        "account",
+        "contact",
+        "survey",
+        "source",
+        "state",
+        "identity",
+        "origin",
+    )
+    list_filter = ("state", "identity", "channel", "origin", "survey")
+    search_fields = ("=external_id", "account__name", "contact__email")
+    list_select_related = ("account", "contact", "survey")
+    ordering = ("-responded_at", "-pk")
+
+
+class SuppressForm(RefusalForm):
+    """An address typed in; only its key is kept."""
+
+    email = forms.EmailField(max_length=254, help_text="Kept as a fingerprint only: it cannot be read back.")
+
+    class Meta:
+        model = Suppression
+        fields = ("detail",)
+
+
+@admin.register(Suppression)
+class SuppressionAdmin(WithHistory):
+    may_add = True
+    list_display = ("reason", "channel", "detail", "created_at", "created_by", "lifted_at")
+    list_filter = ("reason", "channel", ("lifted_at", admin.EmptyFieldListFilter))
+    list_select_related = ("created_by",)
+    ordering = ("-created_at", "-pk")
+    search_fields = ("detail",)
+    actions = ("lift",)
+    exclude = ("address_key",)
+
+    def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is None:
+            kwargs["form"] = SuppressForm
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def get_fields(self, request: Any, obj: Any = None) -> Any:
+        return super().get_fields(request, obj) if obj else ("email", "detail")
+
+    def perform_save(self, request: Any, obj: Any, values: dict[str, Any], *, change: bool) -> Suppression:
+        key = normalise_email(values["email"])
+        if not key:
+            raise Invalid("This is not an e-mail address.", field="email")
+        return suppressions.suppress(
+            address_key=secrets.address_key(key),
+            reason=SuppressionReason.MANUAL,
+            detail=values["detail"],
+            actor=request.user,
+        )
+
+    @admin.action(description="Lift: these addresses may be asked again")
+    def lift(self, request: Any, rows: QuerySet[Suppression]) -> None:
+        self.each(
+            request,
+            rows.filter(lifted_at__isnull=True),
+            lambda row: suppressions.lift(
+                address_key=row.address_key, channel=row.channel, actor=request.user
+            ),
+            "lifted",
+        )
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(OutboxAdmin):
+    list_display: ClassVar[Any] = (
+        "key",
+        "channel",
+        "step",
+        "state",
+        "attempts",
+        "next_at",
+        "sent_at",
+        "code",
+        "error",
+    )
+    list_filter: ClassVar[Any] = (*OutboxAdmin.list_filter, "channel")
+    search_fields: ClassVar[Any] = ("key", "message_id", "provider_id")
+
+
+@admin.register(MetricDefinition)
+class MetricDefinitionAdmin(WithHistory):
+    list_display = ("name", "key", "metric", "unit", "window_days")
