@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.files.storage import default_storage
@@ -13,7 +13,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Ht
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import get_language_from_request
-from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from core import clock
@@ -38,22 +37,36 @@ LOGO_TYPES = {"png": "image/png", "jpg": "image/jpeg", "gif": "image/gif"}
 HostedView = Callable[..., HttpResponseBase]
 
 
-def hosted(view: HostedView) -> HostedView:
-    """Headers of every hosted page, and a kind page with what was typed when the database fails."""
+def hosted(*methods: str) -> Callable[[HostedView], HostedView]:
+    """What all hosted pages share.
 
-    @wraps(view)
-    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        try:
-            response = view(request, *args, **kwargs)
-        except DatabaseError as error:
-            log_failure(logger, "Hosted page", error)
-            response = trouble(request)
-        response.headers.setdefault("Cache-Control", "no-store")
-        response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers["X-Robots-Tag"] = "noindex, nofollow"
-        return response
+    - No cookie is read or needed, so there is no CSRF check: a form proves its page by a signed nonce.
+    - A failing database answers with a kind page that keeps what was typed.
+    - Refusals are not logged: their addresses are keys.
+    """
 
-    return wrapped
+    def decorate(view: HostedView) -> HostedView:
+        @wraps(view)
+        def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            response: HttpResponseBase
+            if request.method not in methods:
+                response = HttpResponse(status=405, headers={"Allow": ", ".join(methods)})
+            else:
+                try:
+                    response = view(request, *args, **kwargs)
+                except DatabaseError as error:
+                    log_failure(logger, "Hosted page", error)
+                    response = trouble(request)
+            response.headers.setdefault("Cache-Control", "no-store")
+            response.headers["Referrer-Policy"] = "no-referrer"
+            response.headers["X-Robots-Tag"] = "noindex, nofollow"
+            cast(Any, response)._has_been_logged = True
+            return response
+
+        cast(Any, wrapped).csrf_exempt = True
+        return wrapped
+
+    return decorate
 
 
 # Pages that only say something
@@ -110,9 +123,7 @@ FIELDS = ("score", "comment", "may_contact", "nonce", "gesture", "seconds", "scr
 
 
 @public(REASON)
-@csrf_exempt
-@hosted
-@require_http_methods(["GET", "HEAD", "POST"])
+@hosted("GET", "HEAD", "POST")
 def respond(request: HttpRequest, token: str) -> HttpResponseBase:
     """The question, and where its form is sent."""
     now = clock.now()
@@ -125,8 +136,7 @@ def respond(request: HttpRequest, token: str) -> HttpResponseBase:
 
 
 @public(REASON)
-@hosted
-@require_http_methods(["GET", "HEAD"])
+@hosted("GET", "HEAD")
 def score_link(request: HttpRequest, token: str, score: int) -> HttpResponseBase:
     """A number clicked in the mail: the page with that number chosen. Records no answer."""
     page = queries.find_page(token, now=clock.now())
@@ -136,8 +146,7 @@ def score_link(request: HttpRequest, token: str, score: int) -> HttpResponseBase
 
 
 @public(REASON)
-@hosted
-@require_http_methods(["GET", "HEAD"])
+@hosted("GET", "HEAD")
 def hidden_link(request: HttpRequest, token: str) -> HttpResponseBase:
     """A link that nobody can see. Whoever follows it reads every link, as programs do."""
     now = clock.now()
@@ -269,9 +278,7 @@ def too_long(
 
 
 @public(REASON)
-@csrf_exempt
-@hosted
-@require_http_methods(["POST"])
+@hosted("POST")
 def confirm(request: HttpRequest, token: str) -> HttpResponseBase:
     """The first gesture on the page, told by its script: commits the chosen score, nothing else."""
     now = clock.now()
@@ -301,8 +308,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponseBase:
 
 
 @public(REASON)
-@hosted
-@require_http_methods(["GET", "HEAD"])
+@hosted("GET", "HEAD")
 def thanks(request: HttpRequest, token: str) -> HttpResponseBase:
     page = queries.find_page(token, now=clock.now())
     if page is None:
@@ -331,8 +337,7 @@ def thanked(page: HostedPage, *, score: int, language: str) -> HttpResponse:
 
 
 @public(REASON)
-@hosted
-@require_http_methods(["GET", "HEAD"])
+@hosted("GET", "HEAD")
 def opened(request: HttpRequest, token: str) -> HttpResponseBase:
     """The mail's invisible picture. The same picture for every token, known or not."""
     if request.method == "GET":

@@ -5,8 +5,6 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods
 
 from core import clock
 from surveys import rendering, texts
@@ -18,9 +16,7 @@ from team.http import public
 
 
 @public(REASON)
-@csrf_exempt
-@hosted
-@require_http_methods(["GET", "HEAD", "POST"])
+@hosted("GET", "HEAD", "POST")
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponseBase:
     """GET asks, POST acts. Mail clients post `List-Unsubscribe=One-Click` here without a cookie (RFC 8058)."""
     now = clock.now()
@@ -38,9 +34,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponseBase:
 
 
 @public(REASON)
-@csrf_exempt
-@hosted
-@require_http_methods(["POST"])
+@hosted("POST")
 def unsubscribe_undo(request: HttpRequest, token: str) -> HttpResponseBase:
     """ "That was a mistake": the address may be asked again."""
     page = queries.find_unsubscribe(token, now=clock.now())
