@@ -464,6 +464,9 @@ class _Plan:
             "state": str(new["state"]),
             "has_comment": bool(new["comment"]),
         }
+        if row["score_before"] is not None:
+            before = row["score_before"]
+            data |= {"contact_score_before": before, "contact_category_before": str(domain.category(before))}
         if previous is not None:
             data |= {"previous_score": previous, "previous_category": str(domain.category(previous))}
         new |= {

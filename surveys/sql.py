@@ -123,7 +123,7 @@ def _run(statement: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
 _FOUND = (
     "n survey_id metric edit_hours invitation_id invitation_survey_id invitation_version_id invitation_contact_id"
     " invitation_account_id is_test response_id contact_id merged_into_id role account_id plan segment country"
-    " stage_id owner_id arr currency new_id new_event_id"
+    " stage_id owner_id arr currency score_before new_id new_event_id"
 ).split()
 
 
@@ -163,11 +163,13 @@ c AS MATERIALIZED (
 SELECT w.n, s.id, s.metric, (SELECT edit_hours FROM team_workspace WHERE id = 1), w.invitation_id,
   w.invitation_survey_id, w.invitation_version_id, w.invitation_contact_id, w.invitation_account_id, w.is_test,
   w.response_id, c.id, c.merged_into_id, c.role, a.id, a.plan, a.segment, a.country, a.stage_id, a.owner_id,
-  a.arr, a.currency, {new_id}, {new_event_id}
+  a.arr, a.currency, CASE WHEN b.latest_id = w.response_id THEN b.previous_score ELSE b.latest_score END,
+  {new_id}, {new_event_id}
 FROM w
 LEFT JOIN surveys_survey s ON s.id = w.survey_id
 LEFT JOIN c ON c.id = w.wanted_id
-LEFT JOIN accounts_account a ON a.id = c.account_id"""
+LEFT JOIN accounts_account a ON a.id = c.account_id
+LEFT JOIN surveys_contactscore b ON b.contact_id = c.id AND b.metric = s.metric"""
 
 
 def look_up(rows: Sequence[Row]) -> dict[int, Row]:
@@ -397,4 +399,19 @@ def mark(response_ids: Iterable[int], delta: int) -> None:
         " COALESCE(attributes ->> 'segment', ''), COALESCE(attributes ->> 'country', ''),"
         f" COALESCE(attributes ->> 'owner', '') FROM surveys_response WHERE id {chosen} AND {COUNTED.format('')}",
         [ids if is_postgresql() else json.dumps(ids)],
+    )
+
+
+def revise(response_ids: Iterable[int], known_at: dt.datetime) -> None:
+    """Append what is known of these answers from `known_at` on."""
+    ids = sorted(set(response_ids))
+    if not ids:
+        return
+    chosen = "= ANY(%s::bigint[])" if is_postgresql() else "IN (SELECT value FROM json_each(%s))"
+    _run(
+        "INSERT INTO surveys_responserevision (response_id, known_at, responded_at, score, contact_key, account_key,"
+        " survey_key, is_excluded, is_deleted, attributes) SELECT id, %s, responded_at, score, contact_id, account_id,"
+        " survey_id, excluded_reason <> '', deleted_upstream_at IS NOT NULL, attributes"
+        f" FROM surveys_response WHERE id {chosen}",
+        [known_at if is_postgresql() else moment(known_at), ids if is_postgresql() else json.dumps(ids)],
     )
