@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
+from core import ratelimit
 from team import queries
 from team.domain import MFA_ROLES
 from team.passwords import MAX_LENGTH
@@ -26,8 +27,6 @@ def count_try(kind: str, value: str, limit: int) -> None:
 
     The bucket's name is an HMAC: tables of the machinery hold no addresses.
     """
-    from core import ratelimit
-
     name = salted_hmac(f"team.tries.{kind}", value.lower(), algorithm="sha256").hexdigest()[:40]
     verdict = ratelimit.take(f"tries:{kind}:{name}", limit=limit, per_seconds=HOUR)
     if not verdict.allowed:

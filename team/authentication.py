@@ -10,7 +10,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db.models import Q
 from django.http import HttpRequest
@@ -19,14 +19,11 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from core import clock
+from core import clock, ratelimit
 from core.errors import Refused
 from team.domain import ApiScope
 from team.models import ApiKey, User
 from team.permissions import can_view, can_work
-
-if TYPE_CHECKING:
-    from core import ratelimit
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _HEADER = re.compile(r"Bearer (nps_[A-Za-z0-9]{8})_([A-Za-z0-9_-]{43})")
@@ -46,7 +43,7 @@ class TooManyRequests(Refused):
     code = "throttled"
     status = 429
 
-    def __init__(self, verdict: "ratelimit.Verdict") -> None:
+    def __init__(self, verdict: ratelimit.Verdict) -> None:
         self.verdict = verdict
         self.wait = max(1, int(verdict.reset_seconds + 0.999))
         super().__init__(
@@ -132,10 +129,8 @@ def check_scope(user: User, key: ApiKey, scope: str, *, allowed: Callable[[User]
         )
 
 
-def take_rate(key: ApiKey) -> "ratelimit.Verdict":
+def take_rate(key: ApiKey) -> ratelimit.Verdict:
     """Count one request against the key's minute; raises `TooManyRequests` (429)."""
-    from core import ratelimit
-
     verdict = ratelimit.take(f"api:{key.pk}", limit=key.rate_limit, per_seconds=60)
     if not verdict.allowed:
         raise TooManyRequests(verdict)

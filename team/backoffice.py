@@ -19,7 +19,6 @@ from core.errors import Refused
 from core.outbox import State
 from team.services import operation
 
-
 # Only the type checker knows these as generic.
 if TYPE_CHECKING:
     _ModelForm = forms.ModelForm[Any]
