@@ -10,10 +10,11 @@ class WorkflowsConfig(AppConfig):
         from core import navigation
         from workflows import engine, extensions, privacy, steps  # noqa: F401
         from workflows.queries import alerts, tasks
-        from workflows.services import notices
+        from workflows.services import loop, notices
 
         engine.register()
         notices.register()
+        loop.register()
         extensions.register()
         post_migrate.connect(_lay_down_rules, sender=self)
         navigation.register("act", "Tasks", "workflows:task_list", "tasks", "k", badge=tasks.count_due_for)

@@ -37,7 +37,11 @@ FIELDS: dict[str, Known] = {
 
 def trigger_of(event: Event) -> str:
     if event.kind == _RESCORED:
-        return _SCORED if event.data.get("previous_category", event.data.get("category")) != event.data.get("category") else ""
+        return (
+            _SCORED
+            if event.data.get("previous_category", event.data.get("category")) != event.data.get("category")
+            else ""
+        )
     return event.kind
 
 

@@ -1,6 +1,25 @@
 """Pages of this app."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from workflows.views import alerts, rules, tasks
 
 app_name = "workflows"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("alerts/", alerts.alert_list, name="alert_list"),
+    path("alerts/<int:pk>/", alerts.alert_detail, name="alert_detail"),
+    path("alerts/<int:pk>/reply/", alerts.alert_reply, name="alert_reply"),
+    path("alerts/<int:pk>/log/", alerts.alert_log, name="alert_log"),
+    path("alerts/<int:pk>/close/", alerts.alert_close, name="alert_close"),
+    path("alerts/<int:pk>/assign/", alerts.alert_assign, name="alert_assign"),
+    path("tasks/", tasks.task_list, name="task_list"),
+    path("tasks/new/", tasks.task_new, name="task_new"),
+    path("tasks/<int:pk>/", tasks.task_detail, name="task_detail"),
+    path("tasks/<int:pk>/finish/", tasks.task_finish, name="task_finish"),
+    path("rules/", rules.rule_list, name="rule_list"),
+    path("rules/<int:pk>/", rules.rule_detail, name="rule_detail"),
+    path("rules/<int:pk>/switch/", rules.rule_switch, name="rule_switch"),
+    path("runs/<int:pk>/", rules.run_detail, name="run_detail"),
+    path("runs/<int:pk>/stop/", rules.run_stop, name="run_stop"),
+    path("runs/<int:pk>/steps/<int:position>/retry/", rules.step_retry, name="step_retry"),
+]

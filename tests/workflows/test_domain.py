@@ -49,7 +49,9 @@ def test_the_local_hour_survives_the_change_to_summer_time() -> None:
     days=st.integers(0, 30),
     zone=st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "UTC"]),
 )
-def test_work_is_never_due_on_a_weekend_or_before_it_was_given(start: dt.datetime, days: int, zone: str) -> None:
+def test_work_is_never_due_on_a_weekend_or_before_it_was_given(
+    start: dt.datetime, days: int, zone: str
+) -> None:
     given_at = start.replace(tzinfo=dt.UTC)
 
     found = add_business_days(given_at, days, zone=ZoneInfo(zone), day_start=NINE, day_end=FIVE)

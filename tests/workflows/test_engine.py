@@ -42,7 +42,9 @@ def test_a_detractor_alerts_the_owner_and_makes_a_call_due_in_one_business_day(
     assert task.due_at == dt.datetime(2026, 3, 18, 10, 0, tzinfo=dt.UTC)
 
 
-def test_the_owner_gets_a_mail_that_links_to_the_alert(survey: Survey, ann: Any, csm: User, drain: Any) -> None:
+def test_the_owner_gets_a_mail_that_links_to_the_alert(
+    survey: Survey, ann: Any, csm: User, drain: Any
+) -> None:
     factories.respond(survey, 3, email=ann.email, comment="Reports are slow <b>")
 
     drain()
@@ -156,7 +158,9 @@ def test_a_rule_that_is_switched_off_does_nothing(survey: Survey, ann: Any, drai
 def test_a_step_that_fails_is_retried_by_itself_and_then_shows_as_failed(
     survey: Survey, ann: Any, drain: Any
 ) -> None:
-    Rule.objects.filter(key="detractor-recovery").update(steps=[{"kind": "create_task", "due_business_days": 1}])
+    Rule.objects.filter(key="detractor-recovery").update(
+        steps=[{"kind": "create_task", "due_business_days": 1}]
+    )
     factories.respond(survey, 3, email=ann.email)
 
     drain()

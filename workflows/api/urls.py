@@ -1,5 +1,11 @@
 """REST routes of this app, below /api/v1/."""
 
-from django.urls import URLPattern, URLResolver
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from workflows.api import views
+
+router = SimpleRouter()
+router.register("tasks", views.TaskViewSet, basename="task")
+router.register("alerts", views.AlertViewSet, basename="alert")
+router.register("rules", views.RuleViewSet, basename="rule")
+urlpatterns = router.urls

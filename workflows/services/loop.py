@@ -2,12 +2,14 @@
 
 from django.db import transaction
 
+from accounts import timeline
 from accounts.domain import InteractionKind
-from accounts.models import Interaction
+from accounts.models import Event, Interaction
 from accounts.services import interactions
 from core import clock
 from core.errors import Refused
 from surveys.choices import LoopStatus
+from surveys.models import Response
 from surveys.services import responses
 from team.models import User
 from workflows.domain import AlertState, TaskState
@@ -40,7 +42,7 @@ def log_contact(*, alert: Alert, kind: str, body: str, outcome: str, close: bool
     interaction = interactions.log_interaction(
         account=alert.account,
         contact=alert.contact,
-        kind=InteractionKind(kind),
+        kind=kind,
         subject="",
         body=body,
         outcome=outcome,
@@ -62,8 +64,7 @@ def close_loop(*, alert: Alert, outcome: str, actor: User) -> None:
     alerts.close_alert(alert=alert, outcome=outcome, actor=actor)
     if alert.response is None:
         return
-    if alert.response.loop_status != LoopStatus.CLOSED:
-        responses.set_loop_status(response=alert.response, status=LoopStatus.CLOSED, actor=actor)
+    _set_status(alert, LoopStatus.CLOSED, actor)
     for task in Task.objects.filter(response=alert.response, run=alert.run, state=TaskState.OPEN).order_by(
         "pk"
     ):
@@ -72,4 +73,19 @@ def close_loop(*, alert: Alert, outcome: str, actor: User) -> None:
 
 def _mark_contacted(alert: Alert, actor: User) -> None:
     if alert.response is not None and alert.response.loop_status == LoopStatus.OPEN:
-        responses.set_loop_status(response=alert.response, status=LoopStatus.CONTACTED, actor=actor)
+        _set_status(alert, LoopStatus.CONTACTED, actor)
+
+
+def _set_status(alert: Alert, status: LoopStatus, actor: User) -> None:
+    answers = Response.objects.filter(pk=alert.response_id)
+    responses.set_loop_status(responses=answers, status=status, actor=actor)
+
+
+def on_loop_closed(event: Event) -> None:
+    """A loop that was closed from the answer's page needs no alert any more."""
+    for alert in Alert.objects.filter(response_id=event.subject_id, state=AlertState.OPEN).order_by("pk"):
+        alerts.close_alert(alert=alert, outcome="Closed with the answer", actor=event.actor)
+
+
+def register() -> None:
+    timeline.subscribe("workflows.loops", on_loop_closed, kinds=["loop.closed"])

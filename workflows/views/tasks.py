@@ -50,7 +50,7 @@ def task_new(request: UserRequest) -> HttpResponse:
     account = contact = None
     if request.GET.get("account"):
         account = get_object_or_404(
-            account_queries.list_accounts(user=request.user), pk=_number(request, "account")
+            account_queries.list_accounts(request.user), pk=_number(request, "account")
         )
     if request.GET.get("contact"):
         contact = get_object_or_404(
