@@ -6,6 +6,7 @@ class AccountsConfig(AppConfig):
     verbose_name = "Customers"
 
     def ready(self) -> None:
-        from accounts import privacy, timeline  # noqa: F401
+        from accounts import privacy, registration, timeline  # noqa: F401
 
         timeline.register()
+        registration.register()

@@ -1,0 +1,306 @@
+"""What pages and endpoints read about customers. Everything starts from what the person may see."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, F, Model, Prefetch, Q, QuerySet
+
+from accounts import extend
+from accounts.domain import ContractOutcome
+from accounts.models import (
+    Account,
+    AccountOwner,
+    Contact,
+    Contract,
+    CustomField,
+    Event,
+    Interaction,
+    LifecycleStage,
+    Metric,
+    MetricPoint,
+    Segment,
+)
+from accounts.services import bulk
+from core import clock, outbox
+from core.models import Job
+from team import queries as team_queries
+from team.models import User
+
+
+# --- Lists ---------------------------------------------------------------------------------------------------
+def list_accounts(user: User) -> QuerySet[Account]:
+    found: QuerySet[Account] = Account.objects.visible_to(user).select_related("owner", "stage")
+    return found
+
+
+def list_contacts(user: User) -> QuerySet[Contact]:
+    found: QuerySet[Contact] = Contact.objects.visible_to(user).live().select_related("account", "account__owner")
+    return found
+
+
+def list_contracts(user: User) -> QuerySet[Contract]:
+    found: QuerySet[Contract] = Contract.objects.visible_to(user).select_related("account")
+    return found
+
+
+def list_interactions(user: User) -> QuerySet[Interaction]:
+    found: QuerySet[Interaction] = Interaction.objects.visible_to(user).select_related("account", "contact", "user")
+    return found
+
+
+def list_events(user: User) -> QuerySet[Event]:
+    found: QuerySet[Event] = Event.objects.visible_to(user)
+    return found
+
+
+def list_segments(user: User) -> QuerySet[Segment]:
+    found: QuerySet[Segment] = Segment.objects.visible_to(user).select_related("owner")
+    return found.order_by("target", "name", "pk")
+
+
+def list_metrics() -> QuerySet[Metric]:
+    return Metric.objects.order_by("label", "pk")
+
+
+def list_points(user: User) -> QuerySet[MetricPoint]:
+    visible = Account.objects.visible_to(user).values("pk")
+    return MetricPoint.objects.filter(account__in=visible).select_related("metric", "account")
+
+
+def list_stages() -> QuerySet[LifecycleStage]:
+    return LifecycleStage.objects.order_by("position", "name", "pk")
+
+
+def list_stages_with_counts(user: User) -> QuerySet[LifecycleStage]:
+    visible = Account.objects.visible_to(user).values("pk")
+    return list_stages().annotate(accounts=Count("account", filter=Q(account__in=visible)))
+
+
+def list_custom_fields() -> QuerySet[CustomField]:
+    return CustomField.objects.order_by("target", "position", "label", "pk")
+
+
+def with_columns(queryset: QuerySet[Any], target: str) -> QuerySet[Any]:
+    """The query with what registered columns need, so that a list costs the same however long it is."""
+    for column in extend.columns_for(target):
+        if column.annotate is not None:
+            queryset = column.annotate(queryset)
+    return queryset
+
+
+ACCOUNT_SORTS: dict[str, tuple[Any, ...]] = {
+    "name": ("name",),
+    "arr": ("arr",),
+    "renewal": ("renewal_on",),
+    "owner": ("owner__name", "name"),
+    "stage": ("stage__position", "stage__name", "name"),
+    "plan": ("plan", "name"),
+    "segment": ("segment", "name"),
+    "added": ("created_at",),
+}
+CONTACT_SORTS: dict[str, tuple[Any, ...]] = {
+    "name": ("last_name", "first_name"),
+    "account": ("account__name", "last_name"),
+    "owner": ("account__owner__name", "last_name"),
+    "role": ("role", "last_name"),
+    "added": ("created_at",),
+}
+
+
+def sorted_by(queryset: QuerySet[Any], asked: str, sorts: Mapping[str, tuple[str, ...]], target: str) -> QuerySet[Any]:
+    """In the order asked for (`name`, `-arr`, a registered column's key), empty values last, then by key."""
+    name, is_down = asked.removeprefix("-"), asked.startswith("-")
+    columns = {c.key: (c.sort,) for c in extend.columns_for(target) if c.sort}
+    chosen = {**columns, **sorts}.get(name, ("name",) if target == "account" else ("last_name", "first_name"))
+    first, *others = chosen
+    head = F(first).desc(nulls_last=True) if is_down else F(first).asc(nulls_last=True)
+    return queryset.order_by(head, *others, "pk")
+
+
+# --- One account ---------------------------------------------------------------------------------------------
+def owners_of(account: Account) -> list[AccountOwner]:
+    return list(AccountOwner.objects.filter(account=account).select_related("user").order_by("role", "user__name", "pk"))
+
+
+def get_owner_row(account: Account, pk: int) -> AccountOwner | None:
+    return AccountOwner.objects.filter(account=account, pk=pk).select_related("account", "user").first()
+
+
+def children_of(account: Account, user: User) -> QuerySet[Account]:
+    return list_accounts(user).filter(parent=account).order_by("name", "pk")
+
+
+def visible_parent(account: Account, user: User) -> Account | None:
+    """The parent, if `user` may see it."""
+    return list_accounts(user).filter(pk=account.parent_id).first() if account.parent_id else None
+
+
+def contracts_of(account: Account) -> QuerySet[Contract]:
+    return Contract.objects.filter(account=account).order_by("-ends_on", "-pk")
+
+
+def open_contracts_of(account: Account) -> QuerySet[Contract]:
+    return Contract.objects.filter(account=account, outcome=ContractOutcome.OPEN).order_by("ends_on", "pk")
+
+
+def contacts_of(account: Account) -> QuerySet[Contact]:
+    contacts: QuerySet[Contact] = Contact.objects.filter(account=account).live()
+    return contacts
+
+
+@dataclass(frozen=True, slots=True)
+class MetricNow:
+    metric: Metric
+    value: Decimal
+    observed_at: dt.datetime
+
+
+def metrics_of(account: Account) -> list[MetricNow]:
+    """The latest point of each metric; of several for one moment the one recorded last."""
+    points = MetricPoint.objects.filter(account=account).select_related("metric")
+    newest: dict[int, MetricNow] = {}
+    # Three years of daily points of a handful of metrics; beyond, the newest are what counts.
+    for point in points.order_by("-observed_at", "-recorded_at", "-pk")[:2000]:
+        newest.setdefault(point.metric_id, MetricNow(point.metric, point.value, point.observed_at))
+    return sorted(newest.values(), key=lambda now: now.metric.label)
+
+
+@dataclass(frozen=True, slots=True)
+class Custom:
+    label: str
+    value: Any
+    type: str
+
+
+def custom_values(thing: Account | Contact, target: str) -> list[Custom]:
+    """The custom fields that have a value, in their order."""
+    fields = CustomField.objects.filter(target=target).order_by("position", "label", "pk")
+    found = []
+    for field in fields:
+        value = thing.custom.get(field.key)
+        if value is None:
+            continue
+        if field.type == "date":
+            value = dt.date.fromisoformat(value)
+        found.append(Custom(field.label, value, field.type))
+    return found
+
+
+# --- Timeline ------------------------------------------------------------------------------------------------
+PAGE = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event as the page draws it."""
+
+    event: Event
+    template: str
+    subject: Any
+
+
+@dataclass(frozen=True, slots=True)
+class TimelinePage:
+    entries: list[Entry]
+    older: str
+
+
+GROUPS = {
+    "answers": "Answers",
+    "mails": "Surveys and mails",
+    "people": "Calls and notes",
+    "tasks": "Alerts and tasks",
+    "changes": "Changes",
+}
+PLAIN = "accounts/events/plain.html"
+
+
+def timeline_of(events: QuerySet[Event], *, group: str = "", before: str = "", size: int = PAGE) -> TimelinePage:
+    """A page of the timeline, newest first. Each kind of event fetches what it shows in one go."""
+    if group in GROUPS:
+        kinds = [r.kind for r in extend.registered.renderers.values() if r.group == group]
+        events = events.filter(kind__in=kinds)
+    if (position := _position(before)) is not None:
+        moment, pk = position
+        events = events.filter(Q(occurred_at__lt=moment) | Q(occurred_at=moment, pk__lt=pk))
+    ordered = events.select_related("contact", "account", "actor").order_by("-occurred_at", "-pk")
+    rows = list(ordered[: size + 1])
+    older = ""
+    if len(rows) > size:
+        rows = rows[:size]
+        older = f"{rows[-1].occurred_at.isoformat()}_{rows[-1].pk}"
+    subjects: dict[int, Any] = {}
+    by_kind: dict[str, list[Event]] = {}
+    for event in rows:
+        by_kind.setdefault(event.kind, []).append(event)
+    # Kinds that share a way of fetching are fetched together.
+    by_fetch: dict[Callable[[Sequence[Event]], Mapping[int, Any]], list[Event]] = {}
+    for kind, same in by_kind.items():
+        renderer = extend.registered.renderers.get(kind)
+        if renderer is not None and renderer.prefetch is not None:
+            by_fetch.setdefault(renderer.prefetch, []).extend(same)
+    for fetch, same in by_fetch.items():
+        subjects |= fetch(same)
+    entries = []
+    for event in rows:
+        renderer = extend.registered.renderers.get(event.kind)
+        entries.append(Entry(event, renderer.template if renderer else PLAIN, subjects.get(event.pk)))
+    return TimelinePage(entries, older)
+
+
+def _position(before: str) -> tuple[dt.datetime, int] | None:
+    moment, _, pk = before.partition("_")
+    try:
+        found = dt.datetime.fromisoformat(moment)
+        number = int(pk) if pk.isascii() and len(pk) < 19 else -1
+    except ValueError:
+        return None
+    return (found, number) if found.tzinfo is not None and number > 0 else None
+
+
+def account_events(account: Account, user: User) -> QuerySet[Event]:
+    return list_events(user).filter(account=account)
+
+
+def contact_events(contact: Contact, user: User) -> QuerySet[Event]:
+    return list_events(user).filter(contact=contact)
+
+
+# --- What the timeline shows of our own things ---------------------------------------------------------------
+def by_subject(model: type[Model], *related: str) -> Callable[[Sequence[Event]], Mapping[int, Any]]:
+    """A prefetch for events whose subject is a row of `model`."""
+
+    def fetch(events: Sequence[Event]) -> Mapping[int, Any]:
+        rows = model._default_manager.select_related(*related).in_bulk([e.subject_id for e in events if e.subject_id])
+        return {e.pk: rows.get(e.subject_id) for e in events}
+
+    return fetch
+
+
+def named_in(model: type[Model]) -> Callable[[Sequence[Event]], Mapping[int, Any]]:
+    """A prefetch for changes from one row of `model` to another, whose ids are `from` and `to` in the data."""
+
+    def fetch(events: Sequence[Event]) -> Mapping[int, Any]:
+        ids = {e.data.get(side) for e in events for side in ("from", "to")} - {None}
+        rows = model._default_manager.in_bulk(ids)
+        return {e.pk: {"old": rows.get(e.data.get("from")), "new": rows.get(e.data.get("to"))} for e in events}
+
+    return fetch
+
+
+def sent_interactions(events: Sequence[Event]) -> Mapping[int, Any]:
+    """Interactions with the mail that went out for them, if any."""
+    found = Interaction.objects.select_related("user").prefetch_related(Prefetch("outgoing"))
+    rows = found.in_bulk([e.subject_id for e in events if e.subject_id])
+    return {e.pk: rows.get(e.subject_id) for e in events}
+
+
+# --- Jobs ----------------------------------------------------------------------------------------------------
+def owner_changes_under_way(user: User) -> list[Job]:
+    """This person's bulk changes that are not done yet, or were given up within the last day."""
+    since = clock.now() - dt.timedelta(days=1)
+    mine = Job.objects.filter(kind=bulk.OWNER_CHANGE, requested_by=user.pk, created_at__gte=since)
+    return list(mine.exclude(state__in=[outbox.State.DONE, outbox.State.CANCELLED]).order_by("-pk")[:3])

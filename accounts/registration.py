@@ -1,0 +1,59 @@
+"""What this app adds to the common registries: navigation, settings, the timeline's own events, relations, work."""
+
+from django.db.backends.signals import connection_created
+
+from accounts import extend, folding, mail, queries
+from accounts.extend import Relation
+from accounts.models import Contract, LifecycleStage
+from accounts.services import bulk
+from core import navigation
+from team import places
+from team.models import User
+from team.places import Place
+
+# Everything of ours that points at an account or a contact, and what becomes of it in a merge.
+_MOVED = {
+    "accounts.Account": "Daughters follow when their parent is merged.",
+    "accounts.AccountOwner": "Roles follow the account.",
+    "accounts.Contract": "Contracts follow the account.",
+    "accounts.Contact": "People follow the account; tombstones point at the survivor.",
+    "accounts.Interaction": "What was said follows the person.",
+    "accounts.MetricPoint": "Numbers follow the account.",
+    "accounts.Event": "The timeline follows the customer.",
+}
+
+
+def register() -> None:
+    connection_created.connect(folding.add_function, dispatch_uid="accounts.folding")
+    _places()
+    _events()
+    for model, reason in _MOVED.items():
+        extend.relation(Relation(model, reason=reason))
+    mail.register()
+    bulk.register()
+
+
+def _places() -> None:
+    navigation.register("main", "Accounts", "accounts:account_list", "accounts", key="a")
+    navigation.register("main", "Contacts", "accounts:contact_list", "contacts", key="c")
+    navigation.register("main", "Segments", "accounts:segment_list", "segments", key="s")
+    navigation.register_search("accounts:account_list")
+    group = "Customers and surveys"
+    stages = "The stages an account goes through"
+    places.register(Place(group, "Lifecycle stages", stages, "segments", "accounts:stage_list"))
+    fields = "Your own fields of accounts and contacts"
+    places.register(Place(group, "Custom fields", fields, "edit", "accounts:field_list"))
+
+
+def _events() -> None:
+    templates = "accounts/events"
+    extend.event_renderer(
+        "interaction.logged", f"{templates}/interaction.html", queries.sent_interactions, group="people"
+    )
+    contracts = queries.by_subject(Contract)
+    for kind in ("contract.created", "contract.outcome_set"):
+        extend.event_renderer(kind, f"{templates}/contract.html", contracts)
+    extend.event_renderer("account.owner_changed", f"{templates}/owner.html", queries.named_in(User))
+    extend.event_renderer("account.stage_changed", f"{templates}/stage.html", queries.named_in(LifecycleStage))
+    for kind in ("account.created", "account.updated", "contact.created", "contact.updated"):
+        extend.event_renderer(kind, f"{templates}/record.html")

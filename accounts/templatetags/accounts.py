@@ -1,0 +1,117 @@
+"""Words for what the pages of customers show."""
+
+import datetime as dt
+from typing import Any
+
+from django import template
+from django.template.context import Context
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.safestring import SafeString, mark_safe
+
+from core import clock
+
+register = template.Library()
+
+FIELDS = {
+    "arr": "ARR",
+    "renewal_on": "renewal",
+    "churned_on": "churn date",
+    "external_id": "external id",
+    "email": "e-mail",
+    "lifetime_value": "lifetime value",
+    "customer_since": "customer since",
+    "custom": "custom fields",
+    "first_name": "first name",
+    "last_name": "last name",
+    "job_title": "job title",
+    "time_zone": "time zone",
+}
+
+
+@register.filter
+def field_words(names: Any) -> str:
+    """["arr", "plan"] → ARR and plan."""
+    words = [FIELDS.get(str(name), str(name).replace("_", " ")) for name in names or []]
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
+
+
+@register.filter
+def kind_words(kind: str) -> str:
+    """survey.sent → Survey sent."""
+    return kind.replace(".", " ").replace("_", " ").capitalize()
+
+
+@register.simple_tag(takes_context=True)
+def entry(context: Context, item: Any) -> SafeString:
+    """One event of the timeline, by the template that its kind registered."""
+    values = {"event": item.event, "subject": item.subject, "place": context["place"], "may_work": context.get("may_work")}
+    text = render_to_string(item.template, values, request=context.get("request"))
+    return mark_safe(text)  # rendered by a template that escapes
+
+
+@register.simple_tag(takes_context=True)
+def cell(context: Context, column: Any, row: Any) -> SafeString:
+    """The content of a registered column's cell."""
+    text = render_to_string(column.template, {"row": row, "user": context.get("user")})
+    return mark_safe(text.strip())  # rendered by a template that escapes
+
+
+# --- Lists ---------------------------------------------------------------------------------------------------
+@register.filter
+def split(text: str) -> list[str]:
+    return text.split()
+
+
+@register.filter
+def get(form: Any, name: str) -> Any:
+    """A form's field by a name that the template holds."""
+    return form[name]
+
+
+@register.filter
+def text_of(chosen: Any, param: str) -> str:
+    """The words of a filter at work, empty when it is not."""
+    return next((one.text for one in chosen if one.param == param), "")
+
+
+@register.filter
+def holds(value: Any, one: Any) -> bool:
+    return str(one) in [str(part) for part in (value if isinstance(value, (list, tuple)) else [value])]
+
+
+@register.filter
+def same(value: Any, one: Any) -> bool:
+    return bool(value) and str(value) == str(one)
+
+
+@register.filter
+def first_ones(rows: Any, count: int) -> list[Any]:
+    return list(rows)[:count]
+
+
+@register.filter
+def after_ones(rows: Any, count: int) -> list[Any]:
+    return list(rows)[count:]
+
+
+@register.filter
+def days_left(day: dt.date | None) -> int | None:
+    """Days from today, in the reader's zone, to `day`."""
+    return None if day is None else (day - timezone.localtime(clock.now()).date()).days
+
+
+@register.filter
+def in_days(days: int) -> str:
+    return "today" if days == 0 else "tomorrow" if days == 1 else f"in {days} days"
+
+
+@register.filter
+def saved_in(segment: Any, url: str) -> str:
+    """The address of a list cut by a saved segment."""
+    return f"{url}?saved={segment.pk}"
+
+
+@register.filter
+def is_missing(value: Any) -> bool:
+    return not value
