@@ -37,6 +37,10 @@ if not SECRET_KEY:
 SECRET_KEY_FALLBACKS = env.list("NPS_SECRET_KEY_FALLBACKS", [])
 # Keys that encrypt stored secrets, newest first; kept apart from SECRET_KEY so that either can be changed alone.
 FIELD_KEYS = env.list("NPS_FIELD_KEYS", [])
+if not FIELD_KEYS:
+    if not (DEBUG or DEMO):
+        raise ImproperlyConfigured("Set NPS_FIELD_KEYS to 32 random bytes in URL-safe base64.")
+    FIELD_KEYS = ["b25seS1mb3ItZGV2ZWxvcG1lbnQtYi1vbmx5LWRldmU="]
 # Turns addresses into the keys by which suppressions remember them; must stay the same for ever.
 ADDRESS_KEY = env.str("NPS_ADDRESS_KEY", "")
 if not ADDRESS_KEY:

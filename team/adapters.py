@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
-from core import ratelimit
+from core import ratelimit, secrets
 from team import queries
 from team.domain import MFA_ROLES
 from team.passwords import MAX_LENGTH
@@ -63,6 +63,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
 
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    def encrypt(self, text: str) -> str:
+        return secrets.encrypt(text, place="team.second_step")
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return secrets.decrypt(encrypted_text, place="team.second_step")
+
     def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
         """The last second step stays where the workspace demands one."""
         user = authenticator.user
