@@ -1,0 +1,63 @@
+"""`python -m tests.browser.screenshots FOLDER [NAME…]`: pictures of every page, desktop and phone, light and dark.
+
+Runs a demo of its own. With names, only the pages whose name begins with one of them.
+"""
+
+import sqlite3
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Browser
+
+from tests.browser import demo, pages
+
+SIZES = {"desktop": (1360, 900), "phone": (390, 844)}
+SCHEMES = ("light", "dark")
+
+
+def fill(path: str, database: Path) -> str:
+    """`path` with the ids of the running demo."""
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+        for name, query in pages.QUERIES.items():
+            if f"{{{name}}}" in path:
+                (found,) = connection.execute(query).fetchone()
+                path = path.replace(f"{{{name}}}", str(found))
+    return path
+
+
+def shoot(browser: Browser, running: demo.Demo, folder: Path, wanted: list[str]) -> None:
+    database = running.folder / "nps_crm.sqlite3"
+    for size, (width, height) in SIZES.items():
+        for scheme in SCHEMES:
+            context = browser.new_context(
+                viewport={"width": width, "height": height}, color_scheme=scheme, device_scale_factor=1
+            )
+            page = context.new_page()
+            todo = [("public", entry) for entry in pages.PUBLIC]
+            todo += [("signed in", entry) for entry in pages.SIGNED_IN]
+            is_signed_in = False
+            for kind, (name, path) in todo:
+                if wanted and not any(name.startswith(w) for w in wanted):
+                    continue
+                if kind == "signed in" and not is_signed_in:
+                    demo.sign_in(page, running.url, "admin@fleetdesk.example")
+                    is_signed_in = True
+                page.goto(running.url + fill(path, database))
+                page.wait_for_load_state("networkidle")
+                page.screenshot(path=folder / f"{name}-{size}-{scheme}.png", full_page=True)
+            context.close()
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    running = demo.Demo()
+    try:
+        with demo.chromium() as browser:
+            shoot(browser, running, folder, sys.argv[2:])
+    finally:
+        running.stop()
+
+
+if __name__ == "__main__":
+    main()
