@@ -68,7 +68,7 @@ def local_day(column: str) -> str:
     """The local day of a moment; takes the zone's name as one parameter."""
     if is_postgresql():
         return f"({column} AT TIME ZONE %s)::date"
-    return f"django_datetime_cast_date({column}, 'UTC', %s)"
+    return f"django_datetime_cast_date({column}, %s, 'UTC')"
 
 
 @cache
@@ -149,7 +149,7 @@ def _account_select(postgresql: bool, some: bool) -> str:
             else "AND r.account_id IN (SELECT value FROM json_each(%s))"
         )
     leaves = day_plus("MIN(day)", ACCOUNT_DAYS) if postgresql else f"date(MIN(day), '+{ACCOUNT_DAYS} days')"
-    day = "(r.responded_at AT TIME ZONE %s)::date" if postgresql else "django_datetime_cast_date(r.responded_at, 'UTC', %s)"
+    day = "(r.responded_at AT TIME ZONE %s)::date" if postgresql else "django_datetime_cast_date(r.responded_at, %s, 'UTC')"
     return f"""
 SELECT account_id, metric, COUNT(*), SUM(CASE WHEN score >= 9 THEN 1 ELSE 0 END),
   SUM(CASE WHEN score <= 6 THEN 1 ELSE 0 END), AVG(score * 1.0),

@@ -1,0 +1,219 @@
+"""What people do with answers: exclude and restore, close the loop, assign, and what schedules do by themselves.
+
+Every change of what counts goes through `changing`: contacts locked first, then the answers, marks before and after,
+a revision, and the chains set right, in one transaction.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+
+from accounts import timeline
+from accounts.domain import Origin
+from accounts.models import Event
+from core import clock, jobs
+from core.errors import Invalid, Refused
+from surveys import domain, sql
+from surveys.choices import LoopStatus
+from surveys.ingest import FOLD, is_counted
+from surveys.models import Response, ResponseRevision
+from team import audit
+from team import queries as team_queries
+from team.models import User
+from team.permissions import can_work
+
+SLICE = 1_000
+REASON_LENGTH = 200
+
+
+def recompute_contact(contact_ids: Iterable[int]) -> None:
+    """Set right the chains and scores of these contacts; call it after moving or removing their answers.
+
+    For a change of the answers themselves use `changing`, which also keeps the figures.
+    """
+    ids = list(contact_ids)
+    with transaction.atomic():
+        sql.lock_contacts(ids)
+        sql.rechain(ids)
+        jobs.wake(FOLD)
+
+
+@contextmanager
+def changing(response_ids: Iterable[int], *, more_contacts: Iterable[int] = ()) -> Iterator[list[Response]]:
+    """Around any change of answers that figures may notice; yields them locked.
+
+    `more_contacts` are contacts that the answers are about to belong to. All is one transaction.
+    """
+    ids = sorted(set(response_ids))
+    with transaction.atomic():
+        before = set(Response.objects.filter(pk__in=ids).values_list("contact_id", flat=True))
+        contacts = {pk for pk in (*before, *more_contacts) if pk is not None}
+        sql.lock_contacts(contacts)
+        rows = list(Response.objects.filter(pk__in=ids).order_by("pk").select_for_update(of=("self",), no_key=True))
+        if any(row.contact_id is not None and row.contact_id not in contacts for row in rows):
+            raise Refused("The answer was changed by somebody else just now. Look again.", code="changed_meanwhile")
+        sql.mark(ids, -1)
+        yield rows
+        sql.mark(ids, 1)
+        sql.revise(ids, clock.now())
+        after = Response.objects.filter(pk__in=ids).values_list("contact_id", flat=True)
+        sql.rechain({*contacts, *(pk for pk in after if pk is not None)})
+        jobs.wake(FOLD)
+
+
+def event_of(response: Response, kind: str, transition: str, *, actor: User | None, **data: Any) -> Event:
+    """An unsaved event about an answer."""
+    return Event(
+        kind=kind,
+        account_id=response.account_id,
+        contact_id=response.contact_id,
+        actor=actor,
+        subject_type="response",
+        subject_id=response.pk,
+        cause_key=f"response:{response.pk}:{transition}",
+        origin=Origin.LIVE,
+        occurred_at=clock.now(),
+        data={"score": response.score, "category": str(domain.category(response.score)),
+              "survey": response.survey_id, **data},
+        facts={
+            **{key: response.attributes.get(key) for key in ("plan", "segment", "country", "owner", "stage")
+               if key in response.attributes},
+            "score": response.score, "category": str(domain.category(response.score)),
+        },
+    )  # fmt: skip
+
+
+def slices(responses: "QuerySet[Response]") -> Iterator[list[int]]:
+    """The keys of a filter, in key order, so that a bulk action over everything never holds more than a slice."""
+    last = 0
+    while True:
+        rows = responses.order_by("pk").filter(pk__gt=last).values_list("pk", flat=True)
+        ids = list(dict.fromkeys(rows[:SLICE]))
+        if not ids:
+            return
+        yield ids
+        last = ids[-1]
+
+
+def _reason(text: str) -> str:
+    reason = " ".join(text.split())
+    if not reason:
+        raise Invalid("Say why: the reason stands beside the answer and in the audit log.", field="reason")
+    if len(reason) > REASON_LENGTH:
+        raise Invalid(f"At most {REASON_LENGTH} characters are possible.", field="reason")
+    return reason
+
+
+def exclude_responses(*, responses: "QuerySet[Response]", reason: str, actor: User) -> int:
+    """Take answers out of all figures, with a reason; they stay listed. Returns how many were taken out."""
+    reason = _reason(reason)
+    number = 0
+    for ids in slices(responses.filter(excluded_reason="")):
+        with changing(ids) as rows:
+            chosen = [row for row in rows if not row.excluded_reason]
+            Response.objects.filter(pk__in=[row.pk for row in chosen]).update(excluded_reason=reason)
+            timeline.record_many([event_of(row, "response.excluded", "excluded", actor=actor) for row in chosen])
+            for row in chosen:
+                audit.record(action="response.excluded", actor=actor, obj=row)
+        number += len(chosen)
+    return number
+
+
+def restore_responses(*, responses: "QuerySet[Response]", actor: User) -> int:
+    """Count excluded answers again; returns how many."""
+    number = 0
+    for ids in slices(responses.exclude(excluded_reason="")):
+        with changing(ids) as rows:
+            chosen = [row for row in rows if row.excluded_reason]
+            Response.objects.filter(pk__in=[row.pk for row in chosen]).update(excluded_reason="")
+            timeline.record_many([event_of(row, "response.restored", "restored", actor=actor) for row in chosen])
+            for row in chosen:
+                audit.record(action="response.restored", actor=actor, obj=row)
+        number += len(chosen)
+    return number
+
+
+def mark_deleted_upstream(*, responses: "QuerySet[Response]", at: dt.datetime | None = None) -> int:
+    """The source no longer has these answers: they count nowhere, and stay as evidence. Returns how many."""
+    number = 0
+    for ids in slices(responses.filter(deleted_upstream_at__isnull=True)):
+        with changing(ids):
+            number += Response.objects.filter(pk__in=ids, deleted_upstream_at__isnull=True).update(
+                deleted_upstream_at=at or clock.now()
+            )
+    return number
+
+
+def set_loop_status(*, responses: "QuerySet[Response]", status: str, actor: User | None) -> int:
+    """Say where the conversation about these answers stands; returns how many changed."""
+    if status not in set(LoopStatus):
+        raise Invalid("The status must be open, contacted or closed.", field="loop_status")
+    kind = {LoopStatus.CONTACTED: "loop.contacted", LoopStatus.CLOSED: "loop.closed"}.get(LoopStatus(status))
+    number = 0
+    for ids in slices(responses.exclude(loop_status=status)):
+        with transaction.atomic():
+            rows = list(
+                Response.objects.filter(pk__in=ids).exclude(loop_status=status).order_by("pk")
+                .select_for_update(of=("self",), no_key=True)
+            )  # fmt: skip
+            Response.objects.filter(pk__in=[row.pk for row in rows]).update(loop_status=status)
+            if kind is not None:
+                timeline.record_many([event_of(row, kind, status, actor=actor, was=row.loop_status) for row in rows])
+            for row in rows:
+                audit.record(action="response.loop", actor=actor, obj=row, status=status, was=row.loop_status)
+        number += len(rows)
+    return number
+
+
+def assign_responses(*, responses: "QuerySet[Response]", assignee: User | None, actor: User) -> int:
+    """Give answers to somebody to look after (None: to nobody); returns how many changed hands."""
+    if assignee is not None and not can_work(assignee):
+        raise Invalid("Choose an active person who may work on answers.", field="assignee")
+    target = assignee.pk if assignee else None
+    number = 0
+    for ids in slices(responses):
+        with transaction.atomic():
+            rows = Response.objects.filter(pk__in=ids).order_by("pk").select_for_update(of=("self",), no_key=True)
+            chosen = [row for row in rows if row.assignee_id != target]
+            Response.objects.filter(pk__in=[row.pk for row in chosen]).update(assignee=assignee)
+            for row in chosen:
+                audit.record(action="response.assigned", actor=actor, obj=row, assignee=target, was=row.assignee_id)
+        number += len(chosen)
+    return number
+
+
+# --- What happens by itself ----------------------------------------------------------------------------------
+def finalise_due() -> int:
+    """Close partial answers after the configured silence; runs with every tick, returns how many."""
+    now = clock.now()
+    silent_since = now - dt.timedelta(hours=team_queries.workspace().partial_hours)
+    later = ResponseRevision.objects.filter(response=OuterRef("pk"), known_at__gt=silent_since)
+    due = Response.objects.filter(finalised_at__isnull=True, received_at__lte=silent_since).exclude(Exists(later))
+    number = 0
+    for ids in slices(due):
+        number += _finalise(ids, now, silent_since)
+    return number
+
+
+@transaction.atomic
+def _finalise(ids: Sequence[int], now: dt.datetime, silent_since: dt.datetime) -> int:
+    rows = list(
+        Response.objects.filter(pk__in=ids, finalised_at__isnull=True, received_at__lte=silent_since)
+        .order_by("pk")
+        .select_for_update(of=("self",), no_key=True)
+    )
+    Response.objects.filter(pk__in=[row.pk for row in rows]).update(finalised_at=now)
+    told = [row for row in rows if is_counted(row)]
+    events = [event_of(row, "response.finalised", "finalised", actor=None, state=row.state) for row in told]
+    for event, row in zip(events, told, strict=True):
+        event.origin = Origin(row.origin)
+    timeline.record_many(events)
+    return len(rows)
+
+
+def register() -> None:
+    jobs.on_tick("responses_finalise", finalise_due)
