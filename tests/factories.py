@@ -8,8 +8,9 @@ from core import clock
 from surveys import ingest
 from surveys.ingest import Answer
 from surveys.models import Invitation, Response, Survey
+from team.authentication import new_key
 from team.domain import Role
-from team.models import Team, User
+from team.models import ApiKey, Team, User
 
 
 def team(name: str = "North") -> Team:
@@ -45,3 +46,12 @@ def respond(survey: Survey, score: int = 9, **fields: Any) -> Response:
     (outcome,) = ingest.ingest([answer_to(survey, score, **fields)])
     assert outcome.response_id is not None, outcome
     return Response.objects.get(pk=outcome.response_id)
+
+
+def an_api_key(user: User, *scopes: str, **fields: Any) -> str:
+    """A key of `user`, as the text that goes into the Authorization header."""
+    text, prefix, digest = new_key()
+    ApiKey.objects.create(
+        name="Test", user=user, prefix=prefix, digest=digest, scopes=list(scopes), created_by=user, **fields
+    )
+    return f"Bearer {text}"
