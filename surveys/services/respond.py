@@ -51,7 +51,7 @@ def note_visit(*, page: HostedPage, kind: Visit, now: dt.datetime, score: int | 
     """
     if page.state is PageState.TEST:
         return
-    invitation = _locked(page.invitation)
+    invitation = lock(page.invitation)
     if not _note(invitation, kind, now=now, score=score):
         return
     is_first = page.state is PageState.OPEN
@@ -93,7 +93,7 @@ def answer(*, page: HostedPage, submission: Submission, now: dt.datetime) -> Res
     Promised: many at once make one response; a held-back score keeps its comment and is listed; nothing is written
     when the page takes no answers. Raises `Refused` when the ingest door refuses for another reason.
     """
-    invitation = _locked(page.invitation)
+    invitation = lock(page.invitation)
     # Read again under the lock: another tab may have answered since the page was found.
     fresh = queries.page_of(invitation.pk, now=now)
     if fresh is None or not fresh.takes_answers:
@@ -171,7 +171,7 @@ def commit(
     return Result.SAVED
 
 
-def _locked(invitation: Invitation) -> Invitation:
+def lock(invitation: Invitation) -> Invitation:
     """The invitation, held so that its clicks and answers come one after the other."""
     return (
         Invitation.objects.select_for_update(of=("self",))
