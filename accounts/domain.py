@@ -12,6 +12,15 @@ class OwnerRole(StrEnum):
     EXECUTIVE = "executive"
 
 
+OWNER_ROLE_LABELS = {
+    OwnerRole.CSM: "CSM",
+    OwnerRole.ACCOUNT_MANAGER: "Account manager",
+    OwnerRole.ONBOARDING: "Onboarding",
+    OwnerRole.SUPPORT: "Support",
+    OwnerRole.EXECUTIVE: "Executive sponsor",
+}
+
+
 class ContactRole(StrEnum):
     DECISION_MAKER = "decision_maker"
     CHAMPION = "champion"
@@ -40,6 +49,18 @@ class FieldType(StrEnum):
     DATE = "date"
     BOOLEAN = "boolean"
     CHOICE = "choice"
+
+
+class ImportState(StrEnum):
+    """Where an uploaded file stands. Checking and running are a job's work; all others wait for a person."""
+
+    UPLOADED = "uploaded"
+    CHECKING = "checking"
+    CHECKED = "checked"
+    RUNNING = "running"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
 
 
 class Origin(StrEnum):

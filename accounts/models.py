@@ -9,8 +9,22 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from simple_history.models import HistoricalRecords
 
-from accounts.domain import ContactRole, ContractOutcome, FieldType, InteractionKind, Origin, OwnerRole
-from accounts.querysets import AccountQuerySet, ContactQuerySet, OfAccountQuerySet, SegmentQuerySet
+from accounts.domain import (
+    ContactRole,
+    ContractOutcome,
+    FieldType,
+    ImportState,
+    InteractionKind,
+    Origin,
+    OwnerRole,
+)
+from accounts.querysets import (
+    AccountQuerySet,
+    ContactQuerySet,
+    ImportQuerySet,
+    OfAccountQuerySet,
+    SegmentQuerySet,
+)
 from core.outbox import OutboxRow
 
 
@@ -334,15 +348,22 @@ class Segment(models.Model):
 
 
 class Import(models.Model):
-    """One uploaded file on its way into accounts or contacts. Its rows run as a job (core.models.Job)."""
+    """One uploaded file on its way into accounts or contacts. Its rows run as a job (core.models.Job).
+
+    `dialect` says how the file is read, `mapping` which column is which field. `position` counts the records that
+    are behind us; it is written in the transaction that wrote them. `job_key` is the one job that may go on.
+    """
 
     target = models.CharField(max_length=10, choices=[("account", "Accounts"), ("contact", "Contacts")])
-    state = models.CharField(max_length=12, default="uploaded")
-    file = models.FileField(upload_to="imports/")
+    state = models.CharField(max_length=12, default=ImportState.UPLOADED, choices=choices(ImportState))
+    file = models.FileField(upload_to="imports/", blank=True)
     file_name = models.CharField(max_length=200)
+    byte_size = models.BigIntegerField(default=0)
     sha256 = models.CharField(max_length=64)
     dialect = models.JSONField(default=dict)
+    headers = models.JSONField(default=list)
     mapping = models.JSONField(default=dict)
+    checked = models.JSONField(default=dict, help_text="What the last check found, with its first rows.")
     rows_total = models.PositiveIntegerField(default=0)
     rows_done = models.PositiveIntegerField(default=0)
     position = models.BigIntegerField(default=0)
@@ -350,11 +371,19 @@ class Import(models.Model):
     updated_count = models.PositiveIntegerField(default=0)
     unchanged_count = models.PositiveIntegerField(default=0)
     refused_count = models.PositiveIntegerField(default=0)
+    accounts_created = models.PositiveIntegerField(default=0)
     error = models.CharField(max_length=500, blank=True, default="")
+    job_key = models.CharField(max_length=200, blank=True, default="")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    cleared_at = models.DateTimeField(null=True, help_text="When the file and all cells taken from it were deleted.")
+
+    objects: ClassVar = ImportQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["-created_at"], name="accounts_import_latest")]
 
     def __str__(self) -> str:
         return f"Import {self.pk}"

@@ -10,7 +10,7 @@ from team.domain import RowScope
 from team.scope import scope_of
 
 if TYPE_CHECKING:
-    from accounts.models import Account, Contact, Segment
+    from accounts.models import Account, Contact, Import, Segment
     from team.models import User
 
 M = TypeVar("M", bound=models.Model)
@@ -61,3 +61,11 @@ class SegmentQuerySet(models.QuerySet["Segment"]):
     def visible_to(self, user: "User") -> Self:
         """Shared segments and one's own; the rows a segment yields are always those of the person looking."""
         return self.filter(Q(is_shared=True) | Q(owner=user))
+
+
+class ImportQuerySet(models.QuerySet["Import"]):
+    def visible_to(self, user: "User") -> Self:
+        """A file holds rows of anybody's accounts: it is for scope *all*, and for whoever uploaded it."""
+        if not user.is_active:
+            return self.none()
+        return self if scope_of(user) is RowScope.ALL else self.filter(created_by=user)
