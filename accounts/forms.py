@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts import queries
-from accounts.domain import ContactRole, ContractOutcome, FieldType, InteractionKind, OwnerRole
+from accounts.domain import OWNER_ROLE_LABELS, ContactRole, ContractOutcome, FieldType, InteractionKind, OwnerRole
 from accounts.models import Account, Contact, Contract, CustomField, Interaction, choices
 from core.errors import Refused
 from team import queries as team_queries
@@ -202,7 +202,7 @@ class ContactForm(CustomisedForm):
 
 class OwnerRoleForm(forms.Form):
     user = PersonField("Person", required=True)
-    role = forms.ChoiceField(label="Role", choices=choices(OwnerRole))
+    role = forms.ChoiceField(label="Role", choices=[(r.value, OWNER_ROLE_LABELS[r]) for r in OwnerRole])
 
     def __init__(self, data: Any = None, **more: Any) -> None:
         super().__init__(data, **more)

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Count, F, Model, Prefetch, Q, QuerySet
 
 from accounts import extend
-from accounts.domain import ContractOutcome
+from accounts.domain import ContractOutcome, OwnerRole
 from accounts.models import (
     Account,
     AccountOwner,
@@ -123,6 +123,13 @@ def sorted_by(queryset: QuerySet[Any], asked: str, sorts: Mapping[str, tuple[str
 # --- One account ---------------------------------------------------------------------------------------------
 def owners_of(account: Account) -> list[AccountOwner]:
     return list(AccountOwner.objects.filter(account=account).select_related("user").order_by("role", "user__name", "pk"))
+
+
+def others_of(account: Account) -> list[AccountOwner]:
+    """Who looks after an account besides its primary owner; that one as CSM would say the same twice."""
+    return [
+        row for row in owners_of(account) if (row.user_id, row.role) != (account.owner_id, OwnerRole.CSM)
+    ]
 
 
 def get_owner_row(account: Account, pk: int) -> AccountOwner | None:

@@ -9,6 +9,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 
+from accounts.domain import OWNER_ROLE_LABELS, OwnerRole
 from core import clock
 
 register = template.Library()
@@ -34,6 +35,11 @@ def field_words(names: Any) -> str:
     """["arr", "plan"] → ARR and plan."""
     words = [FIELDS.get(str(name), str(name).replace("_", " ")) for name in names or []]
     return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
+
+
+@register.filter
+def role_words(role: str) -> str:
+    return OWNER_ROLE_LABELS[OwnerRole(role)]
 
 
 @register.filter
@@ -73,6 +79,12 @@ def get(form: Any, name: str) -> Any:
 def text_of(chosen: Any, param: str) -> str:
     """The words of a filter at work, empty when it is not."""
     return next((one.text for one in chosen if one.param == param), "")
+
+
+@register.filter
+def offered(bound: Any) -> list[tuple[Any, Any]]:
+    """The choices of a field, the empty one left out."""
+    return [(value, label) for value, label in bound.field.choices if value != ""]
 
 
 @register.filter

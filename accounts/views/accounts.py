@@ -150,7 +150,7 @@ def _contacts_tab(request: UserRequest, account: Account) -> dict[str, Any]:
 
 def _facts(request: UserRequest, account: Account) -> dict[str, Any]:
     return {
-        "owners": queries.owners_of(account),
+        "owners": queries.others_of(account),
         "parent": queries.visible_parent(account, request.user),
         "children": list(queries.children_of(account, request.user)[:20]),
         "open_contracts": list(queries.open_contracts_of(account)[:5]),
