@@ -107,5 +107,10 @@ INTERACTIONS = (
     ("mail", "Training for new dispatchers", "Sent dates for two sessions.", ""),
     ("note", "", "New head of operations starts next month; arrange an introduction.", ""),
     ("meeting", "Renewal talk", "Happy with planning, price is a topic. Wants a three-year option.", "Offer goes out on Friday"),
+    ("call", "Driver app", "Two depots want the app in Polish as well. Passed on to product.", "Answer by month's end"),
+    ("mail", "Release notes", "Sent what changes for dispatchers in the coming release.", ""),
+    ("meeting", "Kick-off for the second depot", "Agreed on data, dates and who trains the drivers.", "Live in four weeks"),
+    ("note", "", "They compare us with two other tools; the tender closes in spring.", ""),
+    ("call", "Time windows", "Walked through why two tours missed their windows; a setting was wrong.", "Solved"),
     ("call", "Invoice question", "Credit note issued for the wrong month.", "Solved"),
 )  # fmt: skip

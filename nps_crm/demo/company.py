@@ -81,17 +81,21 @@ MARKETS = (
     ),
 )  # fmt: skip
 
-STEMS = (
-    "Nordwind", "Brückner", "Alster", "Hansekai", "Eichhof", "Falkenried", "Bergmann", "Isar", "Weserland", "Kranich",
-    "Lumière", "Garonne", "Atlantide", "Bellerive", "Montclair", "Rochefort", "Valmont", "Ardoise",
-    "Harwick", "Northgate", "Pennine", "Clydebank", "Merrow", "Ashdown", "Fenland", "Thornbury",
-    "Levante", "Ebro", "Cantábrica", "Altamira", "Montesol", "Riojana",
-    "Adriatica", "Ligure", "Padana", "Aurora", "Tiberina", "Dolomiti",
-    "Prairie", "Lakeshore", "Redwood", "Blue Ridge", "Great Plains", "Summit",
-)  # fmt: skip
-TRADES = ("Logistik", "Spedition", "Frischdienst", "Baustoffe", "Kurier", "Getränke", "Medizin", "Möbel")
+STEMS_BY_LANGUAGE = {
+    "de": (
+        "Nordwind", "Brückner", "Alster", "Hansekai", "Eichhof", "Falkenried", "Bergmann", "Isar", "Weserland",
+        "Kranich", "Moorland", "Elbtor", "Rheinufer", "Tannberg", "Möwe",
+    ),
+    "fr": ("Lumière", "Garonne", "Atlantide", "Bellerive", "Montclair", "Rochefort", "Valmont", "Ardoise"),
+    "en": (
+        "Harwick", "Northgate", "Pennine", "Clydebank", "Merrow", "Ashdown", "Fenland", "Thornbury", "Prairie",
+        "Lakeshore", "Redwood", "Blue Ridge", "Great Plains", "Summit",
+    ),
+    "es": ("Levante", "Ebro", "Cantábrica", "Altamira", "Montesol", "Riojana"),
+    "it": ("Adriatica", "Ligure", "Padana", "Aurora", "Tiberina", "Dolomiti"),
+}  # fmt: skip
 TRADES_BY_LANGUAGE = {
-    "de": TRADES,
+    "de": ("Logistik", "Spedition", "Frischdienst", "Baustoffe", "Kurier", "Getränke", "Möbel"),
     "fr": ("Transports", "Logistique", "Frais", "Livraison", "Matériaux", "Messagerie"),
     "en": ("Logistics", "Haulage", "Foods", "Couriers", "Supply", "Freight", "Medical"),
     "es": ("Transportes", "Logística", "Distribución", "Alimentos", "Mensajería"),

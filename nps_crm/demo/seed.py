@@ -136,7 +136,7 @@ def _accounts(cast: Cast) -> None:
     made: list[Account] = []
     while len(made) < ACCOUNTS:
         market = rng.choices(company.MARKETS, weights=(9, 4, 5, 3, 3, 3))[0]
-        stem = rng.choice(company.STEMS)
+        stem = rng.choice(company.STEMS_BY_LANGUAGE[market.language])
         trade = rng.choice(company.TRADES_BY_LANGUAGE[market.language])
         name = f"{stem} {trade} {rng.choice(market.forms)}"
         if f"{stem} {trade}" in names:
@@ -498,8 +498,8 @@ def _interactions(cast: Cast) -> None:
         since = max(account.customer_since or cast.today, cast.today - dt.timedelta(days=700))
         until = account.churned_on or cast.today
         span = max((until - since).days, 1)
-        for _ in range(rng.randrange(2, 11)):
-            kind, subject, body, outcome = rng.choice(comments.INTERACTIONS)
+        told = rng.sample(comments.INTERACTIONS, rng.randrange(2, min(10, len(comments.INTERACTIONS))))
+        for kind, subject, body, outcome in told:
             day = since + dt.timedelta(days=rng.randrange(span))
             made.append(
                 Interaction(
