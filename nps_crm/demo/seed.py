@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from simple_history.utils import bulk_create_with_history
@@ -118,6 +119,7 @@ def _people(cast: Cast) -> None:
             time_zone="Europe/Berlin",
         )
         NotificationPreference.objects.get_or_create(user=user)
+        EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
         cast.people[person.email.split("@")[0]] = user
     Workspace.objects.filter(pk=1).update(fallback_owner=cast.people["lead"])
     for position, (name, is_customer) in enumerate(company.STAGES):
