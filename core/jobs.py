@@ -237,15 +237,17 @@ def ask_for_beat(token: str) -> None:
     _queue(BEAT, queue=f"{QUEUE}@{token}")
 
 
+_NEVER = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+
+
 def last_beat(token: str) -> dt.datetime | None:
-    return Heartbeat.objects.filter(name=token).values_list("beat_at", flat=True).first()
+    """The last sign of life of a cluster, None before its first."""
+    return Heartbeat.objects.filter(name=token).exclude(beat_at=_NEVER).values_list("beat_at", flat=True).first()
 
 
 def cluster_started(token: str, host: str) -> None:
     """A new cluster: the first tick comes at once, not within the minute."""
-    Heartbeat.objects.create(name=token, host=host[:120])
-    # The first sign of life must be told apart from this row.
-    Heartbeat.objects.filter(name=token).update(beat_at=dt.datetime(2000, 1, 1, tzinfo=dt.UTC))
+    Heartbeat.objects.create(name=token, host=host[:120], beat_at=_NEVER)
     outbox.adopt()
     ensure_schedule()
     wake_tick()

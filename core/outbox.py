@@ -671,16 +671,18 @@ def _reopen(batch: "Batch[Any]", row: Any) -> None:
 
 
 # --- Working off ---------------------------------------------------------------------------------------------
-def work(kind: Kind, *, limit: int = 0) -> int:
+def work(kind: Kind, *, on_claimed: "Callable[[Batch[Any]], None] | None" = None) -> int:
     """Claim one batch and hand it to the kind's handler; returns how many rows it held (0: nothing due).
 
     Whatever the handler does, no row stays claimed afterwards.
     """
     if kind.pump is not None:
         return kind.pump()
-    batch = claim(kind, limit=limit)
+    batch = claim(kind)
     if batch is None:
         return 0
+    if on_claimed is not None:
+        on_claimed(batch)
     try:
         kind.handle(batch)
         if batch.unsettled:

@@ -10,6 +10,7 @@ atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 
 os.environ.setdefault("NPS_SECRET_KEY", "only-for-tests-" + "y" * 50)
 os.environ.setdefault("NPS_FIELD_KEYS", "dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk=")
+os.environ.setdefault("NPS_ADDRESS_KEY", "only-for-tests-" + "a" * 30)
 os.environ["NPS_DATA_DIR"] = _folder
 os.environ["NPS_STATIC_STORAGE"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
 os.environ.setdefault("NPS_LOG_LEVEL", "WARNING")
