@@ -4,22 +4,26 @@ Every failure answers `{"type", "errors": [{"code", "detail", "attr"}]}`. Views 
 and scopes are `team.authentication`.
 """
 
+import hashlib
 import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast
 
 from django.core import exceptions as django_exceptions
 from django.core import signals
+from django.http import HttpResponse
 from drf_standardized_errors.handler import ExceptionHandler as StandardExceptionHandler
 from rest_framework import exceptions, serializers
 from rest_framework.fields import get_error_detail
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
+from core import idempotency
 from core.api_wire import (
     MAX_BODY_BYTES,
     CursorPagination,
@@ -43,6 +47,7 @@ __all__ = [
     "CursorPagination",
     "ExceptionHandler",
     "FilterBackend",
+    "IdempotentMixin",
     "Malformed",
     "RowResult",
     "StrictJSONParser",
@@ -278,5 +283,51 @@ class ApiViewSet(ApiView, GenericViewSet[Any]):
     """
 
     scopes: ClassVar[Mapping[str, str]] = {}
+    allowed: ClassVar[Mapping[str, Callable[[Any], bool]]] = {}
     filter_backends: ClassVar[list[type[Any]]] = [FilterBackend]
     lookup_value_regex = "[0-9]{1,18}"
+
+
+class IdempotentMixin(ApiView):
+    """POST with an `Idempotency-Key` header is done once per API key and address; a repetition gets the first answer.
+
+    Put it before `ApiViewSet` in the bases. The view's own work runs in the transaction that stores the answer.
+    """
+
+    is_idempotent = True
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        key = request.headers.get("Idempotency-Key")
+        if request.method != "POST" or key is None:
+            return
+        idempotency.check_key(key)
+        raw = read_body(request._request, getattr(self, "max_body", MAX_BODY_BYTES))
+        address = request.get_full_path().encode()
+        route = hashlib.sha256(request.path.encode()).hexdigest()[:24]
+        owner = getattr(request.auth, "pk", None)
+        handler: Callable[..., Response] = self.post  # type: ignore[attr-defined]
+
+        def once(request: Request, *args: Any, **kwargs: Any) -> Any:
+            made: list[Response] = []
+
+            def work() -> idempotency.Answer:
+                response = handler(request, *args, **kwargs)
+                made[:] = [response]
+                body = JSONRenderer().render(response.data) if response.data is not None else b""
+                return idempotency.Answer(response.status_code, body)
+
+            answer = idempotency.once(
+                scope=f"api:{owner}:{route}",
+                key=key,
+                request=idempotency.request_hash(b"POST", address, raw),
+                work=work,
+            )
+            if not answer.replayed:
+                return made[0]
+            stored = HttpResponse(answer.body, status=answer.status, content_type=answer.content_type)
+            stored["Idempotency-Replayed"] = "true"
+            return stored
+
+        # Dispatch looks the handler up on the instance after this; authentication and rate come first either way.
+        self.post = once

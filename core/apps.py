@@ -6,6 +6,8 @@ class CoreConfig(AppConfig):
     verbose_name = "Operation"
 
     def ready(self) -> None:
-        from core import jobs, model_privacy  # noqa: F401
+        from core import idempotency, jobs, model_privacy, ratelimit  # noqa: F401
 
         jobs.register_job_kinds()
+        jobs.hourly("core.idempotency", minute=11, func=lambda _: idempotency.purge())
+        jobs.hourly("core.ratelimit", minute=13, func=lambda _: ratelimit.purge())

@@ -57,3 +57,12 @@ def _statement() -> str:
         f" updated_at = {greatest}(b.updated_at, {now})"
         f" RETURNING tokens, allowed"
     )
+
+
+def purge() -> int:
+    """Forget buckets nobody took from for two days: they are full again, as one that does not exist is."""
+    with connection.cursor() as cursor:
+        before = sql.now_plus(str(-2 * 86400))
+        # The empty list makes both drivers read "%%" as one sign.
+        cursor.execute(f"DELETE FROM core_ratebucket WHERE updated_at < {before}", [])  # noqa: S608
+        return int(cursor.rowcount)
