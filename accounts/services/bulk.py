@@ -22,6 +22,7 @@ OWNER_CHANGE = "accounts.owner_change"
 AT_ONCE = 200
 CHUNK = 500
 MAX_ACCOUNTS = 100_000
+_NAMED = ("account_id", "account_external_id")
 
 
 # --- Owners --------------------------------------------------------------------------------------------------
@@ -107,7 +108,7 @@ def _give(ids: Sequence[int], owner: User | None, actor: User | None) -> int:
 class Row:
     """One contact to write, at `index` of the call: found again by external id, else by address.
 
-    `values` may name its account as `account_external_id` instead of `account`. A given external id stands first: a
+    `values` may name its account as `account_external_id` or `account_id` instead of `account`. A given external id stands first: a
     contact with that address but without external id is taken over by it.
     """
 
@@ -157,16 +158,14 @@ def _prepare(plan: _Plan, rows: Sequence[Row], actor: User) -> None:
     cleaned: list[tuple[Row, dict[str, Any]]] = []
     for row in rows:
         values = dict(row.values)
-        account_key = values.pop("account_external_id", None)
+        named = {name: values.pop(name) for name in _NAMED if name in values}
         try:
             # Custom values are laid over the stored ones below; here they are only checked.
             found = contact_services.clean(values, definitions=definitions)
         except Refused as refusal:
             plan.results[row.index] = _refused(row, refusal)
             continue
-        if account_key is not None:
-            found["account_external_id"] = account_key
-        cleaned.append((row, found))
+        cleaned.append((row, found | named))
     accounts = _accounts(cleaned, actor)
     by_id, by_email, visible = _existing(cleaned, actor)
     taken_ids: set[str] = set()
@@ -189,11 +188,17 @@ def _refused(row: Row, refusal: Refused) -> Result:
 
 
 def _accounts(cleaned: Sequence[tuple[Row, dict[str, Any]]], actor: User) -> dict[str, Account]:
+    """The accounts that rows name, by "account_id:7" and "account_external_id:A-1"; only those in sight."""
     keys = {str(found["account_external_id"]) for _, found in cleaned if found.get("account_external_id")}
-    if not keys:
+    ids = {found["account_id"] for _, found in cleaned if found.get("account_id")}
+    if not keys and not ids:
         return {}
-    visible = Account.objects.visible_to(actor).filter(external_id__in=keys).distinct()
-    return {account.external_id: account for account in visible}
+    visible = Account.objects.visible_to(actor).filter(Q(external_id__in=keys) | Q(pk__in=ids))
+    found_accounts: dict[str, Account] = {}
+    for account in visible:
+        found_accounts[f"account_id:{account.pk}"] = account
+        found_accounts[f"account_external_id:{account.external_id}"] = account
+    return found_accounts
 
 
 def _existing(
@@ -252,15 +257,22 @@ def _claim(found: Mapping[str, Any], contact: Contact | None, ids: set[str], ema
 
 
 def _place(found: dict[str, Any], accounts: Mapping[str, Account]) -> None:
-    if "account_external_id" not in found:
-        return
-    key = found.pop("account_external_id")
-    account = accounts.get(str(key)) if key else None
-    if key and account is None:
-        raise Invalid(
-            "There is no account with this external id. Create it first.", field="account_external_id", code="not_found"
-        )
-    found["account"] = account
+    for name in _NAMED:
+        if name not in found:
+            continue
+        key = found.pop(name)
+        if key in (None, ""):
+            found.setdefault("account", None)
+            continue
+        account = accounts.get(f"{name}:{key}")
+        if account is None:
+            field = "account" if name == "account_id" else name
+            raise Invalid(
+                f"There is no account with this {'id' if field == 'account' else 'external id'}. Create it first.",
+                field=field,
+                code="not_found",
+            )
+        found["account"] = account
 
 
 def _lay_over(

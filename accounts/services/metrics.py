@@ -1,11 +1,13 @@
 """Numbers about accounts over time, pushed from outside."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from accounts import cleaning
 from accounts.models import Account, Metric, MetricPoint
@@ -89,3 +91,29 @@ def put_points(*, points: Sequence[Point], actor: User | None) -> int:
     if rows:
         audit.record(action="metric.points_put", actor=actor, count=len(rows))
     return len(rows)
+
+
+def read_points(*, rows: Sequence[Mapping[str, Any]], user: User) -> list[Point]:
+    """Points whose metrics and accounts are found by key, for all rows together; only accounts in `user`'s sight."""
+    metrics = {m.key: m for m in Metric.objects.filter(key__in={row["metric"] for row in rows})}
+    ids = {row["account"] for row in rows if "account" in row}
+    keys = {row["account_external_id"] for row in rows if "account_external_id" in row}
+    visible = Account.objects.visible_to(user).filter(Q(pk__in=ids) | Q(external_id__in=keys))
+    by_id = {account.pk: account for account in visible}
+    by_key = {account.external_id: account for account in by_id.values()}
+    points = []
+    for position, row in enumerate(rows):
+        metric = metrics.get(row["metric"])
+        if metric is None:
+            raise Invalid(
+                f"Row {position}: there is no metric with this key. Define it first.", field="metric", code="not_found"
+            )
+        found = by_id.get(row["account"]) if "account" in row else by_key.get(row.get("account_external_id"))
+        if found is None:
+            raise Invalid(
+                f"Row {position}: there is no account with this id that the key may see.",
+                field="account",
+                code="not_found",
+            )
+        points.append(Point(metric, found, row["value"], row["observed_at"]))
+    return points

@@ -1,0 +1,289 @@
+"""The shapes of customers in the API. Reading and writing shapes differ; a key that is not known is refused."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from accounts.domain import ContactRole, ContractOutcome, InteractionKind
+from accounts.models import (
+    Account,
+    Contact,
+    Contract,
+    CustomField,
+    Event,
+    Interaction,
+    LifecycleStage,
+    Metric,
+    MetricPoint,
+    Segment,
+)
+
+KEY = {"min_value": 1, "max_value": 2**63 - 1}
+
+
+class Strict(serializers.Serializer[Any]):
+    """Refuses what it does not know, so that a misspelt field is not silently lost."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            unknown = sorted(set(map(str, data)) - set(self.fields))
+            if unknown:
+                raise serializers.ValidationError(
+                    {unknown[0][:60]: "This field is not known here, or cannot be written."}, code="unknown_field"
+                )
+        return super().to_internal_value(data)
+
+
+def _id(**more: Any) -> serializers.IntegerField:
+    return serializers.IntegerField(**{**KEY, **more})
+
+
+@extend_schema_field({"type": "object", "additionalProperties": True})
+class CustomValuesField(serializers.JSONField):
+    """Values of custom fields by their key."""
+
+
+# --- Accounts ------------------------------------------------------------------------------------------------
+class AccountSerializer(serializers.ModelSerializer[Account]):
+    parent = serializers.IntegerField(source="parent_id", allow_null=True)
+    stage = serializers.IntegerField(source="stage_id", allow_null=True)
+    owner = serializers.IntegerField(source="owner_id", allow_null=True)
+    custom = CustomValuesField()
+
+    class Meta:
+        model = Account
+        fields = (
+            "id", "external_id", "name", "domain", "parent", "stage", "stage_since", "owner", "plan", "segment",
+            "industry", "country", "city", "seats", "currency", "arr", "lifetime_value", "customer_since",
+            "renewal_on", "churned_on", "custom", "created_at", "updated_at",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class AccountWriteSerializer(Strict):
+    """All fields may be left out on PATCH and upsert; a new account needs `name`."""
+
+    external_id = serializers.CharField(max_length=120, allow_null=True, required=False)
+    name = serializers.CharField(max_length=200, required=False)
+    domain = serializers.CharField(max_length=300, allow_blank=True, required=False)
+    parent = _id(allow_null=True, required=False, help_text="The id of the account it belongs to.")
+    stage = _id(allow_null=True, required=False, help_text="The id of its lifecycle stage.")
+    owner = _id(allow_null=True, required=False, help_text="The id of its primary owner.")
+    owner_email = serializers.CharField(max_length=254, required=False, help_text="The owner by address, instead of `owner`.")
+    plan = serializers.CharField(max_length=60, allow_blank=True, required=False)
+    segment = serializers.CharField(max_length=60, allow_blank=True, required=False)
+    industry = serializers.CharField(max_length=80, allow_blank=True, required=False)
+    country = serializers.CharField(max_length=2, allow_blank=True, required=False)
+    city = serializers.CharField(max_length=80, allow_blank=True, required=False)
+    seats = serializers.IntegerField(min_value=0, max_value=999_999_999, allow_null=True, required=False)
+    currency = serializers.CharField(max_length=3, required=False)
+    arr = serializers.DecimalField(max_digits=14, decimal_places=2, min_value=0, allow_null=True, required=False)
+    lifetime_value = serializers.DecimalField(
+        max_digits=14, decimal_places=2, min_value=0, allow_null=True, required=False
+    )
+    customer_since = serializers.DateField(allow_null=True, required=False)
+    renewal_on = serializers.DateField(allow_null=True, required=False)
+    churned_on = serializers.DateField(allow_null=True, required=False)
+    custom = CustomValuesField(required=False)
+
+
+# --- Contacts ------------------------------------------------------------------------------------------------
+class ContactSerializer(serializers.ModelSerializer[Contact]):
+    account = serializers.IntegerField(source="account_id", allow_null=True)
+    custom = CustomValuesField()
+
+    class Meta:
+        model = Contact
+        fields = (
+            "id", "external_id", "account", "first_name", "last_name", "email", "phone", "job_title", "role", "language",
+            "time_zone", "custom", "created_at", "updated_at",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class ContactWriteSerializer(Strict):
+    external_id = serializers.CharField(max_length=120, allow_null=True, required=False)
+    account = _id(allow_null=True, required=False, help_text="The id of the account.")
+    account_external_id = serializers.CharField(
+        max_length=120, allow_null=True, required=False, help_text="The account by its external id, instead of `account`."
+    )
+    first_name = serializers.CharField(max_length=100, allow_blank=True, required=False)
+    last_name = serializers.CharField(max_length=100, allow_blank=True, required=False)
+    email = serializers.CharField(max_length=300, allow_blank=True, required=False)
+    phone = serializers.CharField(max_length=40, allow_blank=True, required=False)
+    job_title = serializers.CharField(max_length=120, allow_blank=True, required=False)
+    role = serializers.ChoiceField(choices=[r.value for r in ContactRole], required=False)
+    language = serializers.CharField(max_length=10, allow_blank=True, required=False)
+    time_zone = serializers.CharField(max_length=64, allow_blank=True, required=False)
+    custom = CustomValuesField(required=False)
+
+
+# --- Segments ------------------------------------------------------------------------------------------------
+@extend_schema_field(
+    {
+        "type": "object",
+        "additionalProperties": True,
+        "example": {"all": [{"field": "plan", "op": "in", "value": ["Enterprise"]}]},
+    }
+)
+class ConditionsField(serializers.JSONField):
+    """A tree of `all`, `any`, `not` and conditions `{field, op, value}`."""
+
+
+class SegmentSerializer(serializers.ModelSerializer[Segment]):
+    owner = serializers.IntegerField(source="owner_id", allow_null=True)
+    conditions = ConditionsField()
+
+    class Meta:
+        model = Segment
+        fields = ("id", "name", "target", "conditions", "owner", "is_shared", "created_at")
+        read_only_fields = fields
+
+
+class SegmentWriteSerializer(Strict):
+    name = serializers.CharField(max_length=80)
+    target = serializers.ChoiceField(choices=["account", "contact"])
+    conditions = ConditionsField()
+    is_shared = serializers.BooleanField(default=True)
+
+
+class SegmentPatchSerializer(Strict):
+    name = serializers.CharField(max_length=80, required=False)
+    conditions = ConditionsField(required=False)
+    is_shared = serializers.BooleanField(required=False)
+
+
+class SegmentCountSerializer(serializers.Serializer[Any]):
+    count = serializers.IntegerField(help_text="Rows of the segment that this key may see.")
+
+
+# --- What happened -------------------------------------------------------------------------------------------
+class EventSerializer(serializers.ModelSerializer[Event]):
+    account = serializers.IntegerField(source="account_id", allow_null=True)
+    contact = serializers.IntegerField(source="contact_id", allow_null=True)
+    actor = serializers.IntegerField(source="actor_id", allow_null=True)
+    data = serializers.DictField()
+    facts = serializers.DictField()
+
+    class Meta:
+        model = Event
+        fields = (
+            "id", "kind", "account", "contact", "actor", "subject_type", "subject_id", "origin", "occurred_at",
+            "recorded_at", "data", "facts",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class InteractionSerializer(serializers.ModelSerializer[Interaction]):
+    account = serializers.IntegerField(source="account_id")
+    contact = serializers.IntegerField(source="contact_id", allow_null=True)
+    user = serializers.IntegerField(source="user_id", allow_null=True)
+
+    class Meta:
+        model = Interaction
+        fields = ("id", "account", "contact", "user", "kind", "subject", "body", "outcome", "happened_at", "created_at")
+        read_only_fields = fields
+
+
+class InteractionWriteSerializer(Strict):
+    account = _id()
+    contact = _id(required=False, allow_null=True, default=None)
+    kind = serializers.ChoiceField(choices=[k.value for k in InteractionKind])
+    subject = serializers.CharField(max_length=200, allow_blank=True, default="")
+    body = serializers.CharField(max_length=20_000, allow_blank=True, default="", trim_whitespace=False)
+    outcome = serializers.CharField(max_length=200, allow_blank=True, default="")
+    happened_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+
+
+class InteractionPatchSerializer(Strict):
+    subject = serializers.CharField(max_length=200, allow_blank=True, required=False)
+    body = serializers.CharField(max_length=20_000, allow_blank=True, required=False, trim_whitespace=False)
+    outcome = serializers.CharField(max_length=200, allow_blank=True, required=False)
+    happened_at = serializers.DateTimeField(required=False)
+
+
+# --- Contracts and metrics -----------------------------------------------------------------------------------
+class ContractSerializer(serializers.ModelSerializer[Contract]):
+    account = serializers.IntegerField(source="account_id")
+
+    class Meta:
+        model = Contract
+        fields = (
+            "id", "external_id", "account", "starts_on", "ends_on", "arr", "currency", "outcome", "outcome_on", "note",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class ContractPatchSerializer(Strict):
+    external_id = serializers.CharField(max_length=120, allow_null=True, required=False)
+    starts_on = serializers.DateField(required=False)
+    ends_on = serializers.DateField(required=False)
+    arr = serializers.DecimalField(max_digits=14, decimal_places=2, min_value=0, required=False)
+    currency = serializers.CharField(max_length=3, required=False)
+    note = serializers.CharField(max_length=500, allow_blank=True, required=False)
+
+
+class ContractWriteSerializer(ContractPatchSerializer):
+    account = _id()
+    starts_on = serializers.DateField()
+    ends_on = serializers.DateField()
+    arr = serializers.DecimalField(max_digits=14, decimal_places=2, min_value=0)
+
+
+class OutcomeSerializer(Strict):
+    outcome = serializers.ChoiceField(choices=[o.value for o in ContractOutcome])
+    outcome_on = serializers.DateField(required=False, allow_null=True, default=None)
+
+
+class MetricSerializer(serializers.ModelSerializer[Metric]):
+    class Meta:
+        model = Metric
+        fields = ("id", "key", "label", "unit")
+        read_only_fields = fields
+
+
+class MetricWriteSerializer(Strict):
+    key = serializers.CharField(max_length=60)
+    label = serializers.CharField(max_length=80, allow_blank=True, default="")
+    unit = serializers.CharField(max_length=20, allow_blank=True, default="")
+
+
+class PointSerializer(serializers.ModelSerializer[MetricPoint]):
+    metric = serializers.CharField(source="metric.key")
+    account = serializers.IntegerField(source="account_id")
+
+    class Meta:
+        model = MetricPoint
+        fields = ("id", "metric", "account", "value", "observed_at", "recorded_at")
+        read_only_fields = fields
+
+
+class PointWriteSerializer(Strict):
+    metric = serializers.CharField(max_length=60, help_text="The key of a metric.")
+    account = _id(required=False)
+    account_external_id = serializers.CharField(max_length=120, required=False)
+    value = serializers.DecimalField(max_digits=20, decimal_places=6)
+    observed_at = serializers.DateTimeField()
+
+
+class PointsResultSerializer(serializers.Serializer[Any]):
+    stored = serializers.IntegerField(help_text="Points that said something new.")
+    unchanged = serializers.IntegerField()
+
+
+class StageSerializer(serializers.ModelSerializer[LifecycleStage]):
+    class Meta:
+        model = LifecycleStage
+        fields = ("id", "name", "position", "is_customer")
+        read_only_fields = fields
+
+
+class CustomFieldSerializer(serializers.ModelSerializer[CustomField]):
+    choices = serializers.ListField(child=serializers.CharField())
+
+    class Meta:
+        model = CustomField
+        fields = ("id", "target", "key", "label", "type", "choices", "is_personal", "position")
+        read_only_fields = fields
