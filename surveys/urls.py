@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path, re_path
 
-from surveys.views import intents, respond, surveys, unsubscribe
+from surveys.views import campaigns, intents, respond, suppressions, surveys, unsubscribe
 
 app_name = "surveys"
 urlpatterns: list[URLPattern] = []
@@ -42,4 +42,30 @@ urlpatterns += [
     path("feedback/clicks/", intents.intent_list, name="intent_list"),
     path("feedback/clicks/<int:pk>/accept/", intents.intent_accept, name="intent_accept"),
     path("feedback/clicks/<int:pk>/dismiss/", intents.intent_dismiss, name="intent_dismiss"),
+]
+
+# Campaigns: who is asked, when, and what became of it.
+urlpatterns += [
+    path("campaigns/", campaigns.campaign_list, name="campaign_list"),
+    path("campaigns/new/", campaigns.campaign_create, name="campaign_create"),
+    path("campaigns/<int:pk>/", campaigns.campaign_detail, name="campaign_detail"),
+    path("campaigns/<int:pk>/survey/", campaigns.campaign_basics, name="campaign_basics"),
+    path("campaigns/<int:pk>/audience/", campaigns.campaign_audience, name="campaign_audience"),
+    path("campaigns/<int:pk>/when/", campaigns.campaign_when, name="campaign_when"),
+    path("campaigns/<int:pk>/review/", campaigns.campaign_review, name="campaign_review"),
+    path("campaigns/<int:pk>/review/people/", campaigns.campaign_people, name="campaign_people"),
+    path("campaigns/<int:pk>/launch/", campaigns.campaign_launch, name="campaign_launch"),
+    path("campaigns/<int:pk>/delete/", campaigns.campaign_delete, name="campaign_delete"),
+    path("campaigns/<int:pk>/pause/", campaigns.campaign_pause, name="campaign_pause"),
+    path("campaigns/<int:pk>/resume/", campaigns.campaign_resume, name="campaign_resume"),
+    path("campaigns/<int:pk>/stop/", campaigns.campaign_stop, name="campaign_stop"),
+    path("campaigns/<int:pk>/people/", campaigns.campaign_invitations, name="campaign_invitations"),
+    path("campaigns/<int:pk>/left-out/", campaigns.campaign_left_out, name="campaign_left_out"),
+    path("deliveries/<int:pk>/again/", campaigns.delivery_send_again, name="delivery_send_again"),
+    path("deliveries/<int:pk>/sent/", campaigns.delivery_mark_as_sent, name="delivery_mark_as_sent"),
+    path("suppressions/", suppressions.suppression_list, name="suppression_list"),
+    path("suppressions/add/", suppressions.suppression_add, name="suppression_add"),
+    path("suppressions/import/", suppressions.suppression_import, name="suppression_import"),
+    path("suppressions/export/", suppressions.suppression_export, name="suppression_export"),
+    path("suppressions/<int:pk>/lift/", suppressions.suppression_lift, name="suppression_lift"),
 ]

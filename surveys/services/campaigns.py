@@ -9,6 +9,7 @@ what cannot be done from where the campaign stands.
 
 import datetime as dt
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -30,6 +31,8 @@ PLAN = "surveys.plan_wave"
 BOUNCE_SHARE, BOUNCE_MINIMUM = 0.05, 200
 COMPLAINT_SHARE, COMPLAINT_MINIMUM = 0.001, 1000
 MAX_EXPIRY_DAYS = 365
+# Between choosing "in two minutes" and pressing launch the time may pass.
+LATE = dt.timedelta(hours=1)
 OPEN_STATES = (CampaignState.SCHEDULED, CampaignState.RUNNING, CampaignState.PAUSED)
 
 
@@ -41,13 +44,14 @@ def create_campaign(
     survey: Survey,
     segment: Segment | None,
     actor: User | None,
+    starts_at: dt.datetime | None = None,
     daily_limit: int | None = None,
     expires_after_days: int = 30,
 ) -> Campaign:
     """A draft: nothing is planned and nobody asked before `launch`."""
     campaign = Campaign(created_by=actor)
     _fill(
-        campaign, name=name, survey=survey, segment=segment, daily_limit=daily_limit,
+        campaign, name=name, survey=survey, segment=segment, starts_at=starts_at, daily_limit=daily_limit,
         expires_after_days=expires_after_days,
     )  # fmt: skip
     _save(campaign, actor)
@@ -63,13 +67,16 @@ def update_campaign(
     survey: Survey,
     segment: Segment | None,
     actor: User | None,
+    starts_at: dt.datetime | None,
     daily_limit: int | None,
     expires_after_days: int,
 ) -> Campaign:
-    """Change a draft. Of a campaign that is under way only the name and the daily limit can change."""
+    """Change a draft. A scheduled campaign becomes a draft again, to be launched anew. Of a campaign that is under way only the name and the daily limit can change."""
     campaign = _locked(campaign)
     if campaign.state in {CampaignState.STOPPED, CampaignState.FINISHED}:
         raise Refused("This campaign is over. Make a copy to ask again.")
+    if campaign.state == CampaignState.SCHEDULED:
+        campaign.state = CampaignState.DRAFT
     if campaign.state != CampaignState.DRAFT and (
         survey.pk != campaign.survey_id
         or (segment.pk if segment else None) != campaign.segment_id
@@ -77,7 +84,7 @@ def update_campaign(
     ):
         raise Refused("Survey, audience and expiry cannot change once a campaign is launched. Stop it and make a new one.")
     _fill(
-        campaign, name=name, survey=survey, segment=segment, daily_limit=daily_limit,
+        campaign, name=name, survey=survey, segment=segment, starts_at=starts_at, daily_limit=daily_limit,
         expires_after_days=expires_after_days,
     )  # fmt: skip
     _save(campaign, actor)
@@ -100,6 +107,7 @@ def _fill(
     name: str,
     survey: Survey,
     segment: Segment | None,
+    starts_at: dt.datetime | None,
     daily_limit: int | None,
     expires_after_days: int,
 ) -> None:
@@ -114,6 +122,8 @@ def _fill(
         raise Invalid(f"Answers can be accepted for 1 to {MAX_EXPIRY_DAYS} days.", field="expires_after_days")
     campaign.name, campaign.survey, campaign.segment = name, survey, segment
     campaign.daily_limit, campaign.expires_after_days = daily_limit, expires_after_days
+    if campaign.launched_at is None:
+        campaign.starts_at = starts_at
 
 
 def _save(campaign: Campaign, actor: User | None) -> None:
@@ -139,12 +149,13 @@ def launch(*, campaign: Campaign, actor: User, at: dt.datetime | None = None) ->
     campaign.launched_by = actor
     check_launch(campaign=campaign, at=at)
     if at is not None and at > now:
-        campaign.state, campaign.starts_at = CampaignState.SCHEDULED, at
+        campaign.state, campaign.starts_at, campaign.pause_reason = CampaignState.SCHEDULED, at, ""
         _save(campaign, actor)
         audit.record(action="campaign.scheduled", actor=actor, obj=campaign, at=at.isoformat())
         return campaign
-    if at is not None and at < now - dt.timedelta(minutes=5):
-        raise Invalid("This time is past. Choose a later one, or start now.", field="starts_at")
+    if at is not None and at < now - LATE:
+        raise Invalid("The time it should start at is past. Choose a later one, or start now.", field="starts_at")
+    campaign.pause_reason = ""
     _start(campaign, actor, now)
     return campaign
 
@@ -357,3 +368,8 @@ def register() -> None:
     jobs.on_tick("campaigns_start", start_due)
     jobs.on_tick("campaigns_finish", finish_done)
     jobs.hourly("invitations_expire", minute=5, func=lambda hour: expire_invitations())
+
+
+def sending_is_off() -> bool:
+    """Whether this installation is set never to write to customers."""
+    return not settings.SENDING_ENABLED

@@ -1,6 +1,5 @@
 """Campaign pages: the list, the four steps of a draft, and the campaign while it runs."""
 
-import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -266,7 +265,6 @@ def campaign_left_out(request: UserRequest, pk: int) -> HttpResponseBase:
         "campaign": campaign,
         "page": Paginator(found, PAGE_SIZE).get_page(request.GET.get("page")),
         "reason": REASONS[reason] if reason else None,
-        "texts": {reason.value: text.label for reason, text in REASONS.items()},
     }
     return render(request, "surveys/campaign_left_out.html", context)
 

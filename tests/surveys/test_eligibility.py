@@ -323,7 +323,7 @@ def build(rules: Rules, firms: list[Company], crowd: list[Person]) -> World:
                     version=survey.current, contact=contact, account_id=contact.account_id,
                     recipient_key=key or "nobody", state=ask.state, is_test=ask.is_test, asked_at=at(ask.asked),
                     scored_at=at(ask.scored), declined_at=at(ask.declined),
-                )  # fmt: skip
+                )
             )
         responses += [make_answer(contact, NOW + dt.timedelta(hours=hour)) for hour in person.answers]
     return World(rules, accounts, contacts, invitations, responses, suppressed)

@@ -72,7 +72,8 @@ def test_an_account_is_never_split_between_slices() -> None:
 
     assert sizes == [7] * 6
     most = wave.invitations.values("account").annotate(n=Count("pk")).order_by("-n").first()
-    assert most is not None and most["n"] == 5
+    assert most is not None
+    assert most["n"] == 5
 
 
 @pytest.mark.django_db
@@ -93,7 +94,8 @@ def test_a_person_who_changes_accounts_meanwhile_is_planned_once() -> None:
     accounts = list(Account.objects.order_by("pk"))
     late = Contact.objects.filter(account=accounts[3]).first()
     early = Contact.objects.filter(account=accounts[0]).last()
-    assert late and early
+    assert late
+    assert early
     planning.plan_slice(wave.pk, size=4)
     Contact.objects.filter(pk=late.pk).update(account=accounts[0])
     Contact.objects.filter(pk=early.pk).update(account=accounts[3])
