@@ -58,6 +58,7 @@ def create_survey(
     actor: User | None,
     external_id: str | None = None,
     picture: Picture | None = None,
+    activate_now: bool = False,
 ) -> Survey:
     """A draft with its first version. Raises `Unfit` for content that cannot be used, `Refused` for a name taken."""
     _check(content)
@@ -69,7 +70,7 @@ def create_survey(
     survey.current = version
     survey.save(update_fields=["current"])
     audit.record(action="survey.created", actor=actor, obj=survey)
-    return survey
+    return activate(survey=survey, actor=actor) if activate_now else survey
 
 
 @transaction.atomic
@@ -114,6 +115,35 @@ def update_survey(
         held.current = version
         held.save(update_fields=["current"])
     audit.record(action="survey.edited", actor=actor, obj=held, version=held.current.number if held.current else 0)
+    return held
+
+
+@transaction.atomic
+def change_survey(
+    *,
+    survey: Survey,
+    actor: User | None,
+    name: str | None = None,
+    content: Content | None = None,
+    state: str | None = None,
+    seen: str | None = None,
+) -> Survey:
+    """Several changes at once, all or none; None leaves a thing as it is. The uploaded logo stays."""
+    held = _held(survey)
+    assert held.current is not None
+    old = Content.from_json(held.current.content)
+    if seen is not None or name is not None or content is not None:
+        held = update_survey(
+            survey=held,
+            name=held.name if name is None else name,
+            content=old if content is None else replace(content, logo=old.logo),
+            seen=seen,
+            actor=actor,
+        )
+    if state == SurveyState.ACTIVE:
+        held = activate(survey=held, actor=actor)
+    elif state == SurveyState.ARCHIVED:
+        held = archive(survey=held, actor=actor)
     return held
 
 
