@@ -1,5 +1,7 @@
 """No page breaks a rule of WCAG 2.2 AA that axe can check, nor the Content-Security-Policy, nor scrolls sideways."""
 
+from collections.abc import Iterator
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
@@ -19,12 +21,12 @@ FOREIGN = {"admin", "api-docs"}
 
 
 @pytest.fixture(scope="module", params=["light", "dark"])
-def signed_in(request: pytest.FixtureRequest, browser: Browser, running: demo.Demo) -> Page:
+def signed_in(request: pytest.FixtureRequest, browser: Browser, running: demo.Demo) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1360, "height": 900}, color_scheme=request.param)
     page = context.new_page()
     demo.sign_in(page, running.url, "admin@fleetdesk.example")
-    request.addfinalizer(context.close)
-    return page
+    yield page
+    context.close()
 
 
 def _problems(page: Page) -> list[str]:
