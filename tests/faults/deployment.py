@@ -40,7 +40,10 @@ class Deployment:
         }
         self.processes: list[subprocess.Popen[bytes]] = []
         subprocess.run(
-            [sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=ROOT, env=self.environment, check=True
+            [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+            cwd=ROOT,
+            env=self.environment,
+            check=True,
         )
 
     # -- processes --
@@ -96,7 +99,8 @@ class Deployment:
 
     def add(self, kind: str, numbers: "range | list[int]") -> None:
         values = ", ".join(
-            f"('{kind}:{number}', 'pending', 0, '', 1, '', '{kind}', {number}, '{{}}', 0)" for number in numbers
+            f"('{kind}:{number}', 'pending', 0, '', 1, '', '{kind}', {number}, '{{}}', 0)"
+            for number in numbers
         )
         self.sql(
             "INSERT INTO core_job (key, state, attempts, owner, epoch, error, kind, subject_id, payload, progress_done)"
@@ -104,7 +108,9 @@ class Deployment:
         )
 
     def wake(self, payload: str) -> None:
-        self.sql(f"INSERT INTO django_q_ormq (key, payload, lock) VALUES ('nps_crm', '{payload}', {self.now})")
+        self.sql(
+            f"INSERT INTO django_q_ormq (key, payload, lock) VALUES ('nps_crm', '{payload}', {self.now})"
+        )
 
     def states(self, kind: str) -> dict[str, int]:
         rows = self.sql(f"SELECT state, count(*) FROM core_job WHERE kind = '{kind}' GROUP BY state")
@@ -114,7 +120,9 @@ class Deployment:
         return not {"pending", "claimed", "sending"} & set(self.states(kind))
 
 
-def wait_until(condition: Callable[[], bool], seconds: float, *, meanwhile: Callable[[], object] = lambda: None) -> bool:
+def wait_until(
+    condition: Callable[[], bool], seconds: float, *, meanwhile: Callable[[], object] = lambda: None
+) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():

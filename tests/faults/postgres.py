@@ -14,7 +14,9 @@ def programs() -> Path | None:
     found = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
     if on_path := shutil.which("initdb"):
         found.append(Path(on_path).parent)
-    return next((folder for folder in found if (folder / "initdb").exists() and (folder / "pg_ctl").exists()), None)
+    return next(
+        (folder for folder in found if (folder / "initdb").exists() and (folder / "pg_ctl").exists()), None
+    )
 
 
 def free_port() -> int:
@@ -51,7 +53,9 @@ class PrivatePostgres:
         )  # fmt: skip
 
     def start(self) -> None:
-        options = f"-p {self.port} -k {self.home} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200"
+        options = (
+            f"-p {self.port} -k {self.home} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200"
+        )
         data, log = str(self.home / "data"), str(self.home / "log")
         self._run("pg_ctl", "-D", data, "-w", "-l", log, "-o", options, "start")
 

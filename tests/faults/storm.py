@@ -104,11 +104,15 @@ def _strike(
 
 def _compare(deployment: Deployment, result: Result) -> None:
     effects = Counter(int(line) for line in deployment.sink.read_text().split())
-    states = {int(number): state for number, state in deployment.sql("SELECT subject_id, state FROM core_job")}
+    states = {
+        int(number): state for number, state in deployment.sql("SELECT subject_id, state FROM core_job")
+    }
     result.states = dict(Counter(states.values()))
     result.duplicates = sum(count - 1 for count in effects.values())
     result.lost = sum(state == "done" and number not in effects for number, state in states.items())
-    result.doubted_but_done = sum(state == "in_doubt" and number in effects for number, state in states.items())
+    result.doubted_but_done = sum(
+        state == "in_doubt" and number in effects for number, state in states.items()
+    )
 
 
 def main() -> int:

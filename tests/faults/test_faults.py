@@ -136,7 +136,9 @@ def test_everything_ends_when_the_supervisor_is_killed(on_sqlite: Deployment) ->
 def test_a_killed_guard_takes_its_workers_with_it_and_a_new_cluster_starts(on_sqlite: Deployment) -> None:
     on_sqlite.start("worker")
     works(on_sqlite)
-    (leader,) = [process for process in on_sqlite.family("qcluster MainProcess") if process.parent().children(True)][:1]
+    (leader,) = [
+        process for process in on_sqlite.family("qcluster MainProcess") if process.parent().children(True)
+    ][:1]
     old = on_sqlite.family("qcluster")
     guard = next(process for process in leader.children() if "MainProcess" in " ".join(process.cmdline()))
     guard.kill()
