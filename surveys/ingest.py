@@ -24,7 +24,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 
 from accounts import extend, timeline
 from accounts.domain import Origin
@@ -45,6 +45,7 @@ EARLIEST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,39}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _ROUNDS = 6
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +122,23 @@ def ingest(
             pending.append(_cleaned(n, answer, now))
         except _Unfit as unfit:
             outcomes[n] = unfit.outcome
-    with transaction.atomic():
-        for start in range(0, len(pending), MAX_BATCH):
-            _take_in(pending[start : start + MAX_BATCH], outcomes, now, actor, visible_to)
-    return [outcomes[n] for n in range(len(answers))]
+    for attempt in range(_ATTEMPTS):
+        found: dict[int, Outcome] = {}
+        try:
+            with transaction.atomic():
+                for start in range(0, len(pending), MAX_BATCH):
+                    _take_in(pending[start : start + MAX_BATCH], found, now, actor, visible_to)
+        except OperationalError as error:
+            # Two batches that share answers in another order may meet; the database lets one go on.
+            if connection.in_atomic_block or attempt + 1 == _ATTEMPTS or not _is_deadlock(error):
+                raise
+        else:
+            break
+    return [(outcomes.get(n) or found[n]) for n in range(len(answers))]
+
+
+def _is_deadlock(error: OperationalError) -> bool:
+    return getattr(error.__cause__, "sqlstate", "") in {"40P01", "40001"}
 
 
 # --- Checking ------------------------------------------------------------------------------------------------

@@ -148,7 +148,7 @@ def _account_select(postgresql: bool, some: bool) -> str:
             if postgresql
             else "AND r.account_id IN (SELECT value FROM json_each(%s))"
         )
-    leaves = day_plus("MIN(day)", ACCOUNT_DAYS) if postgresql else f"date(MIN(day), '+{ACCOUNT_DAYS} days')"
+    leaves = f"MIN(day) + {ACCOUNT_DAYS}" if postgresql else f"date(MIN(day), '+{ACCOUNT_DAYS} days')"
     day = "(r.responded_at AT TIME ZONE %s)::date" if postgresql else "django_datetime_cast_date(r.responded_at, %s, 'UTC')"
     return f"""
 SELECT account_id, metric, COUNT(*), SUM(CASE WHEN score >= 9 THEN 1 ELSE 0 END),

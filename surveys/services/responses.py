@@ -5,7 +5,7 @@ a revision, and the chains set right, in one transaction.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,7 +24,7 @@ from surveys.models import Response, ResponseRevision
 from team import audit
 from team import queries as team_queries
 from team.models import User
-from team.permissions import can_work
+from team.permissions import can_lead, can_work
 
 SLICE = 1_000
 REASON_LENGTH = 200
@@ -184,6 +184,27 @@ def assign_responses(*, responses: "QuerySet[Response]", assignee: User | None, 
                 audit.record(action="response.assigned", actor=actor, obj=row, assignee=target, was=row.assignee_id)
         number += len(chosen)
     return number
+
+
+@transaction.atomic
+def change_response(*, responses: "QuerySet[Response]", values: Mapping[str, Any], actor: User) -> None:
+    """Several changes at once, as the API asks for them: `excluded` with `reason`, `loop_status`, `assignee` (an id)."""
+    if "excluded" in values:
+        if not can_lead(actor):
+            raise Refused("Only a lead may exclude answers from figures.", code="permission_denied", status=403)
+        if values["excluded"]:
+            exclude_responses(responses=responses, reason=values.get("reason", ""), actor=actor)
+        else:
+            restore_responses(responses=responses, actor=actor)
+    if "loop_status" in values:
+        set_loop_status(responses=responses, status=values["loop_status"], actor=actor)
+    if "assignee" in values:
+        assignee = None
+        if values["assignee"] is not None:
+            assignee = team_queries.list_assignable().filter(pk=values["assignee"]).first()
+            if assignee is None:
+                raise Invalid("There is no active person with this id to whom work can be given.", field="assignee")
+        assign_responses(responses=responses, assignee=assignee, actor=actor)
 
 
 # --- What happens by itself ----------------------------------------------------------------------------------
