@@ -216,8 +216,6 @@ def narrow(
             if field.annotate is not None:
                 queryset = field.annotate(queryset)
             queryset = queryset.alias(**{names[condition.field]: _operand(field)})
-    if not names:
-        return queryset
     return queryset.filter(_compile(root, names, fields, now_for(None if user is None else user.pk)))
 
 
