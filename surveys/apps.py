@@ -6,10 +6,13 @@ class SurveysConfig(AppConfig):
     verbose_name = "Asking and listening"
 
     def ready(self) -> None:
-        from surveys import privacy  # noqa: F401
+        from core import navigation
+        from surveys import campaign_extensions, privacy  # noqa: F401
         from surveys.insight import rollups
         from surveys.services import campaigns, delivery
 
         rollups.register()
         campaigns.register()
         delivery.register()
+        campaign_extensions.register()
+        navigation.register("ask", "Campaigns", "surveys:campaign_list", "campaigns", "c")

@@ -8,7 +8,7 @@ from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.urls import reverse
 
-from accounts.models import Contact, Segment
+from accounts.models import Account, Contact, Segment
 from core import charts
 from surveys import eligibility, pacing
 from surveys.choices import CampaignState, InvitationState, Reason
@@ -280,3 +280,22 @@ def next_release(campaign: Campaign, *, now: dt.datetime) -> dt.datetime | None:
     if released < campaign.daily_limit:
         return None
     return pacing.opens_at(campaign, today + dt.timedelta(days=1), workspace)
+
+
+def by_ids(ids: Sequence[int]) -> dict[int, Invitation]:
+    """Invitations with what the timeline says of them."""
+    return Invitation.objects.select_related("wave__campaign", "version__survey").in_bulk(list(ids))
+
+
+def asked_since(account: Account, since: dt.datetime) -> int:
+    return Invitation.objects.filter(account=account, is_test=False, asked_at__gt=since).count()
+
+
+def planned_at(account: Account) -> int:
+    return Invitation.objects.filter(NOT_ASKED_YET, account=account, is_test=False).count()
+
+
+def campaigns_of_segment(segment_id: int) -> list[str]:
+    """Names of the campaigns that are or were addressed to a segment."""
+    found = Campaign.objects.filter(segment=segment_id).order_by("name")
+    return [f"campaign “{name}”" for name in found.values_list("name", flat=True)]

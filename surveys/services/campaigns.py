@@ -15,14 +15,15 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts import timeline
-from accounts.models import Segment
+from accounts.models import Contact, Segment
 from core import clock, jobs
 from core.errors import Invalid, Refused
 from core.models import Job
 from surveys import eligibility, pacing, planning
 from surveys.choices import CampaignState, InvitationState, SuppressionReason, SurveyState, WaveState
-from surveys.models import Campaign, Delivery, Invitation, Survey, SurveyVersion, Wave
+from surveys.models import Campaign, Delivery, Exclusion, Invitation, ScoreIntent, Survey, SurveyVersion, Wave
 from surveys.queries.audience import audience
+from surveys.services import suppressions
 from team import audit
 from team.models import User
 
@@ -373,3 +374,32 @@ def register() -> None:
 def sending_is_off() -> bool:
     """Whether this installation is set never to write to customers."""
     return not settings.SENDING_ENABLED
+
+
+# --- Merge and erase -----------------------------------------------------------------------------------------
+@transaction.atomic
+def forget_person(*, contact: Contact, stand_in: str) -> None:
+    """An erased person's asks keep their numbers under a stand-in; what was planned for them is not sent.
+
+    The address itself stays suppressed by its fingerprint, so that an import does not ask the person again.
+    """
+    asks = Invitation.objects.filter(contact=contact)
+    keys = set(asks.values_list("recipient_key", flat=True)) | ({contact.address_key} if contact.address_key else set())
+    for key in keys:
+        suppressions.suppress(address_key=key, reason=SuppressionReason.ERASED)
+    Delivery.objects.filter(invitation__in=asks, state__in=["pending", "claimed"]).update(
+        state="cancelled", error="The person was erased", finished_at=Now(), lease_until=None
+    )
+    asks.filter(state__in=[InvitationState.PLANNED, InvitationState.SENDING], asked_at__isnull=True).update(
+        state=InvitationState.WITHDRAWN, outcome_reason="contact_gone"
+    )
+    ScoreIntent.objects.filter(invitation__in=asks).exclude(comment="").update(comment="")
+    asks.update(recipient_key=stand_in)
+
+
+@transaction.atomic
+def merge_exclusions(loser: Contact, survivor: Contact) -> None:
+    """Of two reasons in the same wave the survivor's stays."""
+    doubled = Exclusion.objects.filter(contact=survivor).values("wave")
+    Exclusion.objects.filter(contact=loser, wave__in=doubled).delete()
+    Exclusion.objects.filter(contact=loser).update(contact=survivor)

@@ -1,0 +1,310 @@
+"""Campaigns, invitations and the suppression list over the API."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, cast
+
+import django_filters
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import mixins, serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from core.api import ApiViewSet, IdempotentMixin
+from core.errors import Invalid, Refused
+from surveys.choices import CampaignState, InvitationState, Reason, SuppressionReason
+from surveys.models import Campaign, Invitation, Suppression
+from surveys.queries import campaigns as queries
+from surveys.queries import suppressions as suppression_queries
+from surveys.services import campaigns as services
+from surveys.services import suppressions as suppression_services
+from team.domain import ApiScope
+from team.models import User
+from team.permissions import can_lead, can_work
+
+SCOPES = {"read": ApiScope.SURVEYS_READ, "write": ApiScope.SURVEYS_WRITE}
+Orderings = ClassVar[dict[str, tuple[str, ...]]]
+
+
+def _values(values: Any) -> list[tuple[str, str]]:
+    return [(value.value, value.value) for value in values]
+
+
+# --- Campaigns -----------------------------------------------------------------------------------------------
+class CampaignFilter(filters.FilterSet):  # type: ignore[misc]
+    state = django_filters.ChoiceFilter(choices=_values(CampaignState))
+    survey = django_filters.NumberFilter(field_name="survey_id")
+    segment = django_filters.NumberFilter(field_name="segment_id")
+
+    class Meta:
+        model = Campaign
+        fields = ("state", "survey", "segment")
+
+
+class CampaignSerializer(serializers.ModelSerializer[Campaign]):
+    survey_id = serializers.IntegerField()
+    segment_id = serializers.IntegerField(allow_null=True, help_text="Null: every contact.")
+    created_by_id = serializers.IntegerField(allow_null=True)
+
+    class Meta:
+        model = Campaign
+        fields = (
+            "id", "name", "survey_id", "segment_id", "channel", "state", "starts_at", "daily_limit",
+            "expires_after_days", "pause_reason", "created_by_id", "created_at", "launched_at", "finished_at",
+        )  # fmt: skip
+
+
+class CampaignWriteSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=120)
+    survey_id = serializers.IntegerField(min_value=1)
+    segment_id = serializers.IntegerField(min_value=1, required=False, allow_null=True, help_text="Null: every contact.")
+    starts_at = serializers.DateTimeField(required=False, allow_null=True, help_text="Null: when it is launched.")
+    daily_limit = serializers.IntegerField(min_value=1, max_value=10_000_000, required=False, allow_null=True)
+    expires_after_days = serializers.IntegerField(min_value=1, max_value=365, required=False)
+
+
+class ReasonCountSerializer(serializers.Serializer[Any]):
+    reason = serializers.ChoiceField(choices=_values(Reason))
+    label = serializers.CharField(source="text.label")
+    count = serializers.IntegerField()
+
+
+class PreviewSerializer(serializers.Serializer[Any]):
+    """Who would be asked if the campaign were launched now."""
+
+    audience = serializers.IntegerField(help_text="Contacts in the audience that the key may see.")
+    asked = serializers.IntegerField()
+    not_asked = serializers.IntegerField()
+    excluded = ReasonCountSerializer(many=True)
+
+
+class ProgressSerializer(serializers.Serializer[Any]):
+    """Exact counts of people the key may see."""
+
+    planned = serializers.IntegerField()
+    waiting = serializers.IntegerField()
+    sent = serializers.IntegerField()
+    delivered = serializers.IntegerField()
+    opened = serializers.IntegerField()
+    scored = serializers.IntegerField()
+    commented = serializers.IntegerField()
+    declined = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    withdrawn = serializers.IntegerField()
+    expired = serializers.IntegerField()
+    in_doubt = serializers.IntegerField()
+    excluded = ReasonCountSerializer(many=True)
+
+
+@extend_schema_view(
+    list=extend_schema(summary="List campaigns"),
+    retrieve=extend_schema(summary="Read a campaign"),
+    create=extend_schema(
+        summary="Draft a campaign", request=CampaignWriteSerializer, responses={201: CampaignSerializer}
+    ),
+    partial_update=extend_schema(
+        summary="Change a draft", request=CampaignWriteSerializer(partial=True), responses=CampaignSerializer
+    ),
+)
+class CampaignViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
+    """Campaigns: drafted, previewed, launched, paused, resumed, stopped. Nobody is asked before the launch."""
+
+    scopes = SCOPES
+    allowed: ClassVar[Mapping[str, Any]] = {"write": can_lead}
+    serializer_class = CampaignSerializer
+    filterset_class = CampaignFilter
+    orderings: Orderings = {"name": ("name",), "created_at": ("created_at",)}
+
+    def get_queryset(self) -> QuerySet[Campaign]:
+        return queries.list_campaigns()
+
+    @property
+    def _user(self) -> User:
+        return cast(User, self.request.user)
+
+    def create(self, request: Request) -> Response:
+        campaign = services.create_campaign(actor=self._user, **self._values(partial=False))
+        return Response(CampaignSerializer(campaign).data, status=201)
+
+    def partial_update(self, request: Request, pk: int) -> Response:
+        campaign: Campaign = self.get_object()
+        now = {
+            "name": campaign.name, "survey": campaign.survey, "segment": campaign.segment,
+            "starts_at": campaign.starts_at, "daily_limit": campaign.daily_limit,
+            "expires_after_days": campaign.expires_after_days,
+        }  # fmt: skip
+        changed = services.update_campaign(
+            campaign=campaign, actor=self._user, **(now | self._values(partial=True))
+        )
+        return Response(CampaignSerializer(changed).data)
+
+    @extend_schema(summary="Who would be asked now", responses=PreviewSerializer, filters=False)
+    @action(detail=True, methods=["get"])
+    def preview(self, request: Request, pk: int) -> Response:
+        campaign: Campaign = self.get_object()
+        return Response(PreviewSerializer(queries.preview(segment=campaign.segment, user=self._user)).data)
+
+    @extend_schema(summary="How a campaign stands", responses=ProgressSerializer, filters=False)
+    @action(detail=True, methods=["get"])
+    def progress(self, request: Request, pk: int) -> Response:
+        found = queries.progress(self.get_object(), self._user)
+        body = {**found.counts, "in_doubt": found.in_doubt, "excluded": found.excluded}
+        return Response(ProgressSerializer(body).data)
+
+    @extend_schema(summary="Launch, or schedule for `starts_at`", request=None, responses=CampaignSerializer)
+    @action(detail=True, methods=["post"])
+    def launch(self, request: Request, pk: int) -> Response:
+        campaign: Campaign = self.get_object()
+        return self._shown(services.launch(campaign=campaign, actor=self._user, at=campaign.starts_at))
+
+    @extend_schema(summary="Pause", request=None, responses=CampaignSerializer)
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Request, pk: int) -> Response:
+        return self._act(services.pause)
+
+    @extend_schema(summary="Resume", request=None, responses=CampaignSerializer)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, pk: int) -> Response:
+        return self._act(services.resume)
+
+    @extend_schema(summary="Stop for good", request=None, responses=CampaignSerializer)
+    @action(detail=True, methods=["post"])
+    def stop(self, request: Request, pk: int) -> Response:
+        return self._act(services.stop)
+
+    def _act(self, act: Callable[..., Campaign]) -> Response:
+        return self._shown(act(campaign=self.get_object(), actor=self._user))
+
+    def _shown(self, campaign: Campaign) -> Response:
+        return Response(CampaignSerializer(campaign).data)
+
+    def _values(self, *, partial: bool) -> dict[str, Any]:
+        """The body, with the survey and segment it names."""
+        body = CampaignWriteSerializer(data=self.request.data, partial=partial)
+        body.is_valid(raise_exception=True)
+        values = dict(body.validated_data)
+        if "survey_id" in values:
+            values["survey"] = queries.list_surveys().filter(pk=values.pop("survey_id")).first()
+            if values["survey"] is None:
+                raise Invalid("There is no published survey with this id.", field="survey_id", code="not_found")
+        if "segment_id" in values or not partial:
+            asked = values.pop("segment_id", None)
+            values["segment"] = None if asked is None else queries.list_segments(self._user).filter(pk=asked).first()
+            if asked is not None and values["segment"] is None:
+                raise Invalid("There is no segment with this id that the key may see.", field="segment_id", code="not_found")
+        return values
+
+
+# --- Invitations ---------------------------------------------------------------------------------------------
+class InvitationFilter(filters.FilterSet):  # type: ignore[misc]
+    campaign = django_filters.NumberFilter(field_name="wave__campaign_id")
+    contact = django_filters.NumberFilter(field_name="contact_id")
+    account = django_filters.NumberFilter(field_name="account_id")
+    state = django_filters.MultipleChoiceFilter(choices=_values(InvitationState))
+    asked_since = django_filters.IsoDateTimeFilter(field_name="asked_at", lookup_expr="gte")
+
+    class Meta:
+        model = Invitation
+        fields = ("campaign", "contact", "account", "state", "asked_since")
+
+
+class InvitationSerializer(serializers.ModelSerializer[Invitation]):
+    campaign_id = serializers.IntegerField(source="wave.campaign_id", default=None, allow_null=True)
+    survey_id = serializers.IntegerField(source="version.survey_id")
+    contact_id = serializers.IntegerField(allow_null=True)
+    account_id = serializers.IntegerField(allow_null=True)
+
+    class Meta:
+        model = Invitation
+        fields = (
+            "id", "campaign_id", "survey_id", "contact_id", "account_id", "language", "state", "outcome_reason",
+            "planned_at", "asked_at", "delivered_at", "opened_at", "scored_at", "commented_at", "declined_at",
+            "expires_at",
+        )  # fmt: skip
+
+
+@extend_schema_view(
+    list=extend_schema(summary="List invitations"), retrieve=extend_schema(summary="Read an invitation")
+)
+class InvitationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
+    """Asks: one person in one wave, with what became of it. Tests are not listed."""
+
+    scopes = {"read": ApiScope.SURVEYS_READ}
+    serializer_class = InvitationSerializer
+    filterset_class = InvitationFilter
+    orderings: Orderings = {"planned_at": ("planned_at",)}
+
+    def get_queryset(self) -> QuerySet[Invitation]:
+        return queries.all_invitations(cast(User, self.request.user))
+
+
+# --- Suppressions --------------------------------------------------------------------------------------------
+class SuppressionFilter(filters.FilterSet):  # type: ignore[misc]
+    reason = django_filters.ChoiceFilter(choices=_values(SuppressionReason))
+    email = django_filters.CharFilter(method="by_email", label="A whole e-mail address.")
+
+    class Meta:
+        model = Suppression
+        fields = ("reason", "email")
+
+    def by_email(self, queryset: QuerySet[Suppression], name: str, value: str) -> QuerySet[Suppression]:
+        return queryset.filter(address_key=suppression_services.key_of(value))
+
+
+class SuppressionSerializer(serializers.ModelSerializer[Suppression]):
+    """An address that is asked no more. The address itself is not kept, only its fingerprint."""
+
+    created_by_id = serializers.IntegerField(allow_null=True)
+
+    class Meta:
+        model = Suppression
+        fields = ("id", "address_key", "channel", "reason", "detail", "created_by_id", "created_at")
+
+
+class SuppressionWriteSerializer(serializers.Serializer[Any]):
+    email = serializers.CharField(max_length=254)
+    detail = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+
+
+class LiftSerializer(serializers.Serializer[Any]):
+    why = serializers.CharField(max_length=200, help_text="Why the address may be asked again; audited.")
+
+
+@extend_schema_view(
+    list=extend_schema(summary="List suppressed addresses"),
+    retrieve=extend_schema(summary="Read a suppression"),
+    create=extend_schema(
+        summary="Suppress an address", request=SuppressionWriteSerializer, responses={201: SuppressionSerializer}
+    ),
+)
+class SuppressionViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
+    scopes = SCOPES
+    allowed: ClassVar[Mapping[str, Any]] = {"write": can_work}
+    serializer_class = SuppressionSerializer
+    filterset_class = SuppressionFilter
+    orderings: Orderings = {"created_at": ("created_at",)}
+
+    def get_queryset(self) -> QuerySet[Suppression]:
+        return suppression_queries.list_suppressions()
+
+    @property
+    def _user(self) -> User:
+        return cast(User, self.request.user)
+
+    def create(self, request: Request) -> Response:
+        body = SuppressionWriteSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        entry = suppression_services.suppress_by_hand(actor=self._user, **body.validated_data)
+        return Response(SuppressionSerializer(entry).data, status=201)
+
+    @extend_schema(summary="Lift a suppression", request=LiftSerializer, responses={204: None})
+    @action(detail=True, methods=["post"])
+    def lift(self, request: Request, pk: int) -> Response:
+        if not can_lead(self._user):
+            raise Refused("Only a lead or an administrator can lift a suppression.", code="permission_denied", status=403)
+        body = LiftSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        suppression_services.lift_by_hand(entry=self.get_object(), actor=self._user, **body.validated_data)
+        return Response(status=204)
