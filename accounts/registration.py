@@ -1,14 +1,19 @@
 """What this app adds to the common registries: navigation, settings, the timeline's own events, relations, work."""
 
+import datetime as dt
+
 from django.db.backends.signals import connection_created
 
 from accounts import extend, folding, mail, queries
 from accounts.extend import Relation
+from accounts.imports import running as importing
+from accounts.imports import services as import_services
 from accounts.models import Contract, LifecycleStage
 from accounts.services import bulk
-from core import navigation
+from core import jobs, navigation, schedules
 from team import places
 from team.models import User
+from team.permissions import can_import
 from team.places import Place
 
 # Everything of ours that points at an account or a contact, and what becomes of it in a merge.
@@ -31,12 +36,17 @@ def register() -> None:
         extend.relation(Relation(model, reason=reason))
     mail.register()
     bulk.register()
+    importing.register()
+    jobs.daily("accounts.imports.clear", at=dt.time(3, 20), zone=schedules.utc, func=import_services.clear_old)
 
 
 def _places() -> None:
     navigation.register("main", "Accounts", "accounts:account_list", "accounts", key="a")
     navigation.register("main", "Contacts", "accounts:contact_list", "contacts", key="c")
     navigation.register("main", "Segments", "accounts:segment_list", "segments", key="s")
+    navigation.register(
+        "act", "Imports", "accounts:import_list", "upload", key="i", permission=can_import
+    )
     navigation.register_search("accounts:account_list")
     group = "Customers and surveys"
     stages = "The stages an account goes through"

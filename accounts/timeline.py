@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from accounts import extend
 from accounts.domain import Origin
 from accounts.models import Account, Contact, Event, EventDelivery, EventRelay
-from core import clock, jobs, outbox
+from core import bulk, clock, jobs, outbox
 from team.models import User
 
 RELAY = "timeline_relay"
@@ -132,8 +132,8 @@ def record(
 def record_many(events: Sequence[Event]) -> list[Event]:
     """Write prepared events in bulk, in the caller's transaction, with their relay rows."""
     with transaction.atomic():
-        made = Event.objects.bulk_create(events, batch_size=2000)
-        EventRelay.objects.bulk_create([EventRelay(event=e) for e in made], batch_size=2000)
+        made = list(bulk.insert(Event, events))
+        bulk.insert(EventRelay, [EventRelay(event=e) for e in made])
         if made:
             jobs.wake(RELAY)
     return made

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import accounts, contacts, segments, settings, work
+from accounts.views import accounts, contacts, imports, segments, settings, work
 
 app_name = "accounts"
 urlpatterns = [
@@ -32,6 +32,15 @@ urlpatterns = [
     path("segments/new/", segments.segment_create, name="segment_create"),
     path("segments/<int:pk>/", segments.segment_edit, name="segment_edit"),
     path("segments/<int:pk>/delete/", segments.segment_delete, name="segment_delete"),
+    path("imports/", imports.import_list, name="import_list"),
+    path("imports/new/", imports.import_create, name="import_create"),
+    path("imports/<int:pk>/", imports.import_detail, name="import_detail"),
+    path("imports/<int:pk>/columns/", imports.import_columns, name="import_columns"),
+    path("imports/<int:pk>/start/", imports.import_start, name="import_start"),
+    path("imports/<int:pk>/cancel/", imports.import_cancel, name="import_cancel"),
+    path("imports/<int:pk>/continue/", imports.import_carry_on, name="import_carry_on"),
+    path("imports/<int:pk>/delete/", imports.import_delete, name="import_delete"),
+    path("imports/<int:pk>/refused/", imports.import_refused, name="import_refused"),
     path("settings/stages/", settings.stage_list, name="stage_list"),
     path("settings/stages/<int:pk>/", settings.stage_edit, name="stage_edit"),
     path("settings/stages/<int:pk>/delete/", settings.stage_delete, name="stage_delete"),

@@ -238,6 +238,8 @@ STORAGES = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 MAX_IMPORT_BYTES = env.int("NPS_MAX_IMPORT_BYTES", 100_000_000)
+# Uploaded files and refused rows are deleted after so many days; what was imported and the counts stay.
+IMPORT_KEEP_DAYS = env.int("NPS_IMPORT_KEEP_DAYS", 30, validate=validate.Range(min=1, max=3650))
 
 # --- Mail --------------------------------------------------------------------------------------------------
 EMAIL_BACKEND = env.str("NPS_EMAIL_BACKEND", "core.mail.smtp.EmailBackend")

@@ -1,0 +1,244 @@
+"""What a person does with an import: upload, say how it is read and mapped, check, start, stop, carry on, delete."""
+
+import datetime as dt
+import re
+import unicodedata
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+
+from accounts import custom
+from accounts.domain import ImportState
+from accounts.imports import mapping as maps
+from accounts.imports import reading, running
+from accounts.imports.mapping import Columns
+from accounts.imports.reading import Dialect, Reader, Scan
+from accounts.models import Import, ImportRow
+from core import clock, jobs
+from core.errors import Invalid, Refused
+from team import audit
+from team.models import User
+
+WORKING = frozenset({ImportState.CHECKING, ImportState.RUNNING})
+# The answers a mapping may be changed in; afterwards rows have been written by it.
+OPEN = frozenset({ImportState.UPLOADED, ImportState.CHECKED})
+
+
+def upload_import(*, file: UploadedFile, target: str, actor: User) -> Import:
+    """Take a file in: its kind is judged by its bytes, its digest taken, dialect and mapping proposed.
+
+    Refuses what is not a CSV file, is larger than NPS_MAX_IMPORT_BYTES, or has no header.
+    """
+    if target not in maps.KEYS:
+        raise Invalid("Choose whether the file holds accounts or contacts.", field="target")
+    refuse_too_large(file.size or 0)
+    scan = Scan()
+    for chunk in file.chunks():
+        scan.feed(chunk)
+        refuse_too_large(scan.size)
+    scan.feed(b"", final=True)
+    reading.refuse_other_types(scan.head)
+    dialect = reading.guess(scan)
+    run = Import(target=target, file_name=plain_file_name(file.name or ""), byte_size=scan.size, sha256=scan.sha256)
+    run.created_by, run.created_at, run.dialect = actor, clock.now(), dialect.as_json()
+    file.seek(0)
+    # Storage never sees the name it was uploaded under.
+    stored = run.file.storage.save(f"imports/{uuid.uuid4().hex}.csv", file)
+    run.file.name = stored
+    try:
+        headers, samples = _look(run, dialect)
+        _settle_questions(run, dialect, headers, samples, fresh=True)
+        with transaction.atomic():
+            run.save()
+            audit.record(action="import.uploaded", actor=actor, obj=run, target=target, bytes=scan.size)
+    except BaseException:
+        run.file.storage.delete(stored)
+        raise
+    return run
+
+
+def refuse_too_large(size: int) -> None:
+    if size > settings.MAX_IMPORT_BYTES:
+        raise Invalid(
+            f"The file is larger than {settings.MAX_IMPORT_BYTES / 1_000_000:,.0f} MB. Part it into several files, or leave"
+            " out columns that are not needed.",
+            field="file",
+            code="too_large",
+            status=413,
+        )
+
+
+def plain_file_name(name: str) -> str:
+    """The name as a page may show it: no folders, no invisible or direction-changing characters."""
+    base = re.split(r"[/\\]", name)[-1]
+    base = "".join(c for c in base if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn"}).strip()
+    return base[:200] or "file.csv"
+
+
+def look(run: Import, dialect: Dialect | None = None) -> tuple[list[str], list[list[str]]]:
+    """Headers and sample values as the file reads in that dialect."""
+    return _look(run, dialect or Dialect.of(run.dialect))
+
+
+def _look(run: Import, dialect: Dialect) -> tuple[list[str], list[list[str]]]:
+    if not run.file:
+        raise Refused("The uploaded file has been deleted. Upload it again.")
+    with run.file.storage.open(run.file.name, "rb") as file:
+        reader = Reader(file, dialect)
+        return reader.headers, reading.sample_columns(reader, len(reader.headers))
+
+
+def _settle_questions(
+    run: Import, dialect: Dialect, headers: list[str], samples: list[list[str]], *, fresh: bool
+) -> None:
+    """Keep the headers, propose a mapping, and take over what the sample proves about dates and decimals."""
+    definitions = custom.definitions(run.target)
+    run.headers = headers
+    if fresh:
+        run.mapping = maps.propose(run.target, headers, samples, definitions).as_json()
+    targets = maps.targets_for(run.target, definitions)
+    for question, proved in maps.open_questions(Columns.of(run.mapping), dialect, samples, targets).items():
+        if proved and not getattr(dialect, question):
+            setattr(dialect, question, proved)
+    run.dialect = dialect.as_json()
+
+
+@transaction.atomic
+def change_dialect(*, run: Import, dialect: Dialect, actor: User) -> Import:
+    """Read the file another way; the mapping is proposed anew where that changes the columns."""
+    held = _hold(run, OPEN)
+    headers, samples = _look(held, dialect)
+    _settle_questions(held, dialect, headers, samples, fresh=headers != held.headers)
+    _reset(held)
+    held.save()
+    return held
+
+
+@transaction.atomic
+def start_check(*, run: Import, dialect: Dialect, columns: Columns, actor: User) -> Import:
+    """Keep the mapping and have the whole file checked in the background. Refuses a mapping that cannot work."""
+    held = _hold(run, OPEN)
+    headers, samples = _look(held, dialect)
+    targets = maps.targets_for(held.target, custom.definitions(held.target))
+    maps.check(columns, target=held.target, headers=headers, targets=targets, dialect=dialect, samples=samples)
+    _settle_questions(held, dialect, headers, samples, fresh=False)
+    held.mapping, held.dialect = columns.as_json(), dialect.as_json()
+    _reset(held)
+    _submit(held, ImportState.CHECKING, actor)
+    audit.record(action="import.check_started", actor=actor, obj=held, key=columns.key)
+    return held
+
+
+@transaction.atomic
+def start_import(*, run: Import, actor: User) -> Import:
+    """Write what the check found. Refuses before a check, and twice."""
+    held = _hold(run, {ImportState.CHECKED})
+    _reset(held, keep_check=True)
+    _submit(held, ImportState.RUNNING, actor)
+    audit.record(action="import.started", actor=actor, obj=held)
+    return held
+
+
+@transaction.atomic
+def carry_on(*, run: Import, actor: User) -> Import:
+    """Go on behind the last row that was written, after a stop or a failure."""
+    held = _hold(run, {ImportState.CANCELLED, ImportState.FAILED})
+    if not held.file:
+        raise Refused("The uploaded file has been deleted. Upload it again; rows that are in already will be unchanged.")
+    held.finished_at, held.error = None, ""
+    _submit(held, ImportState.RUNNING, actor, is_new=False)
+    audit.record(action="import.carried_on", actor=actor, obj=held, rows=held.rows_done)
+    return held
+
+
+@transaction.atomic
+def cancel(*, run: Import, actor: User) -> Import:
+    """Stop after the batch in hand. What was written stays; a check that is stopped leaves nothing behind."""
+    held = _hold(run, WORKING)
+    is_check = held.state == ImportState.CHECKING
+    if is_check:
+        _reset(held)
+    held.state = ImportState.UPLOADED if is_check else ImportState.CANCELLED
+    held.job_key, held.finished_at = "", None if is_check else clock.now()
+    held.save()
+    audit.record(action="import.cancelled", actor=actor, obj=held, rows=held.rows_done)
+    return held
+
+
+@transaction.atomic
+def delete_import(*, run: Import, actor: User) -> None:
+    """Delete the file, the refused rows and the entry itself; what was imported stays."""
+    held = _hold(run, {state for state in ImportState if state not in WORKING})
+    audit.record(action="import.deleted", actor=actor, obj=held)
+    _drop_file(held)
+    held.delete()
+
+
+def note_download(*, run: Import, actor: User) -> None:
+    audit.record(action="import.refused_downloaded", actor=actor, obj=run, count=run.refused_count)
+
+
+@transaction.atomic
+def clear_old(today: dt.date) -> int:
+    """Every day: files older than NPS_IMPORT_KEEP_DAYS go, with all cells taken from them; counts stay."""
+    before = clock.now() - dt.timedelta(days=settings.IMPORT_KEEP_DAYS)
+    old = Import.objects.select_for_update().filter(cleared_at=None, created_at__lt=before).exclude(state__in=WORKING)
+    count = 0
+    for run in old.order_by("pk")[:500]:
+        _drop_file(run)
+        ImportRow.objects.filter(run=run).delete()
+        run.headers, run.cleared_at = [], clock.now()
+        run.checked = {key: value for key, value in run.checked.items() if key != "samples"}
+        if run.state in OPEN:
+            run.state, run.finished_at = ImportState.CANCELLED, clock.now()
+        run.save()
+        audit.record(action="import.cleared", actor=None, obj=run)
+        count += 1
+    return count
+
+
+def _drop_file(run: Import) -> None:
+    """The file goes when the deletion is certain."""
+    name, storage = run.file.name, run.file.storage
+    run.file = ""  # type: ignore[assignment]  # a file field is emptied by its empty name
+    if name:
+        transaction.on_commit(lambda: storage.delete(name))
+
+
+def _hold(run: Import, states: Any) -> Import:
+    held = Import.objects.select_for_update().get(pk=run.pk)
+    if held.state not in states:
+        raise Refused(_MOVED.get(ImportState(held.state), "This import is at another step by now."), code="wrong_step")
+    return held
+
+
+_MOVED = {
+    ImportState.UPLOADED: "The file has to be checked first.",
+    ImportState.CHECKING: "The file is being checked at the moment. Wait for it, or stop it first.",
+    ImportState.CHECKED: "Nothing of this file is being imported.",
+    ImportState.RUNNING: "The import is running. Wait for it, or stop it first.",
+    ImportState.DONE: "This import is finished.",
+    ImportState.CANCELLED: "This import was stopped.",
+    ImportState.FAILED: "This import has failed.",
+}
+
+
+def _reset(held: Import, *, keep_check: bool = False) -> None:
+    """Back to the first row."""
+    ImportRow.objects.filter(run=held).delete()
+    held.position = held.rows_done = 0
+    held.created_count = held.updated_count = held.unchanged_count = held.refused_count = held.accounts_created = 0
+    held.finished_at, held.error, held.job_key = None, "", ""
+    if not keep_check:
+        held.rows_total, held.checked, held.state = 0, {}, ImportState.UPLOADED
+
+
+def _submit(held: Import, state: ImportState, actor: User, *, is_new: bool = True) -> None:
+    job = jobs.submit(running.JOB, held.pk, requested_by=actor.pk, payload={"position": held.position})
+    held.state, held.job_key = state, job.key
+    if is_new or held.started_at is None:
+        held.started_at = clock.now()
+    held.save()

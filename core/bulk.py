@@ -1,0 +1,135 @@
+"""Writing many rows in few statements: COPY and one UPDATE on PostgreSQL, the driver's own batches elsewhere.
+
+Both run in the caller's transaction and know nothing of history or events: the services that use them write those too.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import connection, models
+
+M = TypeVar("M", bound=models.Model)
+CHUNK = 500
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_encode = json.JSONEncoder(default=DjangoJSONEncoder().default, separators=(",", ":")).encode
+
+
+def insert(model: type[M], things: Sequence[M]) -> Sequence[M]:
+    """Insert `things` and give each its key. A broken constraint raises IntegrityError and nothing is inserted."""
+    if not things:
+        return things
+    if connection.vendor != "postgresql":
+        return model._base_manager.bulk_create(things, batch_size=CHUNK)
+    key = model._meta.pk
+    if isinstance(key, models.AutoField) and things[0].pk is None:
+        for thing, number in zip(things, next_ids(model, len(things)), strict=True):
+            thing.pk = number
+    fields = []
+    for field in model._meta.concrete_fields:
+        left = {_is_left_to_database(getattr(thing, field.attname)) for thing in things} if field.has_db_default() else {False}
+        if len(left) > 1:
+            raise ValueError(f"Set {field.name} on all of the rows or on none")
+        if left == {False}:
+            fields.append(field)
+    columns = [(field.attname, text_of(field)) for field in fields]
+    lines = ["\t".join([text(getattr(thing, name)) for name, text in columns]) for thing in things]
+    copy(model._meta.db_table, [field.column for field in fields], lines)
+    for thing in things:
+        thing._state.adding, thing._state.db = False, "default"
+    return things
+
+
+def update(model: type[M], things: Sequence[M], names: Sequence[str]) -> None:
+    """Write the fields `names` of `things`, which have keys."""
+    if not things or not names:
+        return
+    table, quote = model._meta.db_table, connection.ops.quote_name
+    fields = [model._meta.get_field(name) for name in names]
+    key = model._meta.pk
+    if connection.vendor == "postgresql":
+        arrays = [
+            [None if (text := read(getattr(thing, field.attname))) == "\\N" else text for thing in things]
+            for field, read in [(field, _plain_of(field)) for field in (key, *fields)]
+        ]
+        sets = ", ".join(f"{quote(f.column)} = v.c{i}::{_cast(f)}" for i, f in enumerate(fields, start=1))
+        names_of = ", ".join(f"c{i}" for i in range(len(arrays)))
+        values = ", ".join("%s::text[]" for _ in arrays)
+        sql = (
+            f"UPDATE {quote(table)} SET {sets} FROM unnest({values}) AS v({names_of})"
+            f" WHERE {quote(table)}.{quote(key.column)} = v.c0::{_cast(key)}"
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(sql, arrays)
+        return
+    sets = ", ".join(f"{quote(field.column)} = %s" for field in fields)
+    rows = [
+        [*(field.get_db_prep_save(getattr(thing, field.attname), connection) for field in fields), thing.pk]
+        for thing in things
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(f"UPDATE {quote(table)} SET {sets} WHERE {quote(key.column)} = %s", rows)
+
+
+def next_ids(model: type[models.Model], count: int) -> list[int]:
+    """Keys for rows that are about to be copied in (PostgreSQL)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence(%s, %s)::regclass) FROM generate_series(1, %s)",
+            [connection.ops.quote_name(model._meta.db_table), model._meta.pk.column, count],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def copy(table: str, columns: Sequence[str], lines: Sequence[str]) -> None:
+    """COPY lines in its text form (values escaped by `text_of`) into a table (PostgreSQL)."""
+    quote = connection.ops.quote_name
+    names = ", ".join(quote(column) for column in columns)
+    with connection.cursor() as cursor, cursor.copy(f"COPY {quote(table)} ({names}) FROM STDIN") as sink:
+        sink.write(("\n".join(lines) + "\n").encode())
+
+
+def _is_left_to_database(value: object) -> bool:
+    return type(value).__name__ == "DatabaseDefault"
+
+
+def text_of(field: "models.Field[Any, Any]") -> Callable[[Any], str]:
+    """How a field's value is written in the text form of COPY."""
+    if isinstance(field, models.JSONField):
+        return lambda value: _encode(value).translate(_ESCAPES)
+    if isinstance(field, (models.CharField, models.TextField)):
+        return _escaped
+    return _plain
+
+
+def _escaped(value: Any) -> str:
+    if value is None:
+        return "\\N"
+    text = str(value)
+    return text.translate(_ESCAPES) if "\\" in text or not text.isprintable() else text
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "\\N"
+    if isinstance(value, (dt.date, dt.time)):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, bool):
+        return "t" if value else "f"
+    return str(value)
+
+
+def _plain_of(field: "models.Field[Any, Any]") -> Callable[[Any], str]:
+    """The same without the escapes of COPY."""
+    if isinstance(field, models.JSONField):
+        return _encode
+    return _plain
+
+
+def _cast(field: "models.Field[Any, Any]") -> str:
+    return str(field.rel_db_type(connection) if field.is_relation else field.cast_db_type(connection))
