@@ -1,8 +1,9 @@
 """REST routes of this app, below /api/v1/."""
 
 from django.urls import URLPattern, URLResolver, path, re_path
+from rest_framework.routers import SimpleRouter
 
-from surveys.api import surveys, views
+from surveys.api import campaigns, surveys, views
 
 urlpatterns: list[URLPattern | URLResolver] = []
 
@@ -19,3 +20,9 @@ urlpatterns += [
     re_path(r"^surveys/?$", surveys.SurveyViewSet.as_view({"get": "list", "post": "create"}), name="survey-list"),
     path("surveys/<int:pk>/", surveys.SurveyViewSet.as_view(_survey, detail=True), name="survey-detail"),
 ]
+
+_asking = SimpleRouter()
+_asking.register("campaigns", campaigns.CampaignViewSet, basename="campaign")
+_asking.register("invitations", campaigns.InvitationViewSet, basename="invitation")
+_asking.register("suppressions", campaigns.SuppressionViewSet, basename="suppression")
+urlpatterns += _asking.urls
