@@ -29,23 +29,25 @@ def take(key: str, *, limit: int, per_seconds: float, cost: float = 1) -> Verdic
     rate = limit / per_seconds
     with connection.cursor() as cursor:
         cursor.execute(
-            _statement(), {"key": key[:120], "limit": float(limit), "cost": float(cost), "rate": rate}
+            _statement(lasting=connection.in_atomic_block), {"key": key[:120], "limit": float(limit), "cost": float(cost), "rate": rate}
         )
-        tokens, allowed = cursor.fetchone()
+        tokens, allowed = cursor.fetchone()[:2]
     missing = (limit - tokens) if allowed else (cost - tokens)
     return Verdict(bool(allowed), limit, max(0, math.floor(tokens + 1e-9)), max(0.0, missing / rate))
 
 
-def _statement() -> str:
+def _statement(*, lasting: bool) -> str:
+    """`lasting` False: PostgreSQL need not wait for the disk; a crash may forget the last moments of a count."""
     if sql.is_postgresql():
         # Of two that wait for each other the later may have begun earlier: time never runs backwards in a bucket.
         now, least, greatest = "statement_timestamp()", "LEAST", "GREATEST"
         elapsed = "EXTRACT(EPOCH FROM (statement_timestamp() - b.updated_at))::double precision"
         cast = "::double precision"
+        answer = "tokens, allowed" + ("" if lasting else ", set_config('synchronous_commit', 'off', TRUE)")
     else:
         now, least, greatest = "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'now')", "MIN", "MAX"
         elapsed = "((JULIANDAY('now') - JULIANDAY(b.updated_at)) * 86400.0)"
-        cast = ""
+        cast, answer = "", "tokens, allowed"
     limit, cost, rate = (f"%({name})s{cast}" for name in ("limit", "cost", "rate"))
     filled = f"{least}({limit}, b.tokens + {greatest}(0.0{cast}, {elapsed}) * {rate})"
     return (
@@ -55,7 +57,7 @@ def _statement() -> str:
         f" allowed = ({filled}) >= {cost},"
         f" tokens = ({filled}) - CASE WHEN ({filled}) >= {cost} THEN {cost} ELSE 0.0{cast} END,"
         f" updated_at = {greatest}(b.updated_at, {now})"
-        f" RETURNING tokens, allowed"
+        f" RETURNING {answer}"
     )
 
 

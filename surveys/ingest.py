@@ -29,7 +29,7 @@ from django.db import OperationalError, connection, transaction
 from accounts import extend, timeline
 from accounts.domain import Origin
 from accounts.models import Account, Contact
-from core import clock, jobs
+from core import clock
 from surveys import domain, identity, sql
 from surveys.choices import Channel, Identity, ResponseState
 from surveys.models import Response
@@ -218,11 +218,8 @@ def _take_in(
         pending = [*again, *later]
     if pending:
         raise RuntimeError("Answers kept changing under our hands")
-    sql.rechain(touched)
-    if has_event:
-        jobs.wake(timeline.RELAY)
-    if touched or has_event:
-        jobs.wake(FOLD)
+    wake = [timeline.RELAY] if has_event else []
+    sql.rechain(touched, wake=[*wake, FOLD] if touched or has_event else ())
 
 
 def _first_of_each(pending: list[_Pending]) -> tuple[list[_Pending], list[_Pending]]:

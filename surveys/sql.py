@@ -21,6 +21,8 @@ from typing import Any
 
 from django.db import connection
 
+from core import jobs
+
 Row = dict[str, Any]
 COUNTED = "({0}excluded_reason = '' AND {0}deleted_upstream_at IS NULL AND {0}identity IN ('matched', 'anonymous'))"
 
@@ -345,14 +347,21 @@ def _moved_marks(source: str) -> str:
 
 
 _MOVED = "SELECT * FROM chain WHERE superseded_at IS DISTINCT FROM next_at"
-_RECHAIN_POSTGRESQL = f"""
+
+
+@cache
+def _rechain_postgresql(wake: tuple[str, ...]) -> str:
+    waking = "".join(f",\nwake{k} AS ({jobs.wake_sql(kind)})" for k, kind in enumerate(wake))
+    return f"""
 WITH keys AS MATERIALIZED (SELECT unnest(%s::bigint[]) AS key),
 chain AS MATERIALIZED ({_CHAIN}),
 moved AS MATERIALIZED ({_MOVED}),
 link AS (UPDATE surveys_response r SET superseded_at = m.next_at FROM moved m WHERE r.id = m.id),
 mark AS ({_moved_marks("moved")}),
-latest AS ({_SCORE_UPSERT})
+latest AS ({_SCORE_UPSERT}){waking}
 {_SCORE_GONE}"""
+
+
 _SQLITE_HEAD = f"WITH keys AS (SELECT value AS key FROM json_each(%s)), chain AS MATERIALIZED ({_CHAIN})"
 _RECHAIN_SQLITE = (
     # The marks read the old links, so they come before the links are changed.
@@ -364,19 +373,23 @@ _RECHAIN_SQLITE = (
 )
 
 
-def rechain(contact_ids: Iterable[int]) -> None:
+def rechain(contact_ids: Iterable[int], *, wake: Sequence[str] = ()) -> None:
     """Recompute, for these contacts, which answer supersedes which and their latest and previous score.
 
-    Idempotent and set-based; every writer of answers ends with it. The caller holds the contacts locked.
+    Idempotent and set-based; every writer of answers ends with it. The caller holds the contacts locked. The kinds of
+    work in `wake` are looked for after the commit (core.jobs.wake, in the same statement on PostgreSQL).
     """
     ids = sorted(set(contact_ids))
-    if not ids:
+    if not ids and not wake:
         return
     if is_postgresql():
-        _run(_RECHAIN_POSTGRESQL, [ids])
+        _run(_rechain_postgresql(tuple(wake)), [ids])
         return
-    for statement in _RECHAIN_SQLITE:
-        _run(statement, [json.dumps(ids)])
+    if ids:
+        for statement in _RECHAIN_SQLITE:
+            _run(statement, [json.dumps(ids)])
+    for kind in wake:
+        jobs.wake(kind)
 
 
 def lock_contacts(contact_ids: Iterable[int]) -> None:

@@ -105,7 +105,7 @@ _collection: Any = ResponseViewSet.as_view({"get": "list", "post": "create"})
 @csrf_exempt
 def response_collection(request: HttpRequest) -> HttpResponseBase:
     """`/api/v1/responses`: the fast door for a plain post, DRF for everything else."""
-    if request.method == "POST" and "HTTP_IDEMPOTENCY_KEY" not in request.META:
+    if door.is_plain_post(request):
         return door.create_response(request)
     found: HttpResponseBase = _collection(request)
     return found
