@@ -32,6 +32,9 @@ class RefusalForm(_ModelForm):
 
     refusal: Refused | None = None
 
+    def validate_constraints(self) -> None:
+        """Left to the service, which brings values into their stored form first."""
+
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]
         if self.refusal is not None:

@@ -15,7 +15,11 @@ from team.scope import scope_of
 def workspace() -> Workspace:
     """The workspace's settings; made with defaults the first time."""
     found = Workspace.objects.filter(pk=1).first()
-    return found or Workspace.objects.get_or_create(pk=1)[0]
+    if found is None:
+        # Read back what was made: defaults are texts until the database has turned them into times.
+        Workspace.objects.get_or_create(pk=1)
+        found = Workspace.objects.get(pk=1)
+    return found
 
 
 def zone() -> ZoneInfo:

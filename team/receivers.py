@@ -4,6 +4,7 @@ from typing import Any
 
 from allauth.account import signals as account_signals
 from allauth.account.adapter import get_adapter
+from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
 from allauth.mfa import signals as mfa_signals
 from django.contrib.auth import signals as auth_signals
 from django.dispatch import receiver
@@ -21,6 +22,11 @@ def ip_of(request: HttpRequest | None) -> str | None:
 
 @receiver(account_signals.user_logged_in)
 def note_sign_in(request: HttpRequest, user: User, **_: Any) -> None:
+    # Who typed the password this minute is not asked for it again by the first page that wants it confirmed.
+    records = request.session.get(AUTHENTICATION_METHODS_SESSION_KEY, [])
+    if records and records[-1].get("method") in {"password", "mfa"}:
+        records[-1]["reauthenticated"] = True
+        request.session[AUTHENTICATION_METHODS_SESSION_KEY] = records
     audit.record(action="signed_in", actor=user, obj=user, ip=ip_of(request))
 
 
