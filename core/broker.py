@@ -57,7 +57,8 @@ class Broker(ORM):
         content: dict[str, Any] = SignedPackage.loads(task)
         if content["func"] != SCHEDULED_FUNCTION:
             raise ValueError("Work is queued through core.jobs only.")
-        return OrmQ.objects.create(key=self.list_key, payload=TICK, lock=timezone.now()).pk
+        row = OrmQ.objects.create(key=self.list_key, payload=TICK, lock=timezone.now())
+        return int(row.pk)
 
 
 def package(payload: str) -> str:

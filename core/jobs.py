@@ -65,7 +65,7 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
-QUEUE = settings.Q_CLUSTER["name"]
+QUEUE = str(settings.Q_CLUSTER["name"])
 TICK = "tick"
 TICK_FUNCTION = "core.jobs.scheduled_tick"
 BEAT = "beat"

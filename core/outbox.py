@@ -164,7 +164,7 @@ class Kind(_KindOptions):
 
     @property
     def table(self) -> type[OutboxRow]:
-        return apps.get_model(self.model) if isinstance(self.model, str) else self.model  # type: ignore[return-value]
+        return apps.get_model(self.model) if isinstance(self.model, str) else self.model
 
 
 _kinds: dict[str, Kind] = {}

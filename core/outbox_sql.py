@@ -38,5 +38,7 @@ def id_in(column: str, ids: Sequence[Any]) -> tuple[str, list[Any]]:
     return f"{column} IN ({', '.join(['%s'] * len(ids))})", list(ids)
 
 
-def quote(name: str) -> str:
+def quote(name: str | None) -> str:
+    """A table's or column's name for use in SQL (never None: the models here have both)."""
+    assert name is not None
     return connection.ops.quote_name(name)

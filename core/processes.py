@@ -15,14 +15,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 logger = logging.getLogger(__name__)
 
 PR_SET_PDEATHSIG = 1
-try:
+_prctl: Any = None
+with contextlib.suppress(OSError, AttributeError):  # only Linux has it
     _prctl = ctypes.CDLL(None).prctl
-except (OSError, AttributeError):  # not Linux
-    _prctl = None
 # Run before a child's own program, and inherited by it: end politely when the parent is gone. (Popen's preexec_fn would
 # run between fork and exec, where other threads' locks may be held for ever.)
 _ENDS_WITH_US = """

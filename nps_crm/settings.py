@@ -1,5 +1,6 @@
 """Settings, read from the environment. Every variable is described in docs/configuration.md (a test compares)."""
 
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from environs import Env, validate
 
 # Debian's SQLite has a rare WAL-reset corruption race (fixed in 3.51.3); the wheel carries a newer one.
 try:
-    import pysqlite3  # type: ignore[import-untyped]
+    import pysqlite3
 
     sys.modules["sqlite3"] = pysqlite3
 except ImportError:
@@ -34,9 +35,9 @@ if not SECRET_KEY:
         raise ImproperlyConfigured("Set NPS_SECRET_KEY to a long random text (see docs/configuration.md).")
     SECRET_KEY = "only-for-development-" + "x" * 40
 # Earlier secret keys: links in mails already sent and sessions stay valid while their key stands here.
-SECRET_KEY_FALLBACKS = env.list("NPS_SECRET_KEY_FALLBACKS", [])
+SECRET_KEY_FALLBACKS: list[str] = env.list("NPS_SECRET_KEY_FALLBACKS", [])
 # Keys that encrypt stored secrets, newest first; kept apart from SECRET_KEY so that either can be changed alone.
-FIELD_KEYS = env.list("NPS_FIELD_KEYS", [])
+FIELD_KEYS: list[str] = env.list("NPS_FIELD_KEYS", [])
 if not FIELD_KEYS:
     if not (DEBUG or DEMO):
         raise ImproperlyConfigured("Set NPS_FIELD_KEYS to 32 random bytes in URL-safe base64.")
@@ -348,7 +349,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.log_level("NPS_LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["console"], "level": env.log_level("NPS_LOG_LEVEL", logging.INFO)},
     # Three lines for each wake-up, otherwise.
     "loggers": {"django-q": {"level": "WARNING"}},
 }
