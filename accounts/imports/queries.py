@@ -62,6 +62,10 @@ class Column:
     def place(self) -> int:
         return self.number + 1
 
+    @property
+    def field_name(self) -> str:
+        return f"column_{self.number}"
+
 
 @dataclass(frozen=True, slots=True)
 class MappingPage:

@@ -120,11 +120,13 @@ def import_detail(request: UserRequest, pk: int) -> HttpResponse:
             response["HX-Refresh"] = "true"
             return response
         return render(request, "accounts/import_detail.html#progress", context)
+    counts = run.checked.get("counts", {})
     context |= {
         "columns": Columns.of(run.mapping),
         "key_label": maps.KEYS[run.target].get(Columns.of(run.mapping).key, ""),
         "samples": run.checked.get("samples", {}),
-        "counts": run.checked.get("counts", {}),
+        "counts": counts,
+        "importable": counts.get("created", 0) + counts.get("updated", 0),
         "refused": list(queries.refused_rows(run)[:20]) if run.state not in services.OPEN else [],
     }
     return render(request, "accounts/import_detail.html", context)
