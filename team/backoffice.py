@@ -32,11 +32,11 @@ class RefusalForm(_ModelForm):
 
     refusal: Refused | None = None
 
-    def validate_constraints(self) -> None:
-        """Left to the service, which brings values into their stored form first."""
-
     def _post_clean(self) -> None:
+        # Constraints are left to the service, which brings values into their stored form first.
+        self.instance.validate_constraints = lambda exclude=None: None  # type: ignore[method-assign]
         super()._post_clean()  # type: ignore[misc]
+        del self.instance.validate_constraints
         if self.refusal is not None:
             field = self.refusal.field if self.refusal.field in self.fields else None
             self.add_error(field, self.refusal.message)

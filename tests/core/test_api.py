@@ -285,7 +285,9 @@ def test_every_row_of_a_bulk_call_has_its_result():
     assert body["created"] == 1
     assert body["refused"] == 2
     assert [row["index"] for row in body["results"]] == [0, 1, 2]
-    assert body["results"][1]["errors"] == [{"code": "required", "detail": "This field is required.", "attr": "name"}]
+    assert body["results"][1]["errors"] == [
+        {"code": "required", "detail": "This field is required.", "attr": "name"}
+    ]
     assert body["results"][1]["external_id"] == "y"
     assert api.BulkResultSerializer(body).data == body
 

@@ -45,7 +45,13 @@ def test_every_table_opens_and_searches(as_administrator: Client, model: type):
 
 
 def test_tables_of_other_packages_are_not_there():
-    foreign = {model._meta.app_label for model in MODELS} - {"core", "team", "accounts", "surveys", "workflows"}
+    foreign = {model._meta.app_label for model in MODELS} - {
+        "core",
+        "team",
+        "accounts",
+        "surveys",
+        "workflows",
+    }
 
     assert foreign == set()
     assert {"Job", "AuditEntry", "User", "Delivery", "EventDelivery", "RunStep", "Notice", "Heartbeat"} <= {
@@ -53,7 +59,10 @@ def test_tables_of_other_packages_are_not_there():
     }
 
 
-@pytest.mark.parametrize("path", ["django_q/schedule/", "sessions/session/", "mfa/authenticator/", "auth/group/", "admin/logentry/"])
+@pytest.mark.parametrize(
+    "path",
+    ["django_q/schedule/", "sessions/session/", "mfa/authenticator/", "auth/group/", "admin/logentry/"],
+)
 def test_their_addresses_do_not_exist(as_administrator: Client, path: str):
     assert as_administrator.get(f"/admin/{path}").status_code == HTTPStatus.NOT_FOUND
 
@@ -66,7 +75,9 @@ def test_nothing_is_deleted_in_bulk_or_changed_in_the_list(model: type):
     assert model_admin.list_editable == ()
 
 
-@pytest.mark.parametrize("query", ["password__startswith=a", "owner__password__startswith=argon2", "_to_field=password"])
+@pytest.mark.parametrize(
+    "query", ["password__startswith=a", "owner__password__startswith=argon2", "_to_field=password"]
+)
 def test_secrets_cannot_be_asked_out_of_a_list(as_administrator: Client, query: str):
     response = as_administrator.get(f"/admin/accounts/account/?{query}", follow=True)
 
@@ -83,7 +94,12 @@ def test_lists_take_as_many_queries_for_ten_as_for_one(as_administrator: Client,
             assert as_administrator.get(path).status_code == HTTPStatus.OK
         return len(queries)
 
-    paths = ["/admin/accounts/account/", "/admin/accounts/contact/", "/admin/team/user/", "/admin/team/apikey/"]
+    paths = [
+        "/admin/accounts/account/",
+        "/admin/accounts/contact/",
+        "/admin/team/user/",
+        "/admin/team/apikey/",
+    ]
     account = factories.an_account("A0", owner=csm, stage=stage)
     factories.a_contact("p0@example.com", account=account)
     factories.an_api_key(csm)
@@ -101,7 +117,9 @@ def test_lists_take_as_many_queries_for_ten_as_for_one(as_administrator: Client,
 
 # --- Saving goes through services ------------------------------------------------------------------------------
 def test_an_account_is_made_with_its_audit_entry_and_event(as_administrator: Client, administrator: User):
-    response = as_administrator.post("/admin/accounts/account/add/", {"name": "Nordwind", "currency": "EUR", "custom": "{}"})
+    response = as_administrator.post(
+        "/admin/accounts/account/add/", {"name": "Nordwind", "currency": "EUR", "custom": "{}"}
+    )
 
     account = Account.objects.get()
     assert response.status_code == HTTPStatus.FOUND
@@ -143,7 +161,9 @@ def test_a_contact_gets_its_keys(as_administrator: Client):
 
 
 def test_stages_are_made_changed_and_removed(as_administrator: Client):
-    as_administrator.post("/admin/accounts/lifecyclestage/add/", {"name": "Live", "position": 3, "is_customer": "on"})
+    as_administrator.post(
+        "/admin/accounts/lifecyclestage/add/", {"name": "Live", "position": 3, "is_customer": "on"}
+    )
     stage = LifecycleStage.objects.get()
     as_administrator.post(change(stage), {"name": "Live", "position": 4})
     stage.refresh_from_db()
@@ -158,18 +178,28 @@ def test_a_stage_in_use_stays(as_administrator: Client):
     stage = LifecycleStage.objects.create(name="Live")
     factories.an_account(stage=stage)
 
-    response = as_administrator.post(f"/admin/accounts/lifecyclestage/{stage.pk}/delete/", {"post": "yes"}, follow=True)
+    response = as_administrator.post(
+        f"/admin/accounts/lifecyclestage/{stage.pk}/delete/", {"post": "yes"}, follow=True
+    )
 
     assert LifecycleStage.objects.exists()
     assert response.status_code == HTTPStatus.OK
 
 
 def test_a_custom_field_keeps_its_key(as_administrator: Client):
-    data = {"target": "account", "label": "Region", "key": "region", "type": "choice", "choices": '["North", "South"]'}
+    data = {
+        "target": "account",
+        "label": "Region",
+        "key": "region",
+        "type": "choice",
+        "choices": '["North", "South"]',
+    }
     as_administrator.post("/admin/accounts/customfield/add/", data)
     field = CustomField.objects.get()
 
-    as_administrator.post(change(field), {"label": "Area", "key": "other", "choices": '["North"]', "position": 1})
+    as_administrator.post(
+        change(field), {"label": "Area", "key": "other", "choices": '["North"]', "position": 1}
+    )
 
     field.refresh_from_db()
     assert (field.key, field.label, field.choices) == ("region", "Area", ["North"])
@@ -230,17 +260,23 @@ def test_the_audit_log_can_be_read_only(as_administrator: Client, administrator:
 
 
 def test_history_shows_who_changed_what(as_administrator: Client, administrator: User):
-    as_administrator.post("/admin/accounts/account/add/", {"name": "Nordwind", "currency": "EUR", "custom": "{}"})
+    as_administrator.post(
+        "/admin/accounts/account/add/", {"name": "Nordwind", "currency": "EUR", "custom": "{}"}
+    )
     account = Account.objects.get()
 
     html = as_administrator.get(f"/admin/accounts/account/{account.pk}/history/").content.decode()
 
     assert administrator.name in html
-    assert as_administrator.get(f"/admin/team/user/{administrator.pk}/history/")["Location"].startswith("/settings/audit/")
+    assert as_administrator.get(f"/admin/team/user/{administrator.pk}/history/")["Location"].startswith(
+        "/settings/audit/"
+    )
 
 
 def test_an_address_is_suppressed_without_being_kept(as_administrator: Client):
-    as_administrator.post("/admin/surveys/suppression/add/", {"email": "Ann@Acme.example", "detail": "asked by phone"})
+    as_administrator.post(
+        "/admin/surveys/suppression/add/", {"email": "Ann@Acme.example", "detail": "asked by phone"}
+    )
 
     row = Suppression.objects.get()
     assert row.reason == "manual"

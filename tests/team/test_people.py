@@ -178,7 +178,12 @@ def test_the_fall_back_must_be_able_to_act(administrator: User, viewer: User):
     assert refusal.value.field == "fallback_owner"
 
 
-PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (320).to_bytes(4, "big") + (80).to_bytes(4, "big") + b"\x08\x06\0\0\0"
+PNG = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
+    + (320).to_bytes(4, "big")
+    + (80).to_bytes(4, "big")
+    + b"\x08\x06\0\0\0"
+)
 
 
 @pytest.mark.parametrize("data", [

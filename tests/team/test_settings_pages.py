@@ -60,7 +60,10 @@ def test_only_administrators_change_people(as_lead: Client, csm: User, action: s
 
 @pytest.mark.parametrize("action", ["deactivate/", "activate/", "link/", "second-step/"])
 def test_a_link_from_elsewhere_changes_nothing(as_administrator: Client, csm: User, action: str):
-    assert as_administrator.get(f"/settings/people/{csm.pk}/{action}").status_code == HTTPStatus.METHOD_NOT_ALLOWED
+    assert (
+        as_administrator.get(f"/settings/people/{csm.pk}/{action}").status_code
+        == HTTPStatus.METHOD_NOT_ALLOWED
+    )
 
 
 def test_the_settings_page_shows_what_one_may_open(as_csm: Client, as_administrator: Client):
@@ -101,7 +104,14 @@ def test_a_person_is_changed(as_administrator: Client, csm: User, south: Team):
 
 
 def test_rights_are_not_taken_from_the_form(as_administrator: Client, csm: User):
-    data = {"email": csm.email, "name": csm.name, "role": "csm", "is_superuser": "on", "password": "x", "groups": "1"}
+    data = {
+        "email": csm.email,
+        "name": csm.name,
+        "role": "csm",
+        "is_superuser": "on",
+        "password": "x",
+        "groups": "1",
+    }
 
     as_administrator.post(f"/settings/people/{csm.pk}/", data)
 
@@ -137,9 +147,7 @@ def test_removing_a_second_step_asks_for_the_password_again(as_administrator: Cl
     assert response["Location"].startswith("/auth/reauthenticate/")
 
 
-def test_the_list_of_people_takes_as_many_queries_for_ten_as_for_one(
-    as_administrator: Client, north: Team
-):
+def test_the_list_of_people_takes_as_many_queries_for_ten_as_for_one(as_administrator: Client, north: Team):
     as_administrator.get("/settings/people/")
     with CaptureQueriesContext(connection) as few:
         as_administrator.get("/settings/people/")
@@ -159,7 +167,11 @@ def company_form(client: Client) -> dict[str, object]:
 
 
 def test_company_settings_are_saved(as_administrator: Client):
-    data = company_form(as_administrator) | {"name": "Nordwind", "time_zone": "America/New_York", "account_ask_limit": 3}
+    data = company_form(as_administrator) | {
+        "name": "Nordwind",
+        "time_zone": "America/New_York",
+        "account_ask_limit": 3,
+    }
 
     response = as_administrator.post("/settings/company/", data)
 
@@ -172,7 +184,9 @@ def test_company_settings_are_saved(as_administrator: Client):
     ("time_zone", "Mars/Olympus"), ("colour", "red"), ("colour", "#12345g"), ("currency", "XXX"), ("name", ""),
     ("account_ask_limit", "0"), ("quiet_days_answered", "-1"), ("day_end", "08:00"), ("language", "xx"),
 ])  # fmt: skip
-def test_settings_that_make_no_sense_are_refused_at_their_field(as_administrator: Client, field: str, value: str):
+def test_settings_that_make_no_sense_are_refused_at_their_field(
+    as_administrator: Client, field: str, value: str
+):
     before = queries.workspace()
 
     response = as_administrator.post("/settings/company/", company_form(as_administrator) | {field: value})
@@ -219,7 +233,10 @@ def test_a_key_is_shown_once(just_signed_in: Client, csm: User):
     text = response.context["text"]
     assert text in response.content.decode()
     assert "no-store" in response["Cache-Control"]
-    assert just_signed_in.get("/api/v1/users/", headers={"Authorization": f"Bearer {text}"}).status_code == HTTPStatus.OK
+    assert (
+        just_signed_in.get("/api/v1/users/", headers={"Authorization": f"Bearer {text}"}).status_code
+        == HTTPStatus.OK
+    )
     assert text not in just_signed_in.get("/settings/keys/").content.decode()
     assert ApiKey.objects.get().rate_limit == 250
 
@@ -259,12 +276,23 @@ def test_revoking_a_key(as_administrator: Client, csm: User):
 
 # --- Profile and audit -----------------------------------------------------------------------------------------
 def test_the_own_profile_is_saved(as_viewer: Client, viewer: User):
-    data = {"name": "Vera Neu", "title": "Analyst", "time_zone": "Asia/Tokyo", "task_mail": "on", "role": "administrator"}
+    data = {
+        "name": "Vera Neu",
+        "title": "Analyst",
+        "time_zone": "Asia/Tokyo",
+        "task_mail": "on",
+        "role": "administrator",
+    }
 
     as_viewer.post("/settings/profile/", data)
 
     viewer.refresh_from_db()
-    assert (viewer.name, viewer.title, viewer.time_zone, viewer.role) == ("Vera Neu", "Analyst", "Asia/Tokyo", "viewer")
+    assert (viewer.name, viewer.title, viewer.time_zone, viewer.role) == (
+        "Vera Neu",
+        "Analyst",
+        "Asia/Tokyo",
+        "viewer",
+    )
     assert not queries.notifications_of(viewer).alert_mail
     assert queries.notifications_of(viewer).task_mail
 
@@ -274,7 +302,9 @@ def test_the_audit_log_is_filtered(as_administrator: Client, administrator: User
     people.update_person(person=lead, actor=administrator, name="Lea Neu")
 
     def shown(**params: object) -> list[str]:
-        return [entry.action for entry, *_ in as_administrator.get("/settings/audit/", params).context["lines"]]
+        return [
+            entry.action for entry, *_ in as_administrator.get("/settings/audit/", params).context["lines"]
+        ]
 
     assert shown(action="person.deactivated") == ["person.deactivated"]
     assert shown(q=f"user {lead.pk}") == ["person.updated"]
@@ -290,7 +320,13 @@ def test_hostile_names_are_shown_as_text(as_administrator: Client, csm: User):
     factories.an_api_key(csm, "accounts:read")
     ApiKey.objects.update(name=name)
 
-    for path in ("/settings/people/", f"/settings/people/{csm.pk}/", "/settings/keys/", "/settings/audit/", "/settings/audit/?q=x"):
+    for path in (
+        "/settings/people/",
+        f"/settings/people/{csm.pk}/",
+        "/settings/keys/",
+        "/settings/audit/",
+        "/settings/audit/?q=x",
+    ):
         html = as_administrator.get(path).content.decode()
         assert "<script>alert" not in html
         assert "49" not in html.split("{{")[0][-5:]

@@ -22,7 +22,9 @@ PASSWORD = "a password long enough"
 SIGN_IN = "/auth/login/"
 
 
-def sign_in(client: Client, email: str, password: str = PASSWORD, *, ip: str = "203.0.113.7", next_url: str = ""):
+def sign_in(
+    client: Client, email: str, password: str = PASSWORD, *, ip: str = "203.0.113.7", next_url: str = ""
+):
     data = {"login": email, "password": password}
     if next_url:
         data["next"] = next_url
@@ -71,7 +73,9 @@ def test_a_password_typed_on_another_keyboard_is_the_same(client: Client, csm: U
     assert is_signed_in(client)
 
 
-def test_a_huge_password_is_refused_without_being_hashed(client: Client, csm: User, monkeypatch: pytest.MonkeyPatch):
+def test_a_huge_password_is_refused_without_being_hashed(
+    client: Client, csm: User, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(User, "check_password", lambda *_: pytest.fail("hashed"))
 
     response = sign_in(client, csm.email, "x" * 1_000_000)
@@ -80,7 +84,9 @@ def test_a_huge_password_is_refused_without_being_hashed(client: Client, csm: Us
     assert not is_signed_in(client)
 
 
-@pytest.mark.parametrize("target", ["//evil.example", "https://evil.example/", "javascript:alert(1)", "/\\evil.example"])
+@pytest.mark.parametrize(
+    "target", ["//evil.example", "https://evil.example/", "javascript:alert(1)", "/\\evil.example"]
+)
 def test_next_leads_nowhere_else(client: Client, csm: User, target: str):
     assert sign_in(client, csm.email, next_url=target)["Location"] == "/"
 
@@ -238,7 +244,9 @@ def test_the_secret_of_an_app_is_sealed_in_the_database(protected: User):
     assert SECRET not in stored
 
 
-def test_a_second_step_can_be_demanded_of_those_who_lead(as_lead: Client, as_csm: Client, administrator: User):
+def test_a_second_step_can_be_demanded_of_those_who_lead(
+    as_lead: Client, as_csm: Client, administrator: User
+):
     workspace.update_workspace(actor=administrator, require_mfa=True)
 
     led = as_lead.get("/settings/profile/")
@@ -299,7 +307,9 @@ def test_a_change_of_rights_ends_sessions_and_keys_at_once(
     assert ApiKey.objects.get(user=csm).revoked_at is not None
 
 
-def test_a_new_password_ends_other_sessions_and_the_keys(client: Client, csm: User, browser_of: Browser, drain: Drain):
+def test_a_new_password_ends_other_sessions_and_the_keys(
+    client: Client, csm: User, browser_of: Browser, drain: Drain
+):
     other = browser_of(csm)
     factories.an_api_key(csm, "accounts:read")
     sign_in(client, csm.email)
@@ -318,7 +328,9 @@ def test_a_new_password_ends_other_sessions_and_the_keys(client: Client, csm: Us
 def test_a_weak_or_endless_password_is_refused(client: Client, csm: User, password: str):
     sign_in(client, csm.email)
 
-    client.post("/auth/password/change/", {"oldpassword": PASSWORD, "password1": password, "password2": password})
+    client.post(
+        "/auth/password/change/", {"oldpassword": PASSWORD, "password1": password, "password2": password}
+    )
 
     csm.refresh_from_db()
     assert csm.check_password(PASSWORD)
@@ -372,7 +384,9 @@ def test_a_link_works_once(client: Client, csm: User, drain: Drain):
     assert csm.check_password("a wholly new password")
 
 
-def test_a_link_is_void_after_the_address_changed(client: Client, csm: User, administrator: User, drain: Drain):
+def test_a_link_is_void_after_the_address_changed(
+    client: Client, csm: User, administrator: User, drain: Drain
+):
     client.post("/auth/password/reset/", {"email": csm.email})
     drain()
     people.update_person(person=csm, actor=administrator, email="moved@example.com")
@@ -400,7 +414,9 @@ def test_the_back_office_has_no_sign_in_form_of_its_own(client: Client, administ
     (Role.ADMINISTRATOR, HTTPStatus.OK), (Role.LEAD, HTTPStatus.FORBIDDEN), (Role.CSM, HTTPStatus.FORBIDDEN),
     (Role.VIEWER, HTTPStatus.FORBIDDEN),
 ])  # fmt: skip
-def test_only_administrators_enter_the_back_office(db: None, browser_of: Browser, role: Role, status: HTTPStatus):
+def test_only_administrators_enter_the_back_office(
+    db: None, browser_of: Browser, role: Role, status: HTTPStatus
+):
     person = factories.user(role=role)
 
     response = browser_of(person).get("/admin/", follow=True)
