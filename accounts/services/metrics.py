@@ -63,21 +63,23 @@ def put_points(*, points: Sequence[Point], actor: User | None) -> int:
         if point.observed_at > future:
             raise Invalid("observed_at lies in the future. Send the time at which it was observed.", field="observed_at")
         latest = min(latest, point.observed_at)
-    stored: dict[tuple[int, int, dt.datetime], Decimal] = {}
+    stored: dict[tuple[int, int, dt.datetime], tuple[Decimal, dt.datetime]] = {}
     known = MetricPoint.objects.filter(
         account__in={p.account.pk for p in points},
         metric__in={p.metric.pk for p in points},
         observed_at__gte=latest,
     ).order_by("recorded_at", "pk")
-    for row in known.values_list("account_id", "metric_id", "observed_at", "value"):
-        stored[row[0], row[1], row[2]] = row[3]
+    for row in known.values_list("account_id", "metric_id", "observed_at", "value", "recorded_at"):
+        stored[row[0], row[1], row[2]] = (row[3], row[4])
     rows: list[MetricPoint] = []
     for point in points:
         place = (point.account.pk, point.metric.pk, point.observed_at)
-        if stored.get(place) == point.value:
+        before = stored.get(place)
+        if before is not None and before[0] == point.value:
             continue
-        stored[place] = point.value
-        recorded = now + dt.timedelta(microseconds=len(rows))
+        # A correction is known later than what it corrects, also within one call.
+        recorded = now if before is None else max(now, before[1] + dt.timedelta(microseconds=1))
+        stored[place] = (point.value, recorded)
         rows.append(
             MetricPoint(
                 metric=point.metric,
