@@ -1,7 +1,8 @@
 """The filters of the lists of accounts and contacts: the same for pages, exports, bulk actions and the API."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import django_filters as filters
@@ -29,13 +30,17 @@ MAX_WORDS = 8
 
 
 def _owners() -> list[tuple[str, str]]:
-    people = [(str(user.pk), str(user)) for user in User.objects.filter(is_active=True).order_by("name", "pk")]
+    people = [
+        (str(user.pk), str(user)) for user in User.objects.filter(is_active=True).order_by("name", "pk")
+    ]
     return [("me", "Me"), ("none", "Nobody"), *people]
 
 
 def _values(column: str) -> Callable[[], list[tuple[str, str]]]:
     def read() -> list[tuple[str, str]]:
-        found = Account.objects.exclude(**{column: ""}).order_by(column).values_list(column, flat=True).distinct()
+        found = (
+            Account.objects.exclude(**{column: ""}).order_by(column).values_list(column, flat=True).distinct()
+        )
         return [(value, value) for value in found[:300]]
 
     return read
@@ -100,7 +105,17 @@ class AccountFilter(_Scoped):
     def search(self, queryset: QuerySet[Account], name: str, value: str) -> QuerySet[Account]:
         """Every word is in the name, domain, city or external id."""
         queryset = queryset.alias(
-            _text=Folded(Concat("name", Value(" "), "domain", Value(" "), "city", Value(" "), Coalesce("external_id", Value(""))))
+            _text=Folded(
+                Concat(
+                    "name",
+                    Value(" "),
+                    "domain",
+                    Value(" "),
+                    "city",
+                    Value(" "),
+                    Coalesce("external_id", Value("")),
+                )
+            )
         )
         for word in fold(value).split()[:MAX_WORDS]:
             queryset = queryset.filter(_text__contains=word)
@@ -145,7 +160,17 @@ class ContactFilter(_Scoped):
                 pass
         queryset = queryset.alias(
             _text=Folded(
-                Concat("first_name", Value(" "), "last_name", Value(" "), "email", Value(" "), "job_title", Value(" "), "phone")
+                Concat(
+                    "first_name",
+                    Value(" "),
+                    "last_name",
+                    Value(" "),
+                    "email",
+                    Value(" "),
+                    "job_title",
+                    Value(" "),
+                    "phone",
+                )
             )
         )
         for word in fold(value).split()[:MAX_WORDS]:
@@ -156,3 +181,27 @@ class ContactFilter(_Scoped):
         return self.by_owner("account__owner", queryset, value)
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A filter at work, as its chip shows it: the parameter, its name, what was chosen."""
+
+    param: str
+    label: str
+    text: str
+
+
+def chosen_filters(filterset: Any, names: Sequence[str]) -> list[Chosen]:
+    """The filters that cut the list now, in words."""
+    if not filterset.is_valid():
+        return []
+    found = []
+    for name in names:
+        value = filterset.form.cleaned_data.get(name)
+        if not value:
+            continue
+        labels = {str(key): str(label) for key, label in filterset.form.fields[name].choices}
+        values = value if isinstance(value, list) else [value]
+        words = [labels.get(str(one), str(one)) for one in values]
+        more = f" and {len(words) - 2} more" if len(words) > 2 else ""
+        found.append(Chosen(name, str(filterset.form.fields[name].label), ", ".join(words[:2]) + more))
+    return found

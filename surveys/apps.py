@@ -15,4 +15,6 @@ class SurveysConfig(AppConfig):
         campaigns.register()
         delivery.register()
         campaign_extensions.register()
+        navigation.register("ask", "Surveys", "surveys:survey_list", "surveys", "s")
         navigation.register("ask", "Campaigns", "surveys:campaign_list", "campaigns", "c")
+        navigation.register("main", "Feedback", "surveys:response_list", "feedback", "f")

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path, re_path
 
-from surveys.views import campaigns, intents, respond, suppressions, surveys, unsubscribe
+from surveys.views import campaigns, feedback, inbox, intents, respond, suppressions, surveys, unsubscribe
 
 app_name = "surveys"
 urlpatterns: list[URLPattern] = []
@@ -68,4 +68,20 @@ urlpatterns += [
     path("suppressions/import/", suppressions.suppression_import, name="suppression_import"),
     path("suppressions/export/", suppressions.suppression_export, name="suppression_export"),
     path("suppressions/<int:pk>/lift/", suppressions.suppression_lift, name="suppression_lift"),
+]
+
+# What was answered.
+urlpatterns += [
+    path("feedback/", feedback.response_list, name="response_list"),
+    path("feedback/bulk/", feedback.response_bulk, name="response_bulk"),
+    path("feedback/export/", feedback.response_export, name="response_export"),
+    path("feedback/inbox/", inbox.inbox_list, name="inbox_list"),
+    path("feedback/inbox/<int:pk>/link/", inbox.inbox_link, name="inbox_link"),
+    path("feedback/inbox/<int:pk>/create/", inbox.inbox_create, name="inbox_create"),
+    path("feedback/inbox/<int:pk>/ignore/", inbox.inbox_ignore, name="inbox_ignore"),
+    path("feedback/<int:pk>/", feedback.response_detail, name="response_detail"),
+    path("feedback/<int:pk>/status/", feedback.response_status, name="response_status"),
+    path("feedback/<int:pk>/assign/", feedback.response_assign, name="response_assign"),
+    path("feedback/<int:pk>/exclude/", feedback.response_exclude, name="response_exclude"),
+    path("feedback/<int:pk>/restore/", feedback.response_restore, name="response_restore"),
 ]

@@ -1,6 +1,6 @@
 """What the lists of accounts and contacts share: filters, order, pages, columns, downloads."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +8,10 @@ from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 
 from accounts import extend, queries
-from accounts.filters import AccountFilter, ContactFilter
+from accounts.filters import AccountFilter, ContactFilter, chosen_filters
 from team.http import UserRequest
+
+__all__ = ["Listing", "accounts", "chosen_filters", "contacts", "export_table"]
 
 PER_PAGE = 50
 EXPORT_CHUNK = 500
@@ -40,39 +42,19 @@ def contacts(request: UserRequest) -> Listing:
 def _listing(request: UserRequest, filterset: Any, sorts: Any, target: str) -> Listing:
     if not filterset.is_valid():
         labels = filterset.form.fields
-        troubles = [f"{labels[name].label or name}: {error}" for name, all_ in filterset.errors.items() for error in all_]
+        troubles = [
+            f"{labels[name].label or name}: {error}"
+            for name, all_ in filterset.errors.items()
+            for error in all_
+        ]
         return Listing(filterset, filterset.queryset.none(), troubles)
     rows = queries.with_columns(filterset.qs, target)
     trouble = getattr(filterset, "segment_trouble", "")
     return Listing(
-        filterset, queries.sorted_by(rows, request.GET.get("sort", ""), sorts, target), [trouble] if trouble else []
+        filterset,
+        queries.sorted_by(rows, request.GET.get("sort", ""), sorts, target),
+        [trouble] if trouble else [],
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """A filter at work, as its chip shows it: the parameter, its name, what was chosen."""
-
-    param: str
-    label: str
-    text: str
-
-
-def chosen_filters(filterset: Any, names: Sequence[str]) -> list[Chosen]:
-    """The filters that cut the list now, in words."""
-    if not filterset.is_valid():
-        return []
-    found = []
-    for name in names:
-        value = filterset.form.cleaned_data.get(name)
-        if not value:
-            continue
-        labels = {str(key): str(label) for key, label in filterset.form.fields[name].choices}
-        values = value if isinstance(value, list) else [value]
-        words = [labels.get(str(one), str(one)) for one in values]
-        more = f" and {len(words) - 2} more" if len(words) > 2 else ""
-        found.append(Chosen(name, str(filterset.form.fields[name].label), ", ".join(words[:2]) + more))
-    return found
 
 
 ACCOUNT_EXPORT: list[tuple[str, Any]] = [

@@ -7,7 +7,10 @@ from django.db.models import Q, QuerySet
 
 from accounts.models import Account, Contact
 from surveys.choices import Identity
+from surveys.content import Content
+from surveys.domain import category
 from surveys.models import Response, ResponseRevision
+from team import queries as team_queries
 from team.models import User
 
 WAITING = (Identity.INBOX,)
@@ -142,3 +145,21 @@ def accounts_by_domain(response: Response, user: User) -> list[Account]:
     if not domain:
         return []
     return list(Account.objects.visible_to(user).filter(domain=domain).order_by("name")[:5])
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The exact wording an answer saw."""
+
+    question: str
+    follow_up: str
+    version: int
+
+
+def wording_of(response: Response) -> Asked | None:
+    """What the person was asked, in the version and language of the answer; None when it came from outside."""
+    if response.version is None:
+        return None
+    content = Content.from_json(response.version.content)
+    said = content.wording(response.language or None, company=team_queries.workspace().name)
+    return Asked(said.question, said.follow_up(str(category(response.score))), response.version.number)

@@ -14,7 +14,7 @@ SIGNED_IN = (
     ("segments", "/segments/"),
     ("imports", "/imports/"),
     ("feedback", "/feedback/"),
-    ("feedback-detractors", "/feedback/?category=detractor&status=open"),
+    ("feedback-detractors", "/feedback/?category=detractor&loop_status=open"),
     ("answer", "/feedback/{response}/"),
     ("inbox", "/feedback/inbox/"),
     ("clicks", "/feedback/clicks/"),
