@@ -57,8 +57,16 @@ def register() -> None:
             pacing.MAIL, Delivery, send_batch, max_attempts=MAX_ATTEMPTS, filter=_may_be_claimed, on_dead=give_up
         )
     )
-    outbox.register(outbox.Kind(pacing.RELEASE, "surveys.Wave", _never, pump=pacing.release_due))
+    outbox.register(outbox.Kind(pacing.RELEASE, "surveys.Wave", _never, pump=_release_or_finish))
     jobs.on_tick("deliveries_in_doubt", resolve_doubts)
+
+
+def _release_or_finish() -> int:
+    """Release what is due; when nothing is, see which campaigns have nothing left to send."""
+    released = pacing.release_due()
+    if not released:
+        campaigns.finish_done()
+    return released
 
 
 def _never(batch: "outbox.Batch[Delivery]") -> None:

@@ -110,7 +110,11 @@ def campaign_when(request: UserRequest, pk: int) -> HttpResponseBase:
 def campaign_review(request: UserRequest, pk: int) -> HttpResponseBase:
     """Who would be asked now and who not, by reason, with the people behind every number; and the launch."""
     campaign = _draft(pk)
-    preview = queries.preview(segment=campaign.segment, user=request.user)
+    try:
+        preview = queries.preview(segment=campaign.segment, user=request.user)
+    except Refused as refusal:  # a field that the segment asks for was taken away
+        messages.error(request, f"The segment “{campaign.segment}” can no longer be read. {refusal.message}")
+        return redirect("surveys:campaign_audience", pk=pk)
     context = {
         "campaign": campaign,
         "preview": preview,
