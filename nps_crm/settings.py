@@ -350,8 +350,8 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.log_level("NPS_LOG_LEVEL", logging.INFO)},
-    # Three lines for each wake-up, otherwise.
-    "loggers": {"django-q": {"level": "WARNING"}},
+    # Otherwise three lines for each wake-up, and the addresses of caught mail.
+    "loggers": {"django-q": {"level": "WARNING"}, "mail.log": {"level": "WARNING"}},
 }
 SILENCED_SYSTEM_CHECKS = [
     "security.W005",  # whether all subdomains of the company's domain are on TLS is not ours to say
