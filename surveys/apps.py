@@ -7,7 +7,7 @@ class SurveysConfig(AppConfig):
 
     def ready(self) -> None:
         from core import navigation
-        from surveys import campaign_extensions, privacy  # noqa: F401
+        from surveys import answer_extensions, campaign_extensions, privacy, provider_events  # noqa: F401
         from surveys.insight import rollups
         from surveys.services import campaigns, delivery
 
@@ -15,6 +15,8 @@ class SurveysConfig(AppConfig):
         campaigns.register()
         delivery.register()
         campaign_extensions.register()
+        answer_extensions.register()
+        provider_events.register()
         navigation.register("ask", "Surveys", "surveys:survey_list", "surveys", "s")
         navigation.register("ask", "Campaigns", "surveys:campaign_list", "campaigns", "c")
         navigation.register("main", "Feedback", "surveys:response_list", "feedback", "f")
