@@ -1,11 +1,12 @@
 """Pages of this app."""
 
-from django.urls import URLPattern, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
+from surveys import provider_events
 from surveys.views import campaigns, feedback, inbox, intents, respond, suppressions, surveys, unsubscribe
 
 app_name = "surveys"
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern | URLResolver] = []
 
 # What respondents open. Their addresses are short: they stand in mails.
 urlpatterns += [
@@ -85,3 +86,7 @@ urlpatterns += [
     path("feedback/<int:pk>/exclude/", feedback.response_exclude, name="response_exclude"),
     path("feedback/<int:pk>/restore/", feedback.response_restore, name="response_restore"),
 ]
+
+# What mail providers report. Without a secret anybody could suppress anybody, so then there is no such address.
+if provider_events.is_configured():
+    urlpatterns += [path("hooks/mail/", include("anymail.urls"))]

@@ -53,3 +53,10 @@ def withheld_because(deliveries: Sequence[Delivery]) -> dict[int, str]:
         pk: "suppressed" if is_suppressed else "paused" if state == InvitationState.SENDING else "settled"
         for pk, is_suppressed, state in rows
     }
+
+
+def find(*, key: str, provider_id: str) -> Delivery | None:
+    """The delivery a provider's event is about."""
+    if key:
+        return Delivery.objects.filter(key=key).first()
+    return Delivery.objects.filter(provider_id=provider_id).first() if provider_id else None

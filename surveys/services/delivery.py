@@ -11,6 +11,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
+from enum import StrEnum
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -21,7 +22,7 @@ from accounts.domain import Origin
 from accounts.models import Event
 from core import clock, jobs, outbox
 from core.errors import Refused
-from core.mail.outcome import Kind, Outcome
+from core.mail.outcome import Kind, Outcome, safe
 from core.outbox import DB_NOW, State
 from core.secrets import address_key
 from surveys import eligibility, pacing
@@ -428,3 +429,44 @@ def send_test(*, version: SurveyVersion, language: str, actor: User) -> Delivery
     return Delivery.objects.get(invitation=invitation)
 
 
+
+
+# --- What providers report -----------------------------------------------------------------------------------
+class Report(StrEnum):
+    """What a mail provider says became of a message."""
+
+    DELIVERED = "delivered"
+    OPENED = "opened"
+    BOUNCED = "bounced"
+    REJECTED = "rejected"
+    COMPLAINED = "complained"
+
+
+@transaction.atomic
+def note_report(*, report: Report, key: str, provider_id: str, at: dt.datetime | None, detail: str) -> bool:
+    """Take in what a provider reports of a delivery; says whether it is one of ours. Idempotent, in any order.
+
+    Any report proves that the provider had the message, so a doubt is settled by it.
+    """
+    row = queries.find(key=key, provider_id=provider_id)
+    if row is None:
+        return False
+    now = clock.now()
+    at = min(at, now) if at is not None else now
+    if row.state == State.IN_DOUBT:
+        _settle_as_sent(row)
+    ask = Invitation.objects.filter(pk=row.invitation_id)
+    if report is Report.DELIVERED:
+        ask.filter(asked_at__isnull=False, outcome_reason="").update(delivered_at=at)
+    elif report is Report.OPENED:
+        ask.filter(opened_at__isnull=True).update(opened_at=at)
+    elif report is Report.REJECTED:
+        ask.filter(state__in=[InvitationState.SENDING, InvitationState.SENT]).update(
+            state=InvitationState.FAILED, outcome_reason=REFUSED, delivered_at=None
+        )
+        Delivery.objects.filter(pk=row.pk).update(error=safe(detail))
+    else:
+        reason = SuppressionReason.BOUNCED if report is Report.BOUNCED else SuppressionReason.COMPLAINED
+        note_bounce(row.invitation_id, safe(detail), now=now, reason=reason)
+        Delivery.objects.filter(pk=row.pk).update(error=safe(detail))
+    return True
