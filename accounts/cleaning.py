@@ -21,12 +21,15 @@ def text(value: object, *, field: str, label: str, limit: int, is_required: bool
         value = ""
     if not isinstance(value, str):
         raise Invalid(f"{label} must be a text.", field=field)
-    value = value.replace("\r\n", "\n").replace("\r", "\n")
-    clean = "".join(c if unicodedata.category(c) != "Cc" or (lines and c in _KEPT) else _stand_in(c) for c in value)
-    try:
-        clean.encode()
-    except UnicodeEncodeError:
-        raise Invalid(f"{label} holds characters that are not valid Unicode. Type it again.", field=field) from None
+    if value.isprintable():
+        clean = value  # no control character, no surrogate: most texts, and a file has millions of them
+    else:
+        value = value.replace("\r\n", "\n").replace("\r", "\n")
+        clean = "".join(c if unicodedata.category(c) != "Cc" or (lines and c in _KEPT) else _stand_in(c) for c in value)
+        try:
+            clean.encode()
+        except UnicodeEncodeError:
+            raise Invalid(f"{label} holds characters that are not valid Unicode. Type it again.", field=field) from None
     clean = clean.strip() if lines else " ".join(clean.split(" ")).strip()
     if len(clean) > limit:
         raise Invalid(f"{label} is longer than {limit:,} characters ({len(clean):,}). Shorten it.", field=field)

@@ -1,5 +1,6 @@
 """The customer's vocabulary as plain values: no framework here."""
 
+import re
 import unicodedata
 from enum import StrEnum
 
@@ -73,12 +74,20 @@ class Origin(StrEnum):
     DEMO = "demo"
 
 
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_PLAIN_ADDRESS = re.compile(
+    rf"(?=.{{3,254}}\Z)[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@(?:{_LABEL}\.)+{_LABEL}", re.ASCII
+)
+
+
 def normalise_email(address: str) -> str:
     """The form by which two spellings of an address are the same person.
 
     NFKC (full-width forms), trimmed, case-folded, the domain in ASCII (IDNA). Plus-tags are kept: they are
     different addresses to many servers. Raises ValueError, with a text that may be shown, when it is no address.
     """
+    if _PLAIN_ADDRESS.fullmatch(address):
+        return address.lower()  # what the rest of this function comes to for nearly every address
     text = unicodedata.normalize("NFKC", address).strip().casefold()
     local, at, domain = text.rpartition("@")
     if not at or not local or not domain:
