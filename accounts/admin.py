@@ -1,6 +1,6 @@
 """Back office: customers, their stages and fields, and the state of the event relay."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import Model
@@ -44,7 +44,7 @@ class AccountAdmin(WithHistory):
     list_select_related = ("owner", "stage")
     autocomplete_fields = ("owner", "parent", "stage")
     ordering = ("name", "pk")
-    fields: ClassVar[Any] = accounts.EDITABLE
+    fields = accounts.EDITABLE
 
     def perform_save(self, request: Any, obj: Any, values: Any, *, change: bool) -> Account:
         if change:
@@ -71,7 +71,7 @@ class ContactAdmin(WithHistory):
     list_select_related = ("account",)
     autocomplete_fields = ("account",)
     ordering = ("last_name", "first_name", "pk")
-    fields: ClassVar[Any] = contacts.EDITABLE
+    fields = contacts.EDITABLE
 
     @admin.display(description="merged", boolean=True)
     def merged(self, contact: Contact) -> bool:
@@ -115,7 +115,7 @@ class CustomFieldAdmin(WithHistory):
     list_filter = ("target", "type", "is_personal")
     search_fields = ("key", "label")
     ordering = ("target", "position", "pk")
-    fields: ClassVar[Any] = ("target", "label", "key", "type", "choices", "is_personal", "position")
+    fields = ("target", "label", "key", "type", "choices", "is_personal", "position")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         # Values are stored under the key in the shape of the type, so both are for good.

@@ -9,7 +9,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from django.core import exceptions as django_exceptions
 from django.core import signals
@@ -110,7 +110,7 @@ class ExceptionHandler(StandardExceptionHandler):
             return exceptions.ParseError("The request could not be read.")
         if isinstance(exc, django_exceptions.ValidationError):
             return exceptions.ValidationError(get_error_detail(exc))
-        return cast(Exception, super().convert_known_exceptions(exc))
+        return super().convert_known_exceptions(exc)
 
     def format_exception(self, exc: exceptions.APIException) -> Any:
         if isinstance(exc, _RefusedException):
@@ -158,7 +158,7 @@ class RowResultSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=["created", "updated", "unchanged", "refused"])
     id = serializers.IntegerField(allow_null=True)
     external_id = serializers.CharField(allow_null=True)
-    errors = RowErrorSerializer(many=True)
+    errors = RowErrorSerializer(many=True)  # type: ignore[assignment]  # a field, not the errors found
 
 
 class BulkResultSerializer(serializers.Serializer[Any]):
@@ -284,7 +284,7 @@ class ApiViewSet(ApiView, GenericViewSet[Any]):
 
     scopes: ClassVar[Mapping[str, str]] = {}
     allowed: ClassVar[Mapping[str, Callable[[Any], bool]]] = {}
-    filter_backends: ClassVar[list[type[Any]]] = [FilterBackend]
+    filter_backends = [FilterBackend]
     lookup_value_regex = "[0-9]{1,18}"
 
 
@@ -306,7 +306,7 @@ class IdempotentMixin(ApiView):
         address = request.get_full_path().encode()
         route = hashlib.sha256(request.path.encode()).hexdigest()[:24]
         owner = getattr(request.auth, "pk", None)
-        handler: Callable[..., Response] = self.post  # type: ignore[attr-defined]
+        handler: Callable[..., Response] = getattr(self, "post")  # noqa: B009 - bound by the router
 
         def once(request: Request, *args: Any, **kwargs: Any) -> Any:
             made: list[Response] = []
@@ -330,4 +330,4 @@ class IdempotentMixin(ApiView):
             return stored
 
         # Dispatch looks the handler up on the instance after this; authentication and rate come first either way.
-        self.post = once
+        setattr(self, "post", once)  # noqa: B010

@@ -216,7 +216,7 @@ class CursorPagination(BasePagination):
     max_page_size = 500
     salt = "core.api.cursor"
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.request = request
         size = self._page_size(request)
         name, ordering = self._ordering(request, view)

@@ -1,6 +1,6 @@
 """Back office: surveys, campaigns, what was asked and answered, suppressions, and the state of sending."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -166,7 +166,7 @@ class SuppressionAdmin(WithHistory):
 
 @admin.register(Delivery)
 class DeliveryAdmin(OutboxAdmin):
-    list_display: ClassVar[Any] = (
+    list_display = (
         "key",
         "channel",
         "step",
@@ -177,8 +177,8 @@ class DeliveryAdmin(OutboxAdmin):
         "code",
         "error",
     )
-    list_filter: ClassVar[Any] = (*OutboxAdmin.list_filter, "channel")
-    search_fields: ClassVar[Any] = ("key", "message_id", "provider_id")
+    list_filter = (*OutboxAdmin.list_filter, "channel")
+    search_fields = ("key", "message_id", "provider_id")
 
 
 @admin.register(MetricDefinition)

@@ -45,7 +45,7 @@ def origin_of(request: HttpRequest, adapter: DefaultAccountAdapter) -> str:
     return str(address)
 
 
-class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
@@ -62,7 +62,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return found is not None and found.pk == user.pk
 
 
-class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+class MFAAdapter(DefaultMFAAdapter):
     def encrypt(self, text: str) -> str:
         return secrets.encrypt(text, place="team.second_step")
 
@@ -75,4 +75,4 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
         if user.role not in MFA_ROLES or not queries.workspace().require_mfa:
             return True
         others = Authenticator.objects.filter(user=user).exclude(pk=authenticator.pk)
-        return others.exclude(type=Authenticator.Type.RECOVERY_CODES).exists()
+        return bool(others.exclude(type=Authenticator.Type.RECOVERY_CODES).exists())

@@ -1,6 +1,6 @@
 """Back office: people, keys, the audit log, and the machinery (core's own tables)."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -28,7 +28,7 @@ class UserAdmin(BackOffice):
     ordering = ("name", "pk")
     autocomplete_fields = ("team",)
     actions = ("end_access", "let_in", "send_link")
-    fields: ClassVar[Any] = (
+    fields = (
         "name",
         "email",
         "title",

@@ -34,7 +34,7 @@ class RefusalForm(_ModelForm):
 
     def _post_clean(self) -> None:
         # Constraints are left to the service, which brings values into their stored form first.
-        self.instance.validate_constraints = lambda exclude=None: None  # type: ignore[method-assign]
+        self.instance.validate_constraints = lambda exclude=None: None
         super()._post_clean()  # type: ignore[misc]
         del self.instance.validate_constraints
         if self.refusal is not None:
@@ -130,7 +130,7 @@ class BackOffice(_ModelAdmin):
         query = urlencode({"q": f"{self.model._meta.model_name} {object_id}"})
         return HttpResponseRedirect(f"{reverse('team:audit_list')}?{query}")
 
-    def view_on_site(self, obj: Any) -> str | None:  # type: ignore[override]
+    def view_on_site(self, obj: Any) -> str | None:
         """The row's page in the product, if it has one."""
         if not self.page:
             return None
@@ -154,7 +154,7 @@ class BackOffice(_ModelAdmin):
             self.message_user(request, f"{count} {done}.", messages.SUCCESS)
 
 
-class WithHistory(SimpleHistoryAdmin, BackOffice):  # type: ignore[misc]
+class WithHistory(SimpleHistoryAdmin, BackOffice):
     """A table whose rows keep their history: the history page shows every change, and nothing is put back from it."""
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
@@ -192,11 +192,11 @@ class TroubleFilter(admin.SimpleListFilter):
 class OutboxAdmin(BackOffice):
     """Rows of background work: what waits, what is at work, what failed and why; failed ones can be tried again."""
 
-    list_display: ClassVar[Any] = ("key", "state", "attempts", "next_at", "finished_at", "error")
+    list_display: Any = ("key", "state", "attempts", "next_at", "finished_at", "error")
     list_filter: ClassVar[Any] = (TroubleFilter, "state")
     search_fields: ClassVar[Any] = ("key",)
-    ordering: ClassVar[Any] = ("-id",)
-    actions: ClassVar[Any] = ("try_again", "mark_done", "give_up")
+    ordering = ("-id",)
+    actions = ("try_again", "mark_done", "give_up")
 
     @admin.action(description="Try again (dead, failed or in doubt)")
     def try_again(self, request: Any, rows: QuerySet[Model]) -> None:

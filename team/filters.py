@@ -7,7 +7,7 @@ from team.domain import ROLE_LABELS, Role
 from team.models import AuditEntry, User
 
 
-class UserFilter(filters.FilterSet):  # type: ignore[misc]
+class UserFilter(filters.FilterSet):
     role = django_filters.ChoiceFilter(choices=[(role.value, ROLE_LABELS[role]) for role in Role])
     team = django_filters.NumberFilter(field_name="team_id", min_value=1, max_value=2**63 - 1)
     email = django_filters.CharFilter(lookup_expr="iexact")
@@ -18,7 +18,7 @@ class UserFilter(filters.FilterSet):  # type: ignore[misc]
         fields = ("role", "team", "email", "is_active")
 
 
-class AuditFilter(filters.FilterSet):  # type: ignore[misc]
+class AuditFilter(filters.FilterSet):
     action = django_filters.CharFilter()
     actor = django_filters.NumberFilter(field_name="actor_id", min_value=1, max_value=2**63 - 1)
     object_type = django_filters.CharFilter()

@@ -30,26 +30,26 @@ from team.permissions import can_work
 
 
 # --- Sign-in -------------------------------------------------------------------------------------------------
-class ResetPasswordForm(account_forms.ResetPasswordForm):  # type: ignore[misc]
+class ResetPasswordForm(account_forms.ResetPasswordForm):
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
         """Queue the mail; for an unknown address the same work to no effect, so that time tells nothing."""
         mails.queue(mails.Mail.RESET, next(iter(self.users), None))
         return str(self.cleaned_data["email"])
 
 
-class AuthenticateForm(mfa_forms.AuthenticateForm):  # type: ignore[misc]
+class AuthenticateForm(mfa_forms.AuthenticateForm):
     def clean_code(self) -> str:
         adapters.count_try("code", str(self.user.pk), adapters.CODES_PER_PERSON)
         return str(super().clean_code())
 
 
-class ReauthenticateForm(mfa_forms.ReauthenticateForm):  # type: ignore[misc]
+class ReauthenticateForm(mfa_forms.ReauthenticateForm):
     def clean_code(self) -> str:
         adapters.count_try("code", str(self.user.pk), adapters.CODES_PER_PERSON)
         return str(super().clean_code())
 
 
-class ActivateTOTPForm(totp_forms.ActivateTOTPForm):  # type: ignore[misc]
+class ActivateTOTPForm(totp_forms.ActivateTOTPForm):
     def clean_code(self) -> str:
         adapters.count_try("code", str(self.user.pk), adapters.CODES_PER_PERSON)
         return str(super().clean_code())

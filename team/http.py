@@ -19,7 +19,7 @@ P = ParamSpec("P")
 class UserRequest(HttpRequest):
     """A request whose sender is signed in."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     htmx: HtmxDetails
 
 
@@ -43,7 +43,7 @@ def requires(
                     response["HX-Redirect"] = resolve_url(settings.LOGIN_URL)
                     return response
                 return redirect_to_login(request.get_full_path())
-            if not predicate(cast(User, request.user)):
+            if not predicate(request.user):
                 raise PermissionDenied
             return view(cast(UserRequest, request), *args, **kwargs)
 

@@ -49,7 +49,7 @@ def set_password_url(person: User) -> str:
 @jobs.handler(KIND)
 def send(job: jobs.JobContext) -> None:
     """Write and send one mail; a person gone or deactivated meanwhile gets none."""
-    person = User.objects.filter(pk=job.subject_id, is_active=True).first()
+    person = User.objects.filter(pk=job.subject_id or 0, is_active=True).first()
     if person is None:
         return
     mail = Mail(job.payload["mail"])

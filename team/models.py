@@ -105,8 +105,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     def set_password(self, raw_password: str | None) -> None:
         super().set_password(_one_form(raw_password))
 
-    def check_password(self, raw_password: str) -> bool:
-        return super().check_password(_one_form(raw_password) or "")
+    def check_password(self, raw_password: str | None) -> bool:
+        return super().check_password(_one_form(raw_password))
 
     def get_session_auth_hash(self) -> str:
         """What a session is bound to: it ends with the password, the role, or a raised `session_epoch`."""

@@ -54,7 +54,7 @@ def count_open_invitations() -> int:
 
 
 def has_second_step(user: User) -> bool:
-    return Authenticator.objects.filter(user=user).exists()
+    return bool(Authenticator.objects.filter(user=user).exists())
 
 
 def list_teams() -> QuerySet[Team]:

@@ -1,6 +1,7 @@
 """The tokens in links that set a password."""
 
-from django.contrib.auth.base_user import AbstractBaseUser
+from typing import Any
+
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 
 
@@ -9,8 +10,8 @@ class SetPasswordTokens(PasswordResetTokenGenerator):
 
     key_salt = "team.tokens.SetPasswordTokens"
 
-    def _make_hash_value(self, user: AbstractBaseUser, timestamp: int) -> str:
-        return f"{super()._make_hash_value(user, timestamp)}|{user.session_epoch}|{user.is_active}"  # type: ignore[attr-defined]
+    def _make_hash_value(self, user: Any, timestamp: int) -> str:
+        return f"{super()._make_hash_value(user, timestamp)}|{user.session_epoch}|{user.is_active}"
 
 
 set_password_tokens = SetPasswordTokens()

@@ -27,7 +27,7 @@ class SignedIn(BasePermission):
         return isinstance(request.user, User) and can_view(request.user)
 
 
-class SchemaView(ApiView, SpectacularAPIView):  # type: ignore[misc]
+class SchemaView(ApiView, SpectacularAPIView):
     """The OpenAPI 3 description of this API, as YAML or JSON by the Accept header."""
 
     authentication_classes = [ApiKeyAuthentication, SessionAuthentication]

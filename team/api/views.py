@@ -1,7 +1,5 @@
 """People and the audit log over the API; both are read only."""
 
-from typing import Any
-
 from django.db.models import QuerySet
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 
@@ -30,7 +28,7 @@ class AuditEntryViewSet(ListModelMixin, ApiViewSet):
     """The audit log, for keys of administrators. Latest first with `ordering=-at`."""
 
     scopes = {"read": ApiScope.TEAM_READ}
-    allowed: Any = {"read": can_administer}
+    allowed = {"read": can_administer}
     serializer_class = AuditEntrySerializer
     filterset_class = AuditFilter
     orderings = {"at": ("at",)}

@@ -105,7 +105,7 @@ def update_person(
             "There is already a person with this address.", code="email_taken", field="email"
         ) from None
     after = {"role": person.role, "team": person.team_id}
-    moved = {key: [before[key], after[key]] for key in before if before[key] != after[key]}
+    moved: dict[str, Any] = {key: [before[key], after[key]] for key in before if before[key] != after[key]}
     audit.record(action="person.updated", actor=actor, obj=person, fields=sorted(changed), **moved)
     if {"role", "email"} & set(changed):
         end_access(

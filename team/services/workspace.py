@@ -48,7 +48,7 @@ def update_workspace(
     owner = changes.get("fallback_owner")
     if owner is not None and (not owner.is_active or owner.role == Role.VIEWER):
         raise Refused("The fall-back must be an active person who handles alerts.", field="fallback_owner")
-    detail = {
+    detail: dict[str, Any] = {
         field: [getattr(workspace, field), changes[field]]
         for field in changed
         if isinstance(changes[field], (int, bool)) or field in {"time_zone", "currency", "language"}
@@ -117,7 +117,7 @@ def set_row_scopes(*, scopes: dict[Role, RowScope], actor: User) -> None:
     if scopes.get(Role.ADMINISTRATOR, RowScope.ALL) is not RowScope.ALL:
         raise Refused("Administrators see all accounts; somebody must.", field=Role.ADMINISTRATOR.value)
     before = queries.row_scopes()
-    changed = {
+    changed: dict[str, Any] = {
         role.value: [before[role].value, scope.value]
         for role, scope in scopes.items()
         if before[role] != scope

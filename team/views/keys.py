@@ -24,7 +24,7 @@ def key_list(request: UserRequest) -> HttpResponse:
 
 
 @requires(can_administer)
-@reauthentication_required
+@reauthentication_required  # type: ignore[untyped-decorator]
 @never_cache
 def key_create(request: UserRequest) -> HttpResponse:
     form = KeyForm(request.POST or None, initial={"user": request.user.pk})

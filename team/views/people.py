@@ -1,7 +1,6 @@
 """Who may sign in: invite, change, end access."""
 
 from collections.abc import Callable
-from typing import cast
 
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
@@ -124,14 +123,11 @@ def person_link(request: UserRequest, pk: int) -> HttpResponse:
 
 @requires(can_administer)
 @require_POST
-@reauthentication_required
+@reauthentication_required  # type: ignore[untyped-decorator]
 def person_second_step(request: UserRequest, pk: int) -> HttpResponse:
-    return cast(
-        HttpResponse,
-        _act(
-            request,
-            pk,
-            lambda person: services.reset_second_step(person=person, actor=request.user),
-            "Their second step is removed; they sign in with the password and set up a new one.",
-        ),
+    return _act(
+        request,
+        pk,
+        lambda person: services.reset_second_step(person=person, actor=request.user),
+        "Their second step is removed; they sign in with the password and set up a new one.",
     )
