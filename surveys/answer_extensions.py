@@ -113,7 +113,7 @@ def _responses_of(events: Sequence[Event]) -> Mapping[int, Any]:
 def _with_account_score(rows: QuerySet[Any]) -> QuerySet[Any]:
     scores = AccountScore.objects.filter(account=OuterRef("pk"), metric="nps")
     return rows.annotate(
-        _score_mean=Subquery(scores.values("mean")[:1]), _score_people=Subquery(scores.values("people")[:1])
+        score_mean=Subquery(scores.values("mean")[:1]), score_people=Subquery(scores.values("people")[:1])
     )
 
 
@@ -193,14 +193,14 @@ def register() -> None:
     extend.column(
         Column(
             "score", "account", "Mean score", "surveys/_account_score_cell.html",
-            lambda row: None if row._score_mean is None else round(row._score_mean, 2), _with_account_score,
-            sort="_score_mean", css="r", position=10,
+            lambda row: None if row.score_mean is None else round(row.score_mean, 2), _with_account_score,
+            sort="score_mean", css="r", position=10,
         )
     )  # fmt: skip
     extend.column(
         Column(
-            "score", "contact", "Score", "surveys/_contact_score_cell.html", lambda row: row._latest_score,
-            _of_contact("latest_score", "_latest_score"), sort="_latest_score", css="r", position=10,
+            "score", "contact", "Score", "surveys/_contact_score_cell.html", lambda row: row.score_latest,
+            _of_contact("latest_score", "score_latest"), sort="score_latest", css="r", position=10,
         )
     )  # fmt: skip
     for field in (
