@@ -16,6 +16,7 @@ def today(request: UserRequest) -> HttpResponse:
     context = {
         "today": queries.read_today(user=request.user, is_mine=whose == "mine"),
         "whose": whose,
+        "is_shared": whose != "mine",
         "may_work": can_work(request.user),
     }
     return render(request, "reports/today.html", context)

@@ -263,7 +263,7 @@ def _contracts(cast: Cast) -> None:
                     account=account,
                     starts_on=starts,
                     ends_on=ends,
-                    arr=arr.quantize(Decimal("1.00")),
+                    arr=Decimal(round(arr, -2)),
                     currency=account.currency,
                     outcome=outcome,
                     outcome_on=None if is_open else ends,
@@ -271,7 +271,7 @@ def _contracts(cast: Cast) -> None:
             )
             if is_open:
                 Account.objects.filter(pk=account.pk).update(
-                    renewal_on=ends, arr=arr.quantize(Decimal("1.00"))
+                    renewal_on=ends, arr=Decimal(round(arr, -2))
                 )
             if is_open or left:
                 break
