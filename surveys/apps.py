@@ -9,9 +9,10 @@ class SurveysConfig(AppConfig):
         from core import navigation
         from surveys import answer_extensions, campaign_extensions, privacy, provider_events  # noqa: F401
         from surveys.insight import rollups
-        from surveys.services import campaigns, delivery
+        from surveys.services import campaigns, delivery, responses
 
         rollups.register()
+        responses.register()
         campaigns.register()
         delivery.register()
         campaign_extensions.register()
@@ -20,3 +21,4 @@ class SurveysConfig(AppConfig):
         navigation.register("ask", "Surveys", "surveys:survey_list", "surveys", "s")
         navigation.register("ask", "Campaigns", "surveys:campaign_list", "campaigns", "c")
         navigation.register("main", "Feedback", "surveys:response_list", "feedback", "f")
+        navigation.register("main", "NPS", "surveys:nps", "nps", "n")

@@ -24,7 +24,13 @@ DEFAULT_COLOUR = colour.DEFAULT
 PAGE_TAGS: Mapping[str, str] = {
     name: merge.TAGS[name] for name in ("first_name", "brand", "owner_first_name") if name in merge.TAGS
 }
-MAIL_TEXTS: Mapping[str, int] = {"subject": 200, "preheader": 200, "intro": 5000, "closing": 1000, "signature": 500}
+MAIL_TEXTS: Mapping[str, int] = {
+    "subject": 200,
+    "preheader": 200,
+    "intro": 5000,
+    "closing": 1000,
+    "signature": 500,
+}
 QUESTION_LENGTH = 300
 FOLLOW_UP_LENGTH = 300
 THANKS_LENGTH = 1000
@@ -243,7 +249,9 @@ class Content:
         built_in = words.follow_up_unscored if kind == "default" else getattr(words.follow_up, kind)
         return texts.fill(built_in, subject=about, brand=brand)
 
-    def _farewell(self, kind: str, chain: list[Words], words: texts.Texts, about: str, brand: str) -> Farewell:
+    def _farewell(
+        self, kind: str, chain: list[Words], words: texts.Texts, about: str, brand: str
+    ) -> Farewell:
         text, link = "", None
         for own in chain:
             for thanks in (own.thanks.get(kind), own.thanks.get("default")):
@@ -251,7 +259,9 @@ class Content:
                     continue
                 text = text or thanks.text.replace("{subject}", about).replace("{brand}", brand)
                 if link is None and is_web_link(thanks.link_url):
-                    link = Link(label=thanks.link_label or getattr(words.thanks_link, kind), url=thanks.link_url)
+                    link = Link(
+                        label=thanks.link_label or getattr(words.thanks_link, kind), url=thanks.link_url
+                    )
         text = text or texts.fill(getattr(words.thanks, kind), subject=about, brand=brand)
         if link is None:
             link = self._link_of_default_language(kind, words)
@@ -362,7 +372,9 @@ def _reply_to(address: str) -> Iterator[Issue]:
         yield Issue("reply_to", f"{error} Write it as name@example.com.")
         return
     if parsed.needs_smtputf8:
-        yield Issue("reply_to", "Most mail servers refuse letters outside ASCII before the @. Use another address.")
+        yield Issue(
+            "reply_to", "Most mail servers refuse letters outside ASCII before the @. Use another address."
+        )
 
 
 def _word_problems(tag: str, words: Words) -> Iterator[Issue]:
@@ -381,7 +393,9 @@ def _word_problems(tag: str, words: Words) -> Iterator[Issue]:
         yield from _too_long(f"{where}.link_label", thanks.link_label, LINK_LABEL_LENGTH, tag)
         yield from _too_long(f"{where}.link_url", thanks.link_url, LINK_URL_LENGTH, tag)
         if thanks.link_url and not is_web_link(thanks.link_url):
-            yield Issue(f"{where}.link_url", "A link must begin with https:// or http:// and name a site.", tag)
+            yield Issue(
+                f"{where}.link_url", "A link must begin with https:// or http:// and name a site.", tag
+            )
         if thanks.link_label and not thanks.link_url and kind == "default":
             yield Issue(f"{where}.link_url", "This link has a text but no address. Add the address.", tag)
 
@@ -402,7 +416,9 @@ def _too_long(path: str, text: str, limit: int, tag: str = "") -> Iterator[Issue
 
 def _words_json(words: Words) -> dict[str, Any]:
     plain: dict[str, Any] = {
-        item.name: getattr(words, item.name) for item in fields(words) if item.name not in {"follow_up", "thanks"}
+        item.name: getattr(words, item.name)
+        for item in fields(words)
+        if item.name not in {"follow_up", "thanks"}
     }
     plain["follow_up"] = {kind: words.follow_up[kind] for kind in KINDS if words.follow_up.get(kind)}
     plain["thanks"] = {
@@ -415,10 +431,19 @@ def _words_json(words: Words) -> dict[str, Any]:
 
 def _content(data: Any) -> Content:
     found = _mapping(data, "content", {item.name for item in fields(Content)})
-    content = Content()
-    for name in ("subject_name", "brand_name", "sender_name", "reply_to", "brand_colour", "default_language"):
-        if name in found:
-            content = replace(content, **{name: clean(_string(found[name], name)).strip()})
+    texts_given: dict[str, Any] = {
+        name: clean(_string(found[name], name)).strip()
+        for name in (
+            "subject_name",
+            "brand_name",
+            "sender_name",
+            "reply_to",
+            "brand_colour",
+            "default_language",
+        )
+        if name in found
+    }
+    content = replace(Content(), **texts_given)
     content = replace(content, brand_colour=_colour(content.brand_colour))
     if "track_opens" in found:
         if not isinstance(found["track_opens"], bool):
@@ -460,7 +485,9 @@ def _words(data: Any, tag: str) -> Words:
 
 def _thanks(data: Any, path: str) -> Thanks:
     found = _mapping(data, path, {item.name for item in fields(Thanks)})
-    return Thanks(**{name: clean_lines(_string(value, f"{path}.{name}")).strip() for name, value in found.items()})
+    return Thanks(
+        **{name: clean_lines(_string(value, f"{path}.{name}")).strip() for name, value in found.items()}
+    )
 
 
 def _mapping(data: Any, path: str, known: Iterable[str] | None) -> Mapping[str, Any]:
@@ -471,7 +498,8 @@ def _mapping(data: Any, path: str, known: Iterable[str] | None) -> Mapping[str, 
             if name not in known:
                 where = "" if path == "content" else f"{path}."
                 raise Invalid(
-                    f"{name!r} is not known here. Possible are: {', '.join(sorted(known))}.", field=f"{where}{name}"
+                    f"{name!r} is not known here. Possible are: {', '.join(sorted(known))}.",
+                    field=f"{where}{name}",
                 )
     return data
 

@@ -1,6 +1,6 @@
 """The editor's preview: the real mail and the real page, said to an invented person."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.template.loader import render_to_string
@@ -48,12 +48,17 @@ def render(content: Content, asked: Asked, *, company: Company, logo: str, user:
 
 
 def _mail(content: Content, language: str, *, company: Company, logo: str, user: User) -> str:
-    mail = rendering.survey_mail(content, language, company=company, logo=logo)
+    # Nobody is watched while a preview is looked at.
+    mail = replace(
+        rendering.survey_mail(content, language, company=company, logo=logo),
+        tracks_opens=False,
+        has_trap=False,
+    )
     problems = author_problems(mail)
     if problems:
         issues = [Issue(f"languages.{language}.{field}", message, language) for field, message in problems]
         return render_to_string("surveys/preview_problems.html", {"issues": issues})
-    first, _, last = user.name.partition(" ")
+    first = user.name.partition(" ")[0]
     values: dict[str, str | None] = {
         "first_name": "Alex",
         "last_name": "Morgan",
@@ -64,8 +69,6 @@ def _mail(content: Content, language: str, *, company: Company, logo: str, user:
         "brand": mail.brand,
         "answer_url": f"{NOWHERE}r/",
         "unsubscribe_url": f"{NOWHERE}u/",
-        "open_url": f"{NOWHERE}o.gif",
-        "trap_url": f"{NOWHERE}all/",
     }
     return compile_mail(mail).render(values).html
 

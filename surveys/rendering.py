@@ -66,7 +66,13 @@ def link_values(invitation: Invitation) -> dict[str, str]:
 
 
 def survey_mail(
-    content: Content, language: str, *, company: Company, logo: str = "", is_test: bool = False, is_reminder: bool = False
+    content: Content,
+    language: str,
+    *,
+    company: Company,
+    logo: str = "",
+    is_test: bool = False,
+    is_reminder: bool = False,
 ) -> SurveyMail:
     """What the mail of `content` says in the survey's best language for a reader of `language`."""
     wording = content.wording(language, company=company.name, is_reminder=is_reminder)
@@ -91,10 +97,14 @@ def survey_mail(
     )
 
 
-def compiled_mail(version: SurveyVersion, language: str, *, company: Company, is_test: bool = False) -> CompiledMail:
+def compiled_mail(
+    version: SurveyVersion, language: str, *, company: Company, is_test: bool = False
+) -> CompiledMail:
     """The version's mail, compiled once per process for each version, language and wording."""
     content = Content.from_json(version.content)
-    return _compile(survey_mail(content, language, company=company, logo=version.logo.name or "", is_test=is_test))
+    return _compile(
+        survey_mail(content, language, company=company, logo=version.logo.name or "", is_test=is_test)
+    )
 
 
 @lru_cache(maxsize=64)
@@ -138,7 +148,8 @@ def page_context(
         "page_title": texts.fill(words.page_title, brand=wording.brand),
         "question": say(wording.question, values),
         "follow_ups": [
-            (kind, say(wording.follow_up("" if kind == "any" else kind), values)) for kind in ("any", *CATEGORIES)
+            (kind, say(wording.follow_up("" if kind == "any" else kind), values))
+            for kind in ("any", *CATEGORIES)
         ],
         "category": domain.category(score).value if score is not None else "any",
         "score": score,
@@ -149,9 +160,7 @@ def page_context(
         "read_by": texts.fill(words.read_by, name=reader) if reader else "",
         "edit_note": spoken.count(words.edit_window, edit_hours) if edit_hours else "",
         "privacy_note": texts.fill(words.privacy_note, brand=wording.brand),
-        "languages": [
-            (tag, texts.language_for(tag).name, tag == wording.tag) for tag in content.languages
-        ]
+        "languages": [(tag, texts.language_for(tag).name, tag == wording.tag) for tag in content.languages]
         if len(content.languages) > 1
         else [],
         "comment_limit": MAX_COMMENT,

@@ -27,7 +27,15 @@ from surveys.content import (
 from surveys.logo import Picture
 from surveys.services.surveys import NAME_LENGTH as SURVEY_NAME_LENGTH
 
-SHARED = ("subject_name", "brand_name", "brand_colour", "sender_name", "reply_to", "default_language", "track_opens")
+SHARED = (
+    "subject_name",
+    "brand_name",
+    "brand_colour",
+    "sender_name",
+    "reply_to",
+    "default_language",
+    "track_opens",
+)
 KIND_LABELS = {
     "default": "For everybody",
     "promoter": "Promoters (9–10)",
@@ -49,6 +57,7 @@ class LanguageSection:
     tag: str
     name: str
     is_on: bool
+    is_open: bool
     mail: list[forms.BoundField]
     question: forms.BoundField
     follow_ups: list[forms.BoundField]
@@ -99,7 +108,9 @@ class SurveyForm(forms.Form):
         choices=texts.choices, widget=forms.CheckboxSelectMultiple, label=LABELS["languages"], required=False
     )
     default_language = forms.ChoiceField(
-        choices=texts.choices, label=LABELS["default_language"], help_text="For everybody who speaks none of the others."
+        choices=texts.choices,
+        label=LABELS["default_language"],
+        help_text="For everybody who speaks none of the others.",
     )
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
@@ -114,7 +125,9 @@ class SurveyForm(forms.Form):
         company: str = "",
     ) -> None:
         self.old = content
-        super().__init__(data, files, initial={"name": name, "seen": seen, **_initial(content)}, auto_id="f-%s")
+        super().__init__(
+            data, files, initial={"name": name, "seen": seen, **_initial(content)}, auto_id="f-%s"
+        )
         for tag, _ in texts.choices():
             fallback = Content(
                 subject_name=content.subject_name,
@@ -139,6 +152,7 @@ class SurveyForm(forms.Form):
                 tag=tag,
                 name=name,
                 is_on=tag in on,
+                is_open=tag == self["default_language"].value() or self._is_faulty(tag),
                 mail=[self[f"{tag}-{field}"] for field in MAIL_TEXTS],
                 question=self[f"{tag}-question"],
                 follow_ups=[self[f"{tag}-follow_up-{kind}"] for kind in KINDS],
@@ -152,6 +166,9 @@ class SurveyForm(forms.Form):
             )
             for tag, name in texts.choices()
         ]
+
+    def _is_faulty(self, tag: str) -> bool:
+        return self.is_bound and any(name.startswith(f"{tag}-") for name in self.errors)
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
@@ -211,7 +228,9 @@ def _words(tag: str, data: Mapping[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = {name: data.get(f"{tag}-{name}", "") for name in (*MAIL_TEXTS, "question")}
     made["follow_up"] = {kind: data.get(f"{tag}-follow_up-{kind}", "") for kind in KINDS}
     made["thanks"] = {
-        kind: {part: data.get(f"{tag}-thanks-{kind}-{part}", "") for part in ("text", "link_label", "link_url")}
+        kind: {
+            part: data.get(f"{tag}-thanks-{kind}-{part}", "") for part in ("text", "link_label", "link_url")
+        }
         for kind in KINDS
     }
     return made
@@ -223,10 +242,17 @@ def _language_fields(tag: str, fallback: Wording) -> Iterator[tuple[str, forms.F
     def text(name: str, label: str, limit: int, placeholder: str, rows: int = 0) -> tuple[str, forms.Field]:
         attrs = {"placeholder": placeholder, "lang": tag}
         # The limit is checked with a message instead of cutting what is pasted.
-        widget: forms.Widget = forms.Textarea(attrs={**attrs, "rows": rows}) if rows else forms.TextInput(attrs=attrs)
+        widget: forms.Widget = (
+            forms.Textarea(attrs={**attrs, "rows": rows}) if rows else forms.TextInput(attrs=attrs)
+        )
         part = name.rsplit("-", 1)[-1]
         return name, forms.CharField(
-            required=False, strip=False, label=label, widget=widget, help_text=HELP.get(part, ""), max_length=limit * 4
+            required=False,
+            strip=False,
+            label=label,
+            widget=widget,
+            help_text=HELP.get(part, ""),
+            max_length=limit * 4,
         )
 
     rows = {"intro": 5, "closing": 2, "signature": 2}

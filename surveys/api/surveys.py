@@ -26,11 +26,14 @@ from team.models import User
 from team.permissions import can_lead
 
 IF_MATCH = OpenApiParameter(
-    "If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="The ETag that was read: refuses with 412 if stale."
+    "If-Match",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="The ETag that was read: refuses with 412 if stale.",
 )
 
 
-class SurveyFilter(filters.FilterSet):  # type: ignore[misc]
+class SurveyFilter(filters.FilterSet):
     state = django_filters.ChoiceFilter(choices=[(state.value, state.value) for state in SurveyState])
     name = django_filters.CharFilter(lookup_expr="icontains")
     external_id = django_filters.CharFilter()
@@ -66,7 +69,9 @@ class SurveyWriteSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=NAME_LENGTH)
     external_id = serializers.CharField(max_length=120, required=False, allow_null=True)
     content = serializers.JSONField(required=False)
-    state = serializers.ChoiceField(choices=[SurveyState.ACTIVE.value, SurveyState.ARCHIVED.value], required=False)
+    state = serializers.ChoiceField(
+        choices=[SurveyState.ACTIVE.value, SurveyState.ARCHIVED.value], required=False
+    )
 
     def validate_content(self, value: Any) -> Content:
         try:

@@ -34,7 +34,9 @@ def get_intent(user: User, intent_id: int) -> ScoreIntent | None:
 
 def count_waiting(user: User) -> dict[str, int]:
     """How many wait: {"suspected": n, "unconfirmed": n}."""
-    waiting = ScoreIntent.objects.visible_to(user).filter(invitation__is_test=False, state=IntentState.WAITING)
+    waiting = ScoreIntent.objects.visible_to(user).filter(
+        invitation__is_test=False, state=IntentState.WAITING
+    )
     suspected = waiting.filter(~Q(suspicion="")).count()
     return {"suspected": suspected, "unconfirmed": waiting.count() - suspected}
 

@@ -56,7 +56,9 @@ def _held(intent: ScoreIntent) -> ScoreIntent:
     respond.lock(intent.invitation)
     held = (
         ScoreIntent.objects.select_for_update(of=("self",))
-        .select_related("invitation__contact", "invitation__version", "invitation__wave__campaign", "invitation__account")
+        .select_related(
+            "invitation__contact", "invitation__version", "invitation__wave__campaign", "invitation__account"
+        )
         .get(pk=intent.pk)
     )
     if held.state != IntentState.WAITING:

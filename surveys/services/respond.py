@@ -57,13 +57,19 @@ def note_visit(*, page: HostedPage, kind: Visit, now: dt.datetime, score: int | 
     is_first = page.state is PageState.OPEN
     if kind is Visit.SCORE and score is not None and is_first:
         trail = queries.trail_of(invitation)
-        _hold(invitation, score, now=now, signals=judge_click(trail=trail, now=now), evidence=_seen(trail, now))
+        _hold(
+            invitation, score, now=now, signals=judge_click(trail=trail, now=now), evidence=_seen(trail, now)
+        )
     elif kind in {Visit.HIDDEN, Visit.HEAD} and is_first:
         trail = queries.trail_of(invitation)
         intent = ScoreIntent.objects.filter(invitation=invitation, state=IntentState.WAITING).first()
         if intent is not None:
             _hold(
-                invitation, intent.score, now=now, signals=judge_click(trail=trail, now=now), evidence=_seen(trail, now)
+                invitation,
+                intent.score,
+                now=now,
+                signals=judge_click(trail=trail, now=now),
+                evidence=_seen(trail, now),
             )
 
 
@@ -105,7 +111,12 @@ def answer(*, page: HostedPage, submission: Submission, now: dt.datetime) -> Res
         if fresh.state is PageState.OPEN:
             evidence = _seen(trail, now) | _sent(submission, now)
             _hold(
-                invitation, submission.score, now=now, signals=signals, evidence=evidence, comment=submission.comment
+                invitation,
+                submission.score,
+                now=now,
+                signals=signals,
+                evidence=evidence,
+                comment=submission.comment,
             )
         return Result.HELD
     response = fresh.response
@@ -156,7 +167,12 @@ def answer_of(
 
 
 def commit(
-    invitation: Invitation, given: ingest.Answer, *, state: IntentState, now: dt.datetime, actor: User | None = None
+    invitation: Invitation,
+    given: ingest.Answer,
+    *,
+    state: IntentState,
+    now: dt.datetime,
+    actor: User | None = None,
 ) -> Result:
     """Pass an answer through the ingest door and settle the invitation's intent. Call inside a transaction."""
     (outcome,) = ingest.ingest([given], actor=actor)

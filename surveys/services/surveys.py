@@ -105,7 +105,10 @@ def update_survey(
     logo = (old.logo.name or "") if keep_logo else ""
     version = old
     if is_frozen(old):
-        number = SurveyVersion.objects.filter(survey=held).order_by("-number").values_list("number", flat=True)[0] + 1
+        number = (
+            SurveyVersion.objects.filter(survey=held).order_by("-number").values_list("number", flat=True)[0]
+            + 1
+        )
         version = SurveyVersion(survey=held, number=number, created_by=actor)
     _fill(version, content, picture=picture, logo=logo)
     if version.pk is not None:
@@ -114,7 +117,9 @@ def update_survey(
         version.save()
         held.current = version
         held.save(update_fields=["current"])
-    audit.record(action="survey.edited", actor=actor, obj=held, version=held.current.number if held.current else 0)
+    audit.record(
+        action="survey.edited", actor=actor, obj=held, version=held.current.number if held.current else 0
+    )
     return held
 
 
@@ -233,7 +238,9 @@ def _name(name: str) -> str:
     if not name:
         raise Invalid("Give the survey a name; only your team sees it.", field="name")
     if len(name) > NAME_LENGTH:
-        raise Invalid(f"The name has {len(name)} characters; at most {NAME_LENGTH} are possible.", field="name")
+        raise Invalid(
+            f"The name has {len(name)} characters; at most {NAME_LENGTH} are possible.", field="name"
+        )
     return name
 
 
@@ -245,12 +252,17 @@ def _save_named(survey: Survey) -> None:
             else:
                 survey.save(update_fields=["name"])
     except IntegrityError:
-        if survey.external_id and Survey.objects.filter(external_id=survey.external_id).exclude(pk=survey.pk).exists():
+        if (
+            survey.external_id
+            and Survey.objects.filter(external_id=survey.external_id).exclude(pk=survey.pk).exists()
+        ):
             raise Refused(
                 "Another survey has this external id. Use another one, or change that survey.",
                 code="taken", field="external_id",
             ) from None  # fmt: skip
-        raise Refused("Another survey has this name. Choose another one.", code="taken", field="name") from None
+        raise Refused(
+            "Another survey has this name. Choose another one.", code="taken", field="name"
+        ) from None
 
 
 def _free_name(name: str) -> str:

@@ -35,7 +35,9 @@ def intent_list(request: UserRequest) -> HttpResponseBase:
     state = state if state in STATES else IntentState.WAITING
     kind = request.GET.get("kind", "")
     kind = kind if kind in KINDS else ""
-    page = Paginator(queries.list_intents(request.user, state=state, kind=kind), PAGE).get_page(request.GET.get("page"))
+    page = Paginator(queries.list_intents(request.user, state=state, kind=kind), PAGE).get_page(
+        request.GET.get("page")
+    )
     context = {
         "page": page,
         "rows": [queries.row_of(intent) for intent in page],

@@ -29,7 +29,9 @@ from team.http import public
 logger = logging.getLogger(__name__)
 REASON = "a respondent's link carries its own signed token"
 MAX_ECHO = 200_000
-PIXEL = bytes.fromhex("47494638396101000100800000ffffff00000021f90401000000002c00000000010001000002024401003b")
+PIXEL = bytes.fromhex(
+    "47494638396101000100800000ffffff00000021f90401000000002c00000000010001000002024401003b"
+)
 FOREVER = "public, max-age=31536000, immutable"
 LOGO = re.compile(r"[0-9a-f]{32}\.(png|jpg|gif)")
 LOGO_TYPES = {"png": "image/png", "jpg": "image/jpeg", "gif": "image/gif"}
@@ -96,7 +98,11 @@ def forged(request: HttpRequest) -> HttpResponse:
 def trouble(request: HttpRequest) -> HttpResponse:
     """503 with everything that was sent in hidden fields, so that one more press sends it again."""
     language = spoken(request)
-    kept = [(name, value) for name, value in request.POST.items() if name in FIELDS] if request.method == "POST" else []
+    kept = (
+        [(name, value) for name, value in request.POST.items() if name in FIELDS]
+        if request.method == "POST"
+        else []
+    )
     return say(language, language.texts.trouble, status=503, kept=kept, retry_url=request.path)
 
 
@@ -113,13 +119,26 @@ def refused(page: HostedPage, *, sent: bool = False, language: str = "") -> Http
     """The page for somebody who comes too late: 410 when it is over, 200 to read and 409 to change a locked answer."""
     if page.state is PageState.LOCKED:
         return message(page, "used", status=409 if sent else 200, language=language)
-    return message(page, "expired" if page.state is PageState.EXPIRED else "closed", status=410, language=language)
+    return message(
+        page, "expired" if page.state is PageState.EXPIRED else "closed", status=410, language=language
+    )
 
 
 # The question
 
 
-FIELDS = ("score", "comment", "may_contact", "nonce", "gesture", "seconds", "script", "via", "website", "lang")
+FIELDS = (
+    "score",
+    "comment",
+    "may_contact",
+    "nonce",
+    "gesture",
+    "seconds",
+    "script",
+    "via",
+    "website",
+    "lang",
+)
 
 
 @public(REASON)
@@ -222,7 +241,12 @@ def submitted(request: HttpRequest, page: HostedPage) -> HttpResponseBase:
     comment = clean_comment(sent.get("comment", ""))
     score = read_score(sent.getlist("score"))
     may_contact = sent.get("may_contact") == "1"
-    form: dict[str, Any] = {"language": language, "score": score, "comment": comment, "may_contact": may_contact}
+    form: dict[str, Any] = {
+        "language": language,
+        "score": score,
+        "comment": comment,
+        "may_contact": may_contact,
+    }
     if len(comment) > rendering.MAX_COMMENT:
         return too_long(page, comment[:MAX_ECHO], score=score, language=language, may_contact=may_contact)
     if score is None:
@@ -287,7 +311,12 @@ def confirm(request: HttpRequest, token: str) -> HttpResponseBase:
         return HttpResponse(status=404)
     score = read_score(request.POST.getlist("score"))
     rendered_at = tokens.read_nonce(token, request.POST.get("nonce", ""))
-    if score is None or rendered_at is None or rendered_at > now or request.POST.get("gesture") not in GESTURES:
+    if (
+        score is None
+        or rendered_at is None
+        or rendered_at > now
+        or request.POST.get("gesture") not in GESTURES
+    ):
         return HttpResponse(status=400)
     if page.state is PageState.TEST:
         return HttpResponse(status=204)
@@ -355,7 +384,9 @@ def opened(request: HttpRequest, token: str) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD"])
 def brand_css(request: HttpRequest, colour: str) -> HttpResponse:
     return HttpResponse(
-        rendering.brand_css(colour), content_type="text/css; charset=utf-8", headers={"Cache-Control": FOREVER}
+        rendering.brand_css(colour),
+        content_type="text/css; charset=utf-8",
+        headers={"Cache-Control": FOREVER},
     )
 
 
@@ -400,4 +431,3 @@ def read_proof(request: HttpRequest, rendered_at: Any) -> Proof:
         by_button=sent.get("via") == "button",
         hidden_field=bool(sent.get("website", "")),
     )
-

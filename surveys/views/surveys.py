@@ -1,6 +1,6 @@
 """Surveys: the list, one survey with its versions, and the editor with its preview."""
 
-from typing import Any
+from typing import Any, cast
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from csp.decorators import csp
@@ -25,7 +25,7 @@ from surveys.services import surveys as services
 from surveys.services.surveys import Stale, Unfit
 from surveys.survey_form import SurveyForm
 from team import queries as team_queries
-from team.http import UserRequest, requires
+from team.http import P, UserRequest, View, requires
 from team.permissions import can_lead, can_view
 
 # A preview is a page of its own inside ours: it may be styled inline as mails are, but it runs and sends nothing.
@@ -39,6 +39,11 @@ PREVIEW_POLICY = {
     "base-uri": [NONE],
     "sandbox": ["allow-same-origin"],
 }
+
+
+def framed(view: View[P]) -> View[P]:
+    """A document that our own pages, and nobody else's, show in a frame."""
+    return cast(View[P], xframe_options_sameorigin(cast(Any, csp(PREVIEW_POLICY))(view)))
 
 
 @requires(can_view)
@@ -119,7 +124,9 @@ def survey_new(request: UserRequest) -> HttpResponseBase:
         except Refused as refusal:
             _refuse(form, refusal)
         else:
-            messages.success(request, "The survey is saved as a draft. Activate it when a campaign may ask it.")
+            messages.success(
+                request, "The survey is saved as a draft. Activate it when a campaign may ask it."
+            )
             return redirect("surveys:survey_edit", pk=survey.pk)
     return _editor(request, form, None)
 
@@ -150,8 +157,9 @@ def survey_edit(request: UserRequest, pk: int) -> HttpResponseBase:
             )
         except Stale as refusal:
             # The next press is an informed one: it carries what is stored now.
-            form.data = form.data.copy()
-            form.data["seen"] = services.revision_of(survey)
+            data = request.POST.copy()
+            data["seen"] = services.revision_of(survey)
+            form.data = data
             _refuse(form, refusal)
         except Refused as refusal:
             _refuse(form, refusal)
@@ -163,13 +171,16 @@ def survey_edit(request: UserRequest, pk: int) -> HttpResponseBase:
 
 @requires(can_lead)
 @require_POST
-@xframe_options_sameorigin
-@csp(PREVIEW_POLICY)
+@framed
 def survey_preview(request: UserRequest, pk: int | None = None) -> HttpResponseBase:
     """The document of the preview frame for what is in the form now. Saves nothing."""
     survey = _survey(request, pk) if pk is not None else None
     workspace = team_queries.workspace()
-    old = Content.from_json(survey.current.content) if survey is not None and survey.current is not None else Content()
+    old = (
+        Content.from_json(survey.current.content)
+        if survey is not None and survey.current is not None
+        else Content()
+    )
     form = SurveyForm(request.POST, content=old, company=workspace.name)
     form.is_valid()
     has_logo = survey is not None and survey.current is not None and not form.cleaned_data.get("remove_logo")
@@ -177,7 +188,9 @@ def survey_preview(request: UserRequest, pk: int | None = None) -> HttpResponseB
         form.content,
         Asked.of(request.POST),
         company=Company(name=workspace.name, postal_address=workspace.postal_address),
-        logo=(survey.current.logo.name or "") if has_logo and survey is not None and survey.current is not None else "",
+        logo=(survey.current.logo.name or "")
+        if has_logo and survey is not None and survey.current is not None
+        else "",
         user=request.user,
     )
     return HttpResponse(document, headers={"Cache-Control": "no-store"})
@@ -185,8 +198,7 @@ def survey_preview(request: UserRequest, pk: int | None = None) -> HttpResponseB
 
 @requires(can_view)
 @require_safe
-@xframe_options_sameorigin
-@csp(PREVIEW_POLICY)
+@framed
 def survey_version_preview(request: UserRequest, pk: int, number: int) -> HttpResponseBase:
     """The document of the preview frame for a stored version."""
     survey = _survey(request, pk)
@@ -238,7 +250,9 @@ def survey_test(request: UserRequest, pk: int) -> HttpResponseBase:
     except Refused as refusal:
         messages.error(request, refusal.message)
     else:
-        messages.success(request, f"A test is on its way to {request.user.email}. Its answer is counted nowhere.")
+        messages.success(
+            request, f"A test is on its way to {request.user.email}. Its answer is counted nowhere."
+        )
     back = request.POST.get("back", "")
     return redirect("surveys:survey_edit" if back == "edit" else "surveys:survey_detail", pk=pk)
 
@@ -293,7 +307,7 @@ def _editor(request: UserRequest, form: SurveyForm, survey: Survey | None) -> Ht
         "survey": survey,
         "sections": form.sections(),
         "languages": [(tag, texts.language_for(tag).name) for tag, _ in texts.choices()],
-        "scores": range(11),
+        "saved_languages": [(tag, texts.language_for(tag).name) for tag in form.old.languages],
         "warnings": form.content.warnings() if not form.is_bound or form.is_valid() else [],
         "has_logo": bool(survey is not None and survey.current is not None and survey.current.logo),
         "is_frozen": survey is not None and survey.current is not None and services.is_frozen(survey.current),

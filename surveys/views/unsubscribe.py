@@ -25,12 +25,16 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponseBase:
         return forged(request)
     if request.method == "POST":
         services.unsubscribe(page=page, now=now)
-        return render(request, page, "unsubscribe_done", undo_url=reverse("surveys:unsubscribe_undo", args=[token]))
+        return render(
+            request, page, "unsubscribe_done", undo_url=reverse("surveys:unsubscribe_undo", args=[token])
+        )
     if queries.is_unsubscribed(page.invitation):
         return render(
             request, page, "unsubscribe_already", undo_url=reverse("surveys:unsubscribe_undo", args=[token])
         )
-    return render(request, page, "unsubscribe_confirm", action_url=reverse("surveys:unsubscribe", args=[token]))
+    return render(
+        request, page, "unsubscribe_confirm", action_url=reverse("surveys:unsubscribe", args=[token])
+    )
 
 
 @public(REASON)

@@ -28,7 +28,11 @@ def contact(email: str = "jonas@example.com", *, account: Account | None = None,
     fields = {"first_name": "Jonas", "last_name": "Weber", "language": "en"} | fields
     account = account or Account.objects.create(name="Nordwind")
     return Contact.objects.create(
-        account=account, email=email, email_key=email, address_key=hashlib.sha256(email.encode()).hexdigest(), **fields
+        account=account,
+        email=email,
+        email_key=email,
+        address_key=hashlib.sha256(email.encode()).hexdigest(),
+        **fields,
     )
 
 
@@ -36,7 +40,9 @@ def invitation(*, person: Contact | None = None, asked: Survey | None = None, **
     """An ask by mail that was handed over an hour ago, in a wave of its own."""
     person = person or contact()
     asked = asked or survey()
-    campaign = Campaign.objects.create(name=f"Campaign {Campaign.objects.count() + 1}", survey=asked, state="running")
+    campaign = Campaign.objects.create(
+        name=f"Campaign {Campaign.objects.count() + 1}", survey=asked, state="running"
+    )
     wave = Wave.objects.create(campaign=campaign, number=1, version=asked.current, state="sending")
     fields = {
         "state": "sent",
@@ -77,7 +83,9 @@ class Respondent:
         data = {"score": score, "comment": comment, "nonce": self.nonce(age), "via": "button", "script": ""}
         return self.client.post(self.url(), data | fields)
 
-    def gesture(self, score: Any = 9, *, age: float = 10, kind: str = "pointer", **fields: Any) -> HttpResponse:
+    def gesture(
+        self, score: Any = 9, *, age: float = 10, kind: str = "pointer", **fields: Any
+    ) -> HttpResponse:
         """What the page's script tells after the first touch."""
         data = {"score": score, "nonce": self.nonce(age), "gesture": kind, "script": "1", "via": "button"}
         return self.client.post(self.url("respond_confirm"), data | fields)
@@ -85,5 +93,13 @@ class Respondent:
 
 def nonce_in(page: HttpResponse) -> str:
     found = re.search(r'name="nonce" value="([^"]+)"', page.content.decode())
+    assert found
+    return found[1]
+
+
+def chosen(page: HttpResponse) -> str:
+    """The score that a page shows chosen."""
+    inputs = re.findall(r"<input[^>]*name=\"score\"[^>]*>", page.content.decode())
+    (found,) = [re.search(r'value="(\d+)"', one) for one in inputs if "checked" in one]
     assert found
     return found[1]

@@ -47,7 +47,9 @@ def test_what_the_author_left_empty_is_said_in_built_in_words_of_that_language()
 
 
 def test_a_follow_up_falls_back_to_the_one_for_all() -> None:
-    made = content(languages={"en": {"follow_up": {"default": "Why?", "detractor": "What hurts at {subject}?"}}})
+    made = content(
+        languages={"en": {"follow_up": {"default": "Why?", "detractor": "What hurts at {subject}?"}}}
+    )
     wording = made.wording("en")
 
     assert wording.follow_up("promoter") == wording.follow_up("passive") == wording.follow_up() == "Why?"
@@ -67,7 +69,9 @@ def test_a_thank_you_link_is_shared_by_languages_and_chosen_by_category() -> Non
 
 
 def test_an_unknown_tag_is_refused_with_place_and_the_names_allowed() -> None:
-    found = messages(content(languages={"de": {"intro": "Guten Tag\n{{ user.password }}"}}, default_language="de"))
+    found = messages(
+        content(languages={"de": {"intro": "Guten Tag\n{{ user.password }}"}}, default_language="de")
+    )
 
     message = found["languages.de.intro"]
     assert "Line 2, column 1" in message
@@ -75,7 +79,9 @@ def test_an_unknown_tag_is_refused_with_place_and_the_names_allowed() -> None:
 
 
 def test_page_texts_take_no_tag_that_would_tell_a_stranger_more() -> None:
-    found = messages(content(languages={"en": {"question": "How is {{ account_name }}?", "intro": "{{ account_name }}"}}))
+    found = messages(
+        content(languages={"en": {"question": "How is {{ account_name }}?", "intro": "{{ account_name }}"}})
+    )
 
     assert list(found) == ["languages.en.question"]
     assert "{{ account_name }} is not known" in found["languages.en.question"]
@@ -180,7 +186,9 @@ def test_a_name_with_template_syntax_stays_text() -> None:
 TEXTS = st.text(max_size=40)
 
 
-@given(st.fixed_dictionaries({}, optional={name: TEXTS for name in ("subject", "intro", "question", "signature")}))
+@given(
+    st.fixed_dictionaries({}, optional=dict.fromkeys(("subject", "intro", "question", "signature"), TEXTS))
+)
 def test_stored_content_reads_back_as_it_was(words: dict[str, str]) -> None:
     made = content(languages={"en": words, "de": {"follow_up": {"promoter": "x"}}})
 

@@ -15,7 +15,9 @@ def ago(seconds: float) -> dt.datetime:
     return NOW - dt.timedelta(seconds=seconds)
 
 
-def proof(*, age: float = 5, gesture: str = "pointer", script: bool = True, button: bool = True, field: bool = False):
+def proof(
+    *, age: float = 5, gesture: str = "pointer", script: bool = True, button: bool = True, field: bool = False
+):
     return Proof(
         rendered_at=ago(age), gesture=gesture, ran_script=script, by_button=button, hidden_field=field
     )

@@ -83,7 +83,9 @@ def test_a_dismissed_click_counts_nowhere_and_a_real_answer_can_still_come(
     assert Response.objects.count() == 1
 
 
-@pytest.mark.parametrize(("first", "second"), [("accept", "dismiss"), ("dismiss", "accept"), ("accept", "accept")])
+@pytest.mark.parametrize(
+    ("first", "second"), [("accept", "dismiss"), ("dismiss", "accept"), ("accept", "accept")]
+)
 def test_a_click_is_decided_once(as_lead: Client, scanned: ScoreIntent, first: str, second: str) -> None:
     act(as_lead, first, scanned)
     page = as_lead.get(act(as_lead, second, scanned)["Location"])
@@ -103,7 +105,7 @@ def test_a_click_whose_contact_was_erased_cannot_be_accepted(as_lead: Client, sc
     assert Response.objects.count() == 0
 
 
-def test_clicks_are_seen_within_scope_and_decided_by_leads(
+def test_clicks_are_seen_within_scope_and_decided_by_leads(  # noqa: PLR0917 - one browser each
     as_lead: Client, as_csm: Client, as_stranger: Client, as_viewer: Client, csm: Any, scanned: ScoreIntent
 ) -> None:
     account = scanned.invitation.account

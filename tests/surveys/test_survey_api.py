@@ -31,11 +31,18 @@ def call(lead: User) -> Call:
 def test_a_survey_is_written_and_read_back(call: Call) -> None:
     content = {"subject_name": "Fleetdesk", "languages": {"en": {"question": "Good?"}}}
 
-    made = call("POST", LIST, {"name": "From the API", "external_id": "x1", "content": content, "state": "active"})
+    made = call(
+        "POST", LIST, {"name": "From the API", "external_id": "x1", "content": content, "state": "active"}
+    )
 
     assert made.status_code == 201
     shown = made.json()
-    assert (shown["name"], shown["external_id"], shown["state"], shown["version"]) == ("From the API", "x1", "active", 1)
+    assert (shown["name"], shown["external_id"], shown["state"], shown["version"]) == (
+        "From the API",
+        "x1",
+        "active",
+        1,
+    )
     assert shown["content"]["languages"]["en"]["question"] == "Good?"
     assert call("GET", f"{LIST}{shown['id']}/").json() == shown
     assert [row["id"] for row in call("GET", LIST + "?external_id=x1").json()["results"]] == [shown["id"]]
@@ -74,7 +81,9 @@ def test_a_frozen_version_gets_a_successor(call: Call) -> None:
     made = hosted.survey()
     hosted.invitation(asked=made)
 
-    changed = call("PATCH", f"{LIST}{made.pk}/", {"content": {"subject_name": "Newdesk", "languages": {"en": {}}}})
+    changed = call(
+        "PATCH", f"{LIST}{made.pk}/", {"content": {"subject_name": "Newdesk", "languages": {"en": {}}}}
+    )
 
     assert changed.json()["version"] == 2
     assert [version.content["subject_name"] for version in SurveyVersion.objects.order_by("number")] == [
@@ -85,7 +94,9 @@ def test_a_frozen_version_gets_a_successor(call: Call) -> None:
 def test_a_stale_change_is_refused(call: Call) -> None:
     made = hosted.survey(state="draft")
     read = call("GET", f"{LIST}{made.pk}/")
-    assert call("PATCH", f"{LIST}{made.pk}/", {"name": "First"}, **{"If-Match": read["ETag"]}).status_code == 200
+    assert (
+        call("PATCH", f"{LIST}{made.pk}/", {"name": "First"}, **{"If-Match": read["ETag"]}).status_code == 200
+    )
 
     late = call("PATCH", f"{LIST}{made.pk}/", {"name": "Second"}, **{"If-Match": read["ETag"]})
 
@@ -96,7 +107,10 @@ def test_a_stale_change_is_refused(call: Call) -> None:
 def test_names_and_external_ids_are_unique(call: Call) -> None:
     call("POST", LIST, {"name": "One", "external_id": "x1"})
 
-    by_name, by_id = call("POST", LIST, {"name": "One"}), call("POST", LIST, {"name": "Two", "external_id": "x1"})
+    by_name, by_id = (
+        call("POST", LIST, {"name": "One"}),
+        call("POST", LIST, {"name": "Two", "external_id": "x1"}),
+    )
 
     assert (by_name.status_code, by_name.json()["errors"][0]["attr"]) == (409, "name")
     assert (by_id.status_code, by_id.json()["errors"][0]["attr"]) == (409, "external_id")
@@ -108,5 +122,7 @@ def test_the_key_of_a_csm_reads_and_does_not_write(csm: User) -> None:
     client = Client(headers={"Authorization": key})
 
     assert client.get(LIST).status_code == 200
-    assert client.patch(f"{LIST}{made.pk}/", {"name": "x"}, content_type="application/json").status_code == 403
+    assert (
+        client.patch(f"{LIST}{made.pk}/", {"name": "x"}, content_type="application/json").status_code == 403
+    )
     assert Client().get(LIST).status_code == 401

@@ -24,7 +24,9 @@ def png(width: int = 40, height: int = 20) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" * 6 * height)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" * 6 * height)) + chunk(b"IEND", b"")
+    )
 
 
 def form(**fields: Any) -> dict[str, Any]:
@@ -72,7 +74,14 @@ def test_a_lead_writes_a_survey_and_activates_it(as_lead: Client) -> None:
 def test_every_mistake_is_shown_beside_its_field_and_nothing_is_lost(as_lead: Client) -> None:
     page = as_lead.post(
         reverse("surveys:survey_new"),
-        form(**{"name": "", "reply_to": "nobody", "de-intro": "Hallo {{ vorname }}", "en-thanks-promoter-link_url": "x"}),
+        form(
+            **{
+                "name": "",
+                "reply_to": "nobody",
+                "de-intro": "Hallo {{ vorname }}",
+                "en-thanks-promoter-link_url": "x",
+            }
+        ),
     )
 
     assert page.status_code == 422
@@ -106,7 +115,9 @@ def test_a_version_nobody_has_seen_is_changed_in_place(as_lead: Client) -> None:
 
     edit(as_lead, made, **{"en-question": "New?"})
 
-    assert [version.content["languages"]["en"]["question"] for version in SurveyVersion.objects.all()] == ["New?"]
+    assert [version.content["languages"]["en"]["question"] for version in SurveyVersion.objects.all()] == [
+        "New?"
+    ]
 
 
 def test_an_asked_version_is_frozen_and_an_answer_keeps_its_wording(as_lead: Client) -> None:
@@ -230,11 +241,15 @@ def test_unknown_logos_are_not_found() -> None:
 def test_the_preview_shows_the_mail_the_page_and_the_thanks_of_what_is_in_the_form(as_lead: Client) -> None:
     made = hosted.survey(state="draft")
     url = reverse("surveys:survey_preview", args=[made.pk])
-    typed = form(**{"en-question": "Is {subject} good, {{ first_name }}?", "de-thanks-promoter-text": "Prima, danke."})
+    typed = form(
+        **{"en-question": "Is {subject} good, {{ first_name }}?", "de-thanks-promoter-text": "Prima, danke."}
+    )
 
     shown = as_lead.post(url, typed | {"preview-view": "mail", "preview-language": "en"})
     page = as_lead.post(url, typed | {"preview-view": "page", "preview-language": "en"})
-    thanks = as_lead.post(url, typed | {"preview-view": "thanks", "preview-language": "de", "preview-score": "10"})
+    thanks = as_lead.post(
+        url, typed | {"preview-view": "thanks", "preview-language": "de", "preview-score": "10"}
+    )
 
     assert "Is Fleetdesk good, Alex?" in words(shown)
     assert "https://preview.invalid/r/10/" in words(shown)
@@ -245,7 +260,9 @@ def test_the_preview_shows_the_mail_the_page_and_the_thanks_of_what_is_in_the_fo
 
 
 def test_the_preview_runs_nothing_and_is_framed_by_us_alone(as_lead: Client) -> None:
-    page = as_lead.post(reverse("surveys:survey_new_preview"), form(**{"en-intro": "<script>alert(1)</script>"}))
+    page = as_lead.post(
+        reverse("surveys:survey_new_preview"), form(**{"en-intro": "<script>alert(1)</script>"})
+    )
 
     policy = page["Content-Security-Policy"]
     assert "sandbox allow-same-origin" in policy
@@ -268,7 +285,9 @@ def test_what_cannot_be_shown_yet_says_why(as_lead: Client) -> None:
 def test_a_test_goes_to_ones_own_address_and_enters_nothing(as_lead: Client, lead: Any, drain: Any) -> None:
     made = hosted.survey(state="draft")
 
-    as_lead.post(reverse("surveys:survey_test", args=[made.pk]), {"language": "de", "to": "victim@example.com"})
+    as_lead.post(
+        reverse("surveys:survey_test", args=[made.pk]), {"language": "de", "to": "victim@example.com"}
+    )
     drain()
 
     (sent,) = mail.outbox

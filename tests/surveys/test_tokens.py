@@ -39,7 +39,17 @@ def test_a_changed_letter_makes_a_token_unknown(data: st.DataObject) -> None:
 
 @pytest.mark.parametrize(
     "token",
-    ["", "x", "../../etc", "'", "%00", "0" * 22, "1" * 500, "é" * 30, tokens.make(Purpose.ANSWER, 7).swapcase()],
+    [
+        "",
+        "x",
+        "../../etc",
+        "'",
+        "%00",
+        "0" * 22,
+        "1" * 500,
+        "é" * 30,
+        tokens.make(Purpose.ANSWER, 7).swapcase(),
+    ],
     ids=["empty", "short", "path", "quote", "nul", "only-mac", "long", "letters", "case-flipped"],
 )
 def test_strange_tokens_are_unknown(token: str) -> None:

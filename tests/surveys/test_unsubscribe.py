@@ -43,7 +43,9 @@ def test_looking_at_the_page_does_nothing(asked: Invitation, anybody: Client) ->
     assert not page.cookies
 
 
-def test_a_mail_program_unsubscribes_with_one_request_without_cookies(asked: Invitation, anybody: Client) -> None:
+def test_a_mail_program_unsubscribes_with_one_request_without_cookies(
+    asked: Invitation, anybody: Client
+) -> None:
     answer = anybody.post(url(asked), {"List-Unsubscribe": "One-Click"})
 
     assert answer.status_code == 200
