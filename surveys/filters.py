@@ -8,8 +8,7 @@ import datetime as dt
 from typing import Any
 
 import django_filters as filters
-from django.db.models import Q, QuerySet, TextField, Value
-from django.db.models.fields.json import KeyTextTransform
+from django.db.models import F, Func, Q, QuerySet, TextField, Value
 from django.db.models.functions import Coalesce, Concat
 
 from accounts import queries as account_queries
@@ -23,6 +22,7 @@ from surveys.insight import rollups
 from surveys.models import Response, Survey
 from team.models import User
 
+NOTED = frozenset({"plan", "segment", "country", "owner"})
 MAX_WORDS = 8
 MAX_DAYS = 3_650
 
@@ -40,9 +40,19 @@ def _words(values: Any) -> list[tuple[str, str]]:
     return [(value.value, value.value.replace("_", " ").capitalize()) for value in values]
 
 
-def attribute(key: str) -> Any:
-    """What was noted of the account at the answer, as text; empty when nothing was."""
-    return Coalesce(KeyTextTransform(key, "attributes"), Value(""), output_field=TextField())
+class Noted(Func):
+    """What was noted of the account at the answer, as text; empty when nothing was.
+
+    Written out because Django reads JSON's null as a word on SQLite and as NULL on PostgreSQL.
+    """
+
+    template = "COALESCE(CAST(%(expressions)s ->> '%(key)s' AS text), '')"
+    output_field = TextField()
+
+    def __init__(self, key: str) -> None:
+        if key not in NOTED:
+            raise ValueError(f"Nothing is noted under {key}")
+        super().__init__(F("attributes"), key=key)
 
 
 class ResponseFilter(filters.FilterSet):
@@ -141,7 +151,7 @@ class ResponseFilter(filters.FilterSet):
 
     def by_attribute(self, queryset: QuerySet[Response], name: str, value: str) -> QuerySet[Response]:
         key = "owner" if name == "owner_then" else name
-        return queryset.alias(**{f"_{key}": attribute(key)}).filter(**{f"_{key}": "" if value == "none" else value})
+        return queryset.alias(**{f"_{key}": Noted(key)}).filter(**{f"_{key}": "" if value == "none" else value})
 
     def only_counted(self, queryset: QuerySet[Response], name: str, value: bool) -> QuerySet[Response]:
         counted = Response.objects.counted().values("pk")

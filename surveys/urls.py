@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from surveys import provider_events
-from surveys.views import campaigns, feedback, inbox, intents, respond, suppressions, surveys, unsubscribe
+from surveys.views import campaigns, feedback, inbox, intents, nps, respond, suppressions, surveys, unsubscribe
 
 app_name = "surveys"
 urlpatterns: list[URLPattern | URLResolver] = []
@@ -85,6 +85,14 @@ urlpatterns += [
     path("feedback/<int:pk>/assign/", feedback.response_assign, name="response_assign"),
     path("feedback/<int:pk>/exclude/", feedback.response_exclude, name="response_exclude"),
     path("feedback/<int:pk>/restore/", feedback.response_restore, name="response_restore"),
+]
+
+# What it amounts to.
+urlpatterns += [
+    path("nps/", nps.nps, name="nps"),
+    path("nps/export/", nps.nps_export, name="nps_export"),
+    path("nps/accounts/", nps.nps_accounts, name="nps_accounts"),
+    path("nps/asked/", nps.nps_asked, name="nps_asked"),
 ]
 
 # What mail providers report. Without a secret anybody could suppress anybody, so then there is no such address.

@@ -61,9 +61,9 @@ def test_interval_of_a_known_case():
     # By hand: n' = 78, p' = 46.75/78, d' = 5.75/78; 0.525641 ± 1.96·sqrt((0.673077 − 0.276298)/78).
     interval = Counts(46, 24, 5).interval
 
-    assert interval.margin == pytest.approx(13.9788, abs=1e-3)
-    assert interval.low == pytest.approx(38.5853, abs=1e-3)
-    assert interval.high == pytest.approx(66.5429, abs=1e-3)
+    assert interval.margin == pytest.approx(13.9790, abs=1e-3)
+    assert interval.low == pytest.approx(38.5851, abs=1e-3)
+    assert interval.high == pytest.approx(66.5431, abs=1e-3)
 
 
 def test_a_small_change_is_within_noise_and_a_large_one_is_not():
