@@ -111,7 +111,7 @@ class WorkspaceForm(forms.Form):
         label="Mails go out from", widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
     )
     day_end = forms.TimeField(
-        label="until",
+        label="Mails go out until",
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
         help_text="On the clock of each recipient, where their zone is known.",
     )
@@ -129,9 +129,9 @@ class WorkspaceForm(forms.Form):
         label="People asked per account",
         min_value=1,
         max_value=10000,
-        help_text="At most so many within the days beside.",
+        help_text="At most so many within the days counted.",
     )
-    account_ask_days = forms.IntegerField(label="within days", min_value=1, max_value=365)
+    account_ask_days = forms.IntegerField(label="Counted over days", min_value=1, max_value=365)
     minimum_tenure_days = forms.IntegerField(
         label="Days a customer must be with you",
         min_value=0,

@@ -174,6 +174,7 @@ class AuditEntry(models.Model):
     ip = models.GenericIPAddressField(null=True, blank=True)
 
     class Meta:
+        verbose_name_plural = "audit entries"
         indexes = [models.Index(fields=["object_type", "object_id"], name="team_audit_object")]
 
     def __str__(self) -> str:
