@@ -20,10 +20,14 @@ from tests import factories
 FROZEN_AT = dt.datetime(2026, 3, 17, 10, 0, tzinfo=dt.UTC)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """`postgres` tests are skipped on SQLite, with the reason."""
+    """Tests are marked by their folder; `postgres` tests are skipped on SQLite, with the reason."""
     engine = str(_database_engine())
     for item in items:
+        for folder, mark in (("browser", "browser"), ("faults", "fault")):
+            if item.path.parent.name == folder:
+                item.add_marker(mark)
         if item.get_closest_marker("postgres") and "postgresql" not in engine:
             item.add_marker(pytest.mark.skip(reason="needs PostgreSQL (DATABASE_URL)"))
 
