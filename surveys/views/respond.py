@@ -15,9 +15,10 @@ from django.urls import reverse
 from django.utils.translation import get_language_from_request
 from django.views.decorators.http import require_http_methods
 
-from core import clock
+from core import clock, ratelimit
 from core.errors import Refused
 from core.failures import log_failure
+from core.secrets import address_key
 from surveys import rendering, texts, tokens
 from surveys.intent_rules import GESTURES, Proof
 from surveys.queries import respond as queries
@@ -25,10 +26,12 @@ from surveys.queries.respond import HostedPage, PageState, Visit
 from surveys.services import respond as services
 from surveys.services.respond import Result, Submission
 from team.http import public
+from team.receivers import ip_of
 
 logger = logging.getLogger(__name__)
 REASON = "a respondent's link carries its own signed token"
 MAX_ECHO = 200_000
+FORGED_PER_MINUTE = 60
 PIXEL = bytes.fromhex(
     "47494638396101000100800000ffffff00000021f90401000000002c00000000010001000002024401003b"
 )
@@ -90,8 +93,15 @@ def say(language: texts.Language, page: texts.Page, *, status: int, **more: Any)
 
 
 def forged(request: HttpRequest) -> HttpResponse:
-    """The same answer for every link that is not exactly one of ours."""
+    """The same answer for every link that is not exactly one of ours; who tries many has to wait."""
     language = spoken(request)
+    address = ip_of(request)
+    if address is not None:
+        verdict = ratelimit.take(f"forged:{address_key(address)[:32]}", limit=FORGED_PER_MINUTE, per_seconds=60)
+        if not verdict.allowed:
+            page = say(language, language.texts.too_many, status=429)
+            page["Retry-After"] = str(int(verdict.reset_seconds) + 1)
+            return page
     return say(language, language.texts.forged, status=404)
 
 

@@ -450,6 +450,16 @@ def test_forged_links_all_meet_the_same_page(jonas: Respondent) -> None:
     assert "Diesen Link kennen wir nicht" in german
 
 
+def test_who_tries_many_links_has_to_wait_and_disturbs_nobody(jonas: Respondent) -> None:
+    guesses = [Client(REMOTE_ADDR="203.0.113.7").get(f"/r/guess{number}/") for number in range(70)]
+
+    assert guesses[0].status_code == 404
+    assert guesses[-1].status_code == 429
+    assert int(guesses[-1]["Retry-After"]) >= 1
+    assert Client(REMOTE_ADDR="203.0.113.7").get(jonas.url()).status_code == 200
+    assert Client(REMOTE_ADDR="203.0.113.8").get("/r/guess/").status_code == 404
+
+
 def test_other_methods_are_refused(jonas: Respondent) -> None:
     assert jonas.client.put(jonas.url()).status_code == 405
     assert jonas.client.get(jonas.url("respond_confirm")).status_code == 405
