@@ -94,13 +94,13 @@ def mapping_page(
         )
         for number, header in enumerate(headers)
     ]
-    odd = [value for values in samples for value in values if not value.isascii()]
+    odd = [value for values in samples for value in [one for one in values if not one.isascii()][:2]]
     return MappingPage(
         columns=shown,
         targets=list(targets.values()),
         keys=maps.KEYS[run.target],
         questions=maps.open_questions(columns, dialect, samples, targets),
-        odd=list(dict.fromkeys(odd))[:5],
+        odd=list(dict.fromkeys(odd))[:4],
         looks_headless=any("@" in header or header.replace(".", "").isdigit() for header in headers if header),
     )
 

@@ -60,15 +60,14 @@ def upload_import(*, file: UploadedFile, target: str, actor: User) -> Import:
     return run
 
 
+def too_large_text() -> str:
+    megabytes = settings.MAX_IMPORT_BYTES / 1_000_000
+    return f"The file is larger than {megabytes:,.0f} MB. Part it into several files, or leave out columns that are not needed."
+
+
 def refuse_too_large(size: int) -> None:
     if size > settings.MAX_IMPORT_BYTES:
-        raise Invalid(
-            f"The file is larger than {settings.MAX_IMPORT_BYTES / 1_000_000:,.0f} MB. Part it into several files, or leave"
-            " out columns that are not needed.",
-            field="file",
-            code="too_large",
-            status=413,
-        )
+        raise Invalid(too_large_text(), field="file", code="too_large", status=413)
 
 
 def plain_file_name(name: str) -> str:

@@ -8,7 +8,7 @@ from accounts.imports.checking import CREATED, REFUSED, UNCHANGED, UPDATED, Deci
 from accounts.imports.mapping import targets_for
 from accounts.models import Import
 
-FIRST = 12
+FIRST = 8
 SHOWN_CELL = 120
 _HIDDEN = {"email_key", "address_key"}
 

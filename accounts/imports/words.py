@@ -41,7 +41,7 @@ def number(text: str, style: str) -> str:
         sign, raw = ("-" if raw[0] == "-" else sign), raw[1:].strip()
     match = _MONEY.match(raw)
     raw = _GROUPS.sub("", match.group(1) if match else raw)
-    if raw[:1] == "-":
+    if raw[:1] == "-" and not sign:
         sign, raw = "-", raw[1:].strip()
     if not raw.isascii() or not _NUMBER.match(raw):
         raise ValueError("is not a number")

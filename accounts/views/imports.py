@@ -37,11 +37,6 @@ class CappedUpload(FileUploadHandler):
         self.is_too_large = False
         self._received = 0
 
-    def handle_raw_input(self, input_data: Any, META: Any, content_length: int, boundary: Any, encoding: Any = None) -> None:
-        if content_length > settings.MAX_IMPORT_BYTES + _ENVELOPE:
-            self.is_too_large = True
-            raise StopUpload(connection_reset=True)
-
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
         self._received += len(raw_data)
         if self._received > settings.MAX_IMPORT_BYTES:
@@ -77,6 +72,8 @@ def import_create(request: UserRequest) -> HttpResponse:
     if request.method != "POST":
         target = request.GET.get("target", "contact")
         return _upload_page(request, UploadForm(initial={"target": target}))
+    if int(request.META.get("CONTENT_LENGTH") or 0) > settings.MAX_IMPORT_BYTES + _ENVELOPE:
+        return _too_large(request)
     cap = CappedUpload(request)
     request.upload_handlers = [cap, *request.upload_handlers]
     return _upload(request, cap)
@@ -85,20 +82,26 @@ def import_create(request: UserRequest) -> HttpResponse:
 @csrf_protect
 def _upload(request: UserRequest, cap: CappedUpload) -> HttpResponse:
     form = UploadForm(request.POST, request.FILES)
+    if cap.is_too_large:
+        return _too_large(request)
     try:
-        if cap.is_too_large:
-            services.refuse_too_large(settings.MAX_IMPORT_BYTES + 1)
         if form.is_valid():
             file: UploadedFile = form.cleaned_data["file"]
             run = services.upload_import(file=file, target=form.cleaned_data["target"], actor=request.user)
             return redirect("accounts:import_detail", pk=run.pk)
     except Refused as refusal:
-        shown = UploadForm(request.POST if "target" in request.POST else {"target": "contact"}, request.FILES)
-        shown.is_valid()
-        shown.errors.clear()
-        shown.add_error(refusal.field if refusal.field in shown.fields else None, refusal.message)
-        return _upload_page(request, shown, status=refusal.status if refusal.status == 413 else 422)
+        form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
+        return _upload_page(request, form, status=413 if refusal.status == 413 else 422)
     return _upload_page(request, form, status=422)
+
+
+def _too_large(request: UserRequest) -> HttpResponse:
+    """Answered without reading the rest of what is being sent."""
+    form = UploadForm({"target": request.GET.get("target", "contact")}, {})
+    form.is_valid()
+    form.errors.clear()
+    form.add_error("file", services.too_large_text())
+    return _upload_page(request, form, status=413)
 
 
 def _upload_page(request: UserRequest, form: UploadForm, *, status: int = 200) -> HttpResponse:
