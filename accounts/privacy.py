@@ -41,4 +41,4 @@ declare(
     " unchanged_count refused_count accounts_created error job_key created_by created_at started_at finished_at"
     " cleared_at",
 )
-declare("accounts.ImportRow", personal="cells", neutral="id run line reason")
+declare("accounts.ImportRow", personal="cells reason", neutral="id run line")
