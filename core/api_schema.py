@@ -3,6 +3,7 @@
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema as SpectacularAutoSchema
+from drf_spectacular.plumbing import list_hash
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
@@ -39,6 +40,15 @@ class AutoSchema(SpectacularAutoSchema):
     def get_tags(self) -> list[str]:
         path = self.path.removeprefix("/api/v1/")
         return [path.split("/")[0].replace("-", " ")]
+
+    def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
+        schema = super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]
+        for place in (schema, schema.get("items", {})) if isinstance(schema, dict) else ():
+            if "x-spec-enum-id" in place and "enum" in place:
+                # The same values are the same type, whatever labels stand beside them.
+                values = sorted(str(value) for value in place["enum"] if value not in ("", None))
+                place["x-spec-enum-id"] = list_hash([(value, value) for value in values])
+        return schema
 
     def get_override_parameters(self) -> list[Any]:
         found = list(super().get_override_parameters())

@@ -295,7 +295,6 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "core.api_schema.AutoSchema",
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
-    "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
 }
 DRF_STANDARDIZED_ERRORS = {"EXCEPTION_HANDLER_CLASS": "core.api.ExceptionHandler"}
@@ -308,6 +307,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    # Names of value sets that several fields called alike have; values in the order of the alphabet.
+    "ENUM_NAME_OVERRIDES": {
+        "UserRoleEnum": ["administrator", "csm", "lead", "viewer"],
+        "ContactRoleEnum": ["billing", "champion", "decision_maker", "other", "user"],
+    },
 }
 
 # --- Background work (docs/decisions/0003-outbox-and-queue.md says why each of these) -----------------------
