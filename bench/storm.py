@@ -1,6 +1,6 @@
 """The long form of the kill storm (the short form is tests/faults/test_faults.py); starts its own PostgreSQL.
 
-    .venv/bin/python bench/storm.py --rows 6000 --seconds 100
+.venv/bin/python bench/storm.py --rows 6000 --seconds 100
 """
 
 import sys

@@ -39,7 +39,7 @@ def _database_engine() -> str:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_state(request: pytest.FixtureRequest) -> Iterator[None]:
+def _fresh_state(request: pytest.FixtureRequest) -> None:
     """Nothing kept by the process crosses from one test to the next."""
     failures._seen.clear()
     for name in ("transactional_db", "db"):
@@ -47,7 +47,6 @@ def _fresh_state(request: pytest.FixtureRequest) -> Iterator[None]:
             request.getfixturevalue(name)
             cache.clear()
             break
-    yield
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def test_the_queue_holds_words_and_takes_nothing_else() -> None:
         async_task("os.system", "true")
     jobs.wake("a")
     broker = Broker(list_key=jobs.QUEUE)
-    (pk, package), *rest = broker.dequeue() or []
+    (pk, _), *rest = broker.dequeue() or []
     assert (OrmQ.objects.get(pk=pk).payload, rest) == ("drain:a", [])
     assert broker.dequeue() is None
     broker.acknowledge(pk)

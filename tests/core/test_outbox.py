@@ -57,9 +57,13 @@ def test_the_same_work_written_twice_is_one_row() -> None:
 
 
 def test_rows_of_a_transaction_that_fails_are_never_there() -> None:
-    with pytest.raises(RuntimeError), transaction.atomic():
-        rows(1)
-        raise RuntimeError
+    def write() -> None:
+        with transaction.atomic():
+            rows(1)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write()
     assert not Job.objects.exists()
 
 

@@ -31,7 +31,6 @@ class Deployment:
             "NPS_SECRET_KEY": "only-for-fault-tests-" + "z" * 40,
             "NPS_ADDRESS_KEY": "only-for-fault-tests",
             "NPS_FIELD_KEYS": "dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk=",
-            "NPS_FIELD_KEYS": "dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk=",
             "NPS_DATA_DIR": str(self.folder),
             "NPS_STATIC_STORAGE": "django.contrib.staticfiles.storage.StaticFilesStorage",
             "NPS_WORKERS": str(workers),
