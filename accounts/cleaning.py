@@ -15,7 +15,9 @@ from core.errors import Invalid
 _KEPT = {"\n", "\t"}
 
 
-def text(value: object, *, field: str, label: str, limit: int, is_required: bool = False, lines: bool = False) -> str:
+def text(
+    value: object, *, field: str, label: str, limit: int, is_required: bool = False, lines: bool = False
+) -> str:
     """A trimmed text of at most `limit` characters without control characters (`lines`: line breaks are kept)."""
     if value is None:
         value = ""
@@ -25,14 +27,20 @@ def text(value: object, *, field: str, label: str, limit: int, is_required: bool
         clean = value  # no control character, no surrogate: most texts, and a file has millions of them
     else:
         value = value.replace("\r\n", "\n").replace("\r", "\n")
-        clean = "".join(c if unicodedata.category(c) != "Cc" or (lines and c in _KEPT) else _stand_in(c) for c in value)
+        clean = "".join(
+            c if unicodedata.category(c) != "Cc" or (lines and c in _KEPT) else _stand_in(c) for c in value
+        )
         try:
             clean.encode()
         except UnicodeEncodeError:
-            raise Invalid(f"{label} holds characters that are not valid Unicode. Type it again.", field=field) from None
+            raise Invalid(
+                f"{label} holds characters that are not valid Unicode. Type it again.", field=field
+            ) from None
     clean = clean.strip() if lines else " ".join(clean.split(" ")).strip()
     if len(clean) > limit:
-        raise Invalid(f"{label} is longer than {limit:,} characters ({len(clean):,}). Shorten it.", field=field)
+        raise Invalid(
+            f"{label} is longer than {limit:,} characters ({len(clean):,}). Shorten it.", field=field
+        )
     if is_required and not clean:
         raise Invalid(f"{label} is missing.", field=field)
     return clean
@@ -122,7 +130,10 @@ def language(value: object, *, field: str = "language") -> str:
     code = text(value, field=field, label="Language", limit=20).replace("_", "-")
     parts = code.split("-")
     if code and not (
-        2 <= len(parts[0]) <= 3 and all(p.isascii() and p.isalnum() for p in parts) and parts[0].isalpha() and len(code) <= 10
+        2 <= len(parts[0]) <= 3
+        and all(p.isascii() and p.isalnum() for p in parts)
+        and parts[0].isalpha()
+        and len(code) <= 10
     ):
         raise Invalid("Language must be a code such as en or de-AT.", field=field)
     return code

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from core.errors import Invalid
 
@@ -135,7 +134,7 @@ class Now:
     """From where "me" and "today" are seen."""
 
     today: dt.date
-    zone: dt.tzinfo = ZoneInfo("UTC")
+    zone: dt.tzinfo = dt.UTC
     me: int | None = None
 
 
@@ -161,16 +160,22 @@ def _show(value: object) -> str:
 
 def _node(tree: object, fields: Mapping[str, Known], depth: int, budget: list[int]) -> Node:
     if not isinstance(tree, Mapping):
-        raise _refuse(f"A condition is an object with field, op and value, or with all, any or not; got {_show(tree)}.")
+        raise _refuse(
+            f"A condition is an object with field, op and value, or with all, any or not; got {_show(tree)}."
+        )
     if depth > MAX_DEPTH:
-        raise _refuse(f"Conditions are nested deeper than {MAX_DEPTH} levels. Save the inner part in fewer levels.")
+        raise _refuse(
+            f"Conditions are nested deeper than {MAX_DEPTH} levels. Save the inner part in fewer levels."
+        )
     if "field" in tree:
         budget[0] -= 1
         if budget[0] < 0:
             raise _refuse(f"There are more than {MAX_CONDITIONS} conditions. Take some out.")
         return _condition(tree, fields)
     if len(tree) != 1 or (mode := next(iter(tree))) not in {"all", "any", "not"}:
-        raise _refuse(f"A group has exactly one of all, any and not; got {_show(', '.join(map(str, tree)) or 'nothing')}.")
+        raise _refuse(
+            f"A group has exactly one of all, any and not; got {_show(', '.join(map(str, tree)) or 'nothing')}."
+        )
     inner = tree[mode]
     if mode == "not":
         return Group("not", (_node(inner, fields, depth + 1, budget),))
@@ -183,7 +188,9 @@ def _node(tree: object, fields: Mapping[str, Known], depth: int, budget: list[in
 
 def _condition(tree: Mapping[Any, Any], fields: Mapping[str, Known]) -> Condition:
     if unknown := set(tree) - {"field", "op", "value"}:
-        raise _refuse(f"A condition has field, op and value only; {_show(sorted(map(str, unknown))[0])} is not known.")
+        raise _refuse(
+            f"A condition has field, op and value only; {_show(sorted(map(str, unknown))[0])} is not known."
+        )
     key = tree["field"]
     field = fields.get(key) if isinstance(key, str) else None
     if field is None:
@@ -208,7 +215,9 @@ def _values(field: Known, operator: Operator, raw: object) -> tuple[Any, ...]:
             raise _refuse(f"{field.label} “{operator.label}” needs two values, from and to.")
         low, high = (_value(field, part) for part in raw)
         if low > high:
-            raise _refuse(f"{field.label} “{operator.label}”: the first value is larger than the second. Swap them.")
+            raise _refuse(
+                f"{field.label} “{operator.label}”: the first value is larger than the second. Swap them."
+            )
         return (low, high)
     if operator.shape is Shape.MANY:
         if not isinstance(raw, list) or not raw:
@@ -234,7 +243,9 @@ def _text(field: Known, raw: object) -> str:
     try:
         raw.encode()
     except UnicodeEncodeError:
-        raise _refuse(f"{field.label}: the text to compare with is not valid Unicode. Type it again.") from None
+        raise _refuse(
+            f"{field.label}: the text to compare with is not valid Unicode. Type it again."
+        ) from None
     return raw.strip()
 
 
@@ -248,9 +259,11 @@ def _number(field: Known, raw: object) -> Decimal:
 
 
 def _date(field: Known, raw: object) -> dt.date:
-    found = as_date(raw, ZoneInfo("UTC")) if isinstance(raw, (str, dt.date)) else None
+    found = as_date(raw, dt.UTC) if isinstance(raw, (str, dt.date)) else None
     if found is None or not 1900 <= found.year <= 2200:
-        raise _refuse(f"{field.label} needs a date such as 2026-04-30 between 1900 and 2200; got {_show(raw)}.")
+        raise _refuse(
+            f"{field.label} needs a date such as 2026-04-30 between 1900 and 2200; got {_show(raw)}."
+        )
     return found
 
 
@@ -292,7 +305,7 @@ def leaves(node: Node) -> Iterator[Condition]:
 
 def day_bounds(condition: Condition, today: dt.date) -> tuple[dt.date | None, dt.date | None]:
     """The first and last day that a comparison of dates accepts; None is without end."""
-    one = condition.values[0] if condition.values else None
+    one: Any = condition.values[0] if condition.values else None
     match condition.op:
         case "on":
             return one, one
@@ -404,7 +417,11 @@ def _as(kind: Kind, raw: object, now: Now) -> Any:
 
 def as_number(raw: object) -> Decimal | None:
     """A finite number from an int, float, Decimal or its text; anything else is None."""
-    if raw is None or isinstance(raw, bool) or (isinstance(raw, str) and (len(raw) > 40 or not raw.isascii())):
+    if (
+        raw is None
+        or isinstance(raw, bool)
+        or (isinstance(raw, str) and (len(raw) > 40 or not raw.isascii()))
+    ):
         return None
     try:
         number = Decimal(str(raw))

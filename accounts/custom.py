@@ -27,7 +27,9 @@ def clean(
     for key, raw in values.items():
         field = by_key.get(str(key))
         if field is None:
-            raise Invalid(f"There is no custom field “{str(key)[:40]}”. An administrator can add it.", field="custom")
+            raise Invalid(
+                f"There is no custom field “{str(key)[:40]}”. An administrator can add it.", field="custom"
+            )
         value = clean_one(raw, field)
         if value is None:
             merged.pop(field.key, None)

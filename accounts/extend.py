@@ -117,7 +117,9 @@ class Extensions:
     segment_fields: dict[tuple[str, str], SegmentField] = field(default_factory=dict)
     panels: dict[str, Panel] = field(default_factory=dict)
     relations: dict[str, Relation] = field(default_factory=dict)
-    facts: "dict[str, Callable[[Account | None, Contact | None], Mapping[str, Any]]]" = field(default_factory=dict)
+    facts: "dict[str, Callable[[Account | None, Contact | None], Mapping[str, Any]]]" = field(
+        default_factory=dict
+    )
     facts_of_many: "dict[str, FactsOfMany]" = field(default_factory=dict)
     renderers: dict[str, EventRenderer] = field(default_factory=dict)
     columns: dict[tuple[str, str], Column] = field(default_factory=dict)

@@ -1,14 +1,22 @@
 """The shape of what people type about customers. Meaning is checked by the services; these only read and show."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.db.models import QuerySet
+from django.urls import reverse_lazy
 from django.utils import timezone
 
 from accounts import queries
-from accounts.domain import OWNER_ROLE_LABELS, ContactRole, ContractOutcome, FieldType, InteractionKind, OwnerRole
+from accounts.domain import (
+    OWNER_ROLE_LABELS,
+    ContactRole,
+    ContractOutcome,
+    FieldType,
+    InteractionKind,
+    OwnerRole,
+)
 from accounts.models import Account, Contact, Contract, CustomField, Interaction, choices
 from core.errors import Refused
 from team import queries as team_queries
@@ -38,19 +46,24 @@ def _money(label: str, *, required: bool = False, help_text: str = "") -> forms.
     )
 
 
-class PersonField(forms.ModelChoiceField):
+class PersonField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
     """Somebody to whom work can be given."""
 
     def __init__(self, label: str, *, required: bool = False, empty_label: str = "Nobody") -> None:
         super().__init__(
-            queryset=User.objects.none(), label=label, required=required, empty_label=None if required else empty_label
+            queryset=User.objects.none(),
+            label=label,
+            required=required,
+            empty_label=None if required else empty_label,
         )
 
     def offer(self, also: User | None = None) -> None:
         """Fill in the people; `also` stays on offer even when no work can be given to them any more."""
         people = team_queries.list_assignable()
         if also is not None:
-            people = User.objects.filter(pk__in=[*people.values_list("pk", flat=True), also.pk]).order_by("name", "pk")
+            people = User.objects.filter(pk__in=[*people.values_list("pk", flat=True), also.pk]).order_by(
+                "name", "pk"
+            )
         self.queryset = people
 
 
@@ -58,7 +71,15 @@ class AccountPick(forms.CharField):
     """An account by its name, as `#id` when several share it. Only accounts in the person's sight can be found."""
 
     def __init__(self, label: str, *, required: bool = False, help_text: str = "") -> None:
-        widget = forms.TextInput(attrs={"list": "account-options", "autocomplete": "off", "data-account-pick": ""})
+        # The names come while one types; without script the exact name is typed.
+        attrs = {
+            "list": "account-options",
+            "autocomplete": "off",
+            "hx-get": reverse_lazy("accounts:account_options"),
+            "hx-trigger": "input changed delay:200ms",
+            "hx-target": "#account-options",
+        }
+        widget = forms.TextInput(attrs=attrs)
         super().__init__(label=label, required=required, max_length=220, help_text=help_text, widget=widget)
 
     def offer(self, user: User) -> None:
@@ -75,9 +96,13 @@ class AccountPick(forms.CharField):
         else:
             found = list(visible.filter(name__iexact=text).order_by("pk")[:2])
         if not found:
-            raise forms.ValidationError("There is no account of this name in your view. Choose one from the list.")
+            raise forms.ValidationError(
+                "There is no account of this name in your view. Choose one from the list."
+            )
         if len(found) > 1:
-            raise forms.ValidationError(f"Several accounts have this name. Write it with its number, such as #{found[0].pk}.")
+            raise forms.ValidationError(
+                f"Several accounts have this name. Write it with its number, such as #{found[0].pk}."
+            )
         return found[0]
 
 
@@ -109,9 +134,10 @@ class CustomisedForm(forms.Form):
             held = stored.get(field.key)
             if isinstance(held, bool):
                 held = "true" if held else "false"
+            offered: list[Any] = list(cast(Any, made.choices)) if isinstance(made, forms.ChoiceField) else []
             if isinstance(made, forms.ChoiceField) and held not in (None, "") and not made.valid_value(held):
                 # A choice that was taken away since stays until somebody chooses another.
-                made.choices = [*made.choices, (held, f"{held} (no longer offered)")]
+                made.choices = [*offered, (held, f"{held} (no longer offered)")]
             self.fields[f"custom_{field.key}"] = made
             self.initial.setdefault(f"custom_{field.key}", held)
 
@@ -122,20 +148,27 @@ class CustomisedForm(forms.Form):
         """What to hand to the service: every plain field, and the custom ones as one mapping."""
         plain = {k: v for k, v in self.cleaned_data.items() if k != "version" and not k.startswith("custom_")}
         plain = {k: v for k, v in plain.items() if not self.fields[k].disabled}
-        return {**plain, "custom": {f.key: self.cleaned_data.get(f"custom_{f.key}") for f in self.definitions}}
+        return {
+            **plain,
+            "custom": {f.key: self.cleaned_data.get(f"custom_{f.key}") for f in self.definitions},
+        }
 
 
 class AccountForm(CustomisedForm):
     name = forms.CharField(label="Name", max_length=200)
     owner = PersonField("Primary owner")
-    stage = forms.ModelChoiceField(queryset=None, label="Lifecycle stage", required=False, empty_label="–")
+    stage: Any = forms.ModelChoiceField(
+        queryset=None, label="Lifecycle stage", required=False, empty_label="–"
+    )
     parent = AccountPick("Parent account", help_text="The company it belongs to, if any.")
     plan = forms.CharField(label="Plan", required=False, max_length=60)
     segment = forms.CharField(label="Segment", required=False, max_length=60)
     industry = forms.CharField(label="Industry", required=False, max_length=80)
     domain = forms.CharField(label="Domain", required=False, max_length=300, help_text="example.com")
     city = forms.CharField(label="City", required=False, max_length=80)
-    country = forms.CharField(label="Country", required=False, max_length=2, help_text="Two letters, such as DE.")
+    country = forms.CharField(
+        label="Country", required=False, max_length=2, help_text="Two letters, such as DE."
+    )
     seats = forms.IntegerField(label="Seats", required=False, min_value=0, max_value=999_999_999)
     currency = forms.CharField(label="Currency", max_length=3)
     arr = _money("ARR")
@@ -152,10 +185,14 @@ class AccountForm(CustomisedForm):
             names = [name for name in self.base_fields if name not in {"version", "parent"}]
             more["initial"] = {name: getattr(account, name) for name in names} | more.get("initial", {})
         super().__init__(data, **more)
-        self.fields["owner"].offer(account.owner if account else None)
-        self.fields["stage"].queryset = queries.list_stages()
-        self.fields["parent"].offer(user)
-        self.add_custom([f for f in queries.list_custom_fields() if f.target == "account"], account.custom if account else {})
+        fields: dict[str, Any] = self.fields
+        fields["owner"].offer(account.owner if account else None)
+        fields["stage"].queryset = queries.list_stages()
+        fields["parent"].offer(user)
+        self.add_custom(
+            [f for f in queries.list_custom_fields() if f.target == "account"],
+            account.custom if account else {},
+        )
         if account is None:
             self.initial.setdefault("currency", team_queries.workspace().currency)
             self.initial.setdefault("owner", user.pk if user.role != "viewer" else None)
@@ -196,8 +233,11 @@ class ContactForm(CustomisedForm):
             if contact.account is not None:
                 more["initial"]["account"] = f"{contact.account.name} #{contact.account.pk}"
         super().__init__(data, **more)
-        self.fields["account"].offer(user)
-        self.add_custom([f for f in queries.list_custom_fields() if f.target == "contact"], contact.custom if contact else {})
+        cast(AccountPick, self.fields["account"]).offer(user)
+        self.add_custom(
+            [f for f in queries.list_custom_fields() if f.target == "contact"],
+            contact.custom if contact else {},
+        )
 
 
 class OwnerRoleForm(forms.Form):
@@ -206,15 +246,22 @@ class OwnerRoleForm(forms.Form):
 
     def __init__(self, data: Any = None, **more: Any) -> None:
         super().__init__(data, **more)
-        self.fields["user"].offer()
+        cast(PersonField, self.fields["user"]).offer()
 
 
 class BulkOwnerForm(forms.Form):
-    owner = PersonField("New owner", empty_label="Nobody")
+    """Whom many accounts are given to. Leaving them without an owner has to be chosen, it is not the default."""
+
+    owner = forms.ChoiceField(label="New owner")
 
     def __init__(self, data: Any = None, **more: Any) -> None:
         super().__init__(data, **more)
-        self.fields["owner"].offer()
+        self.people = {str(user.pk): user for user in team_queries.list_assignable()}
+        named = [(key, str(user)) for key, user in self.people.items()]
+        cast(forms.ChoiceField, self.fields["owner"]).choices = [("", "Choose…"), *named, ("none", "Nobody")]
+
+    def chosen(self) -> User | None:
+        return self.people.get(self.cleaned_data["owner"])
 
 
 class ContractForm(forms.Form):
@@ -241,12 +288,20 @@ class OutcomeForm(forms.Form):
 
 class InteractionForm(forms.Form):
     kind = forms.ChoiceField(
-        label="What was it", choices=[c for c in choices(InteractionKind) if c[0] != "mail"], widget=forms.RadioSelect
+        label="What was it",
+        choices=[c for c in choices(InteractionKind) if c[0] != "mail"],
+        widget=forms.RadioSelect,
     )
-    contact = forms.ModelChoiceField(queryset=None, label="With", required=False, empty_label="Nobody in particular")
+    contact: Any = forms.ModelChoiceField(
+        queryset=None, label="With", required=False, empty_label="Nobody in particular"
+    )
     subject = forms.CharField(label="Subject", required=False, max_length=200)
     body = forms.CharField(
-        label="What was said", required=False, max_length=20_000, strip=False, widget=forms.Textarea(attrs={"rows": 5})
+        label="What was said",
+        required=False,
+        max_length=20_000,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 5}),
     )
     outcome = forms.CharField(
         label="Outcome", required=False, max_length=200, help_text="What was agreed, in a line."
@@ -258,13 +313,15 @@ class InteractionForm(forms.Form):
         help_text="Empty is now.",
     )
 
-    def __init__(self, data: Any = None, *, account: Account, interaction: Interaction | None = None, **more: Any) -> None:
+    def __init__(
+        self, data: Any = None, *, account: Account, interaction: Interaction | None = None, **more: Any
+    ) -> None:
         super().__init__(data, **more)
         people = queries.contacts_of(account).order_by("last_name", "first_name", "pk")
-        self.fields["contact"].queryset = people
+        cast(Any, self.fields["contact"]).queryset = people
         if interaction is not None:
             del self.fields["contact"], self.fields["kind"]
-            self.initial |= {name: getattr(interaction, name) for name in ("subject", "body", "outcome")}
+            self.initial.update({name: getattr(interaction, name) for name in ("subject", "body", "outcome")})
             self.initial["happened_at"] = timezone.localtime(interaction.happened_at).replace(tzinfo=None)
 
 
@@ -290,7 +347,10 @@ class CustomFieldForm(forms.Form):
     target = forms.ChoiceField(label="Belongs to", choices=[("account", "Accounts"), ("contact", "Contacts")])
     label = forms.CharField(label="Label", max_length=80)
     key = forms.CharField(
-        label="Key", required=False, max_length=40, help_text="For imports and the API; empty makes one from the label."
+        label="Key",
+        required=False,
+        max_length=40,
+        help_text="For imports and the API; empty makes one from the label.",
     )
     type = forms.ChoiceField(label="Type", choices=choices(FieldType))
     choices = forms.CharField(
@@ -329,8 +389,9 @@ class CustomFieldForm(forms.Form):
 class SegmentForm(forms.Form):
     name = forms.CharField(label="Name", max_length=80)
     is_shared = forms.BooleanField(
-        label="Everybody can use it", required=False, initial=True, help_text="Each sees only rows in their own view."
+        label="Everybody can use it",
+        required=False,
+        initial=True,
+        help_text="Each sees only rows in their own view.",
     )
     version = forms.CharField(required=False, widget=forms.HiddenInput)
-
-

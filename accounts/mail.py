@@ -2,9 +2,11 @@
 
 import smtplib
 from email.utils import format_datetime, formataddr, parseaddr
+from typing import cast
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
 from django.db import DatabaseError
 
 from accounts.models import Interaction, InteractionMail
@@ -32,7 +34,9 @@ def send(batch: "outbox.Batch[InteractionMail]") -> None:
     if not settings.SENDING_ENABLED:
         batch.fail(batch.rows, "Sending is switched off in this installation (NPS_SENDING_ENABLED).")
         return
-    found = Interaction.objects.select_related("contact", "user").in_bulk([row.interaction_id for row in batch.rows])
+    found = Interaction.objects.select_related("contact", "user").in_bulk(
+        [row.interaction_id for row in batch.rows]
+    )
     with get_connection() as connection:
         for row in batch.rows:
             _send_one(batch, row, found[row.interaction_id], connection)
@@ -46,11 +50,13 @@ def _send_one(
         batch.cancel([row], "The contact has no e-mail address any more.")
         return
     if row.error.startswith("The worker was lost") and row.attempts >= SENDS_IN_DOUBT:
-        batch.in_doubt([row], "The worker was lost twice while sending. Ask the contact before sending again.")
+        batch.in_doubt(
+            [row], "The worker was lost twice while sending. Ask the contact before sending again."
+        )
         return
     try:
         message = build(interaction, contact.email, contact.display_name)
-        raw = message.message().as_bytes(linesep="\r\n")
+        raw: bytes = message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]  # Django's SafeMIME has it
     except (BadAddress, ValueError) as error:
         batch.fail([row], safe(str(error), rcpt=contact.email))
         return
@@ -61,7 +67,11 @@ def _send_one(
 
 
 def _send_fenced(
-    batch: "outbox.Batch[InteractionMail]", row: InteractionMail, connection: EmailBackend, rcpt: str, raw: bytes
+    batch: "outbox.Batch[InteractionMail]",
+    row: InteractionMail,
+    connection: EmailBackend,
+    rcpt: str,
+    raw: bytes,
 ) -> None:
     """Over SMTP: the fence stands just before the mail's content, so that only one moment is ever in doubt."""
     address = Address.parse(rcpt)
@@ -92,7 +102,7 @@ def _send_plain(
     if not batch.fence([row]):
         batch.release([row])
         return
-    message.connection = connection
+    message.connection = cast(BaseEmailBackend, connection)
     try:
         message.send()
     except smtplib.SMTPRecipientsRefused:

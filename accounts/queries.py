@@ -26,7 +26,6 @@ from accounts.models import (
 from accounts.services import bulk
 from core import clock, outbox
 from core.models import Job
-from team import queries as team_queries
 from team.models import User
 
 
@@ -37,7 +36,9 @@ def list_accounts(user: User) -> QuerySet[Account]:
 
 
 def list_contacts(user: User) -> QuerySet[Contact]:
-    found: QuerySet[Contact] = Contact.objects.visible_to(user).live().select_related("account", "account__owner")
+    found: QuerySet[Contact] = (
+        Contact.objects.visible_to(user).live().select_related("account", "account__owner")
+    )
     return found
 
 
@@ -47,7 +48,9 @@ def list_contracts(user: User) -> QuerySet[Contract]:
 
 
 def list_interactions(user: User) -> QuerySet[Interaction]:
-    found: QuerySet[Interaction] = Interaction.objects.visible_to(user).select_related("account", "contact", "user")
+    found: QuerySet[Interaction] = Interaction.objects.visible_to(user).select_related(
+        "account", "contact", "user"
+    )
     return found
 
 
@@ -110,7 +113,9 @@ CONTACT_SORTS: dict[str, tuple[Any, ...]] = {
 }
 
 
-def sorted_by(queryset: QuerySet[Any], asked: str, sorts: Mapping[str, tuple[str, ...]], target: str) -> QuerySet[Any]:
+def sorted_by(
+    queryset: QuerySet[Any], asked: str, sorts: Mapping[str, tuple[str, ...]], target: str
+) -> QuerySet[Any]:
     """In the order asked for (`name`, `-arr`, a registered column's key), empty values last, then by key."""
     name, is_down = asked.removeprefix("-"), asked.startswith("-")
     columns = {c.key: (c.sort,) for c in extend.columns_for(target) if c.sort}
@@ -122,14 +127,16 @@ def sorted_by(queryset: QuerySet[Any], asked: str, sorts: Mapping[str, tuple[str
 
 # --- One account ---------------------------------------------------------------------------------------------
 def owners_of(account: Account) -> list[AccountOwner]:
-    return list(AccountOwner.objects.filter(account=account).select_related("user").order_by("role", "user__name", "pk"))
+    return list(
+        AccountOwner.objects.filter(account=account)
+        .select_related("user")
+        .order_by("role", "user__name", "pk")
+    )
 
 
 def others_of(account: Account) -> list[AccountOwner]:
     """Who looks after an account besides its primary owner; that one as CSM would say the same twice."""
-    return [
-        row for row in owners_of(account) if (row.user_id, row.role) != (account.owner_id, OwnerRole.CSM)
-    ]
+    return [row for row in owners_of(account) if (row.user_id, row.role) != (account.owner_id, OwnerRole.CSM)]
 
 
 def get_owner_row(account: Account, pk: int) -> AccountOwner | None:
@@ -216,16 +223,18 @@ class TimelinePage:
 
 
 GROUPS = {
-    "answers": "Answers",
-    "mails": "Surveys and mails",
-    "people": "Calls and notes",
-    "tasks": "Alerts and tasks",
-    "changes": "Changes",
+    "answers": "answers",
+    "mails": "surveys sent",
+    "people": "calls, mails and notes",
+    "tasks": "tasks",
+    "changes": "changes",
 }
 PLAIN = "accounts/events/plain.html"
 
 
-def timeline_of(events: QuerySet[Event], *, group: str = "", before: str = "", size: int = PAGE) -> TimelinePage:
+def timeline_of(
+    events: QuerySet[Event], *, group: str = "", before: str = "", size: int = PAGE
+) -> TimelinePage:
     """A page of the timeline, newest first. Each kind of event fetches what it shows in one go."""
     if group in GROUPS:
         kinds = [r.kind for r in extend.registered.renderers.values() if r.group == group]
@@ -281,7 +290,9 @@ def by_subject(model: type[Model], *related: str) -> Callable[[Sequence[Event]],
     """A prefetch for events whose subject is a row of `model`."""
 
     def fetch(events: Sequence[Event]) -> Mapping[int, Any]:
-        rows = model._default_manager.select_related(*related).in_bulk([e.subject_id for e in events if e.subject_id])
+        rows = model._default_manager.select_related(*related).in_bulk(
+            [e.subject_id for e in events if e.subject_id]
+        )
         return {e.pk: rows.get(e.subject_id) for e in events}
 
     return fetch
@@ -293,7 +304,9 @@ def named_in(model: type[Model]) -> Callable[[Sequence[Event]], Mapping[int, Any
     def fetch(events: Sequence[Event]) -> Mapping[int, Any]:
         ids = {e.data.get(side) for e in events for side in ("from", "to")} - {None}
         rows = model._default_manager.in_bulk(ids)
-        return {e.pk: {"old": rows.get(e.data.get("from")), "new": rows.get(e.data.get("to"))} for e in events}
+        return {
+            e.pk: {"old": rows.get(e.data.get("from")), "new": rows.get(e.data.get("to"))} for e in events
+        }
 
     return fetch
 

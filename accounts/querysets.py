@@ -10,7 +10,7 @@ from team.domain import RowScope
 from team.scope import scope_of
 
 if TYPE_CHECKING:
-    from accounts.models import Account, Contact, Import, Segment
+    from accounts.models import Account, Contact, Import, Segment  # noqa: F401 - named in QuerySet[...]
     from team.models import User
 
 M = TypeVar("M", bound=models.Model)

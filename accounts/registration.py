@@ -37,16 +37,16 @@ def register() -> None:
     mail.register()
     bulk.register()
     importing.register()
-    jobs.daily("accounts.imports.clear", at=dt.time(3, 20), zone=schedules.utc, func=import_services.clear_old)
+    jobs.daily(
+        "accounts.imports.clear", at=dt.time(3, 20), zone=schedules.utc, func=import_services.clear_old
+    )
 
 
 def _places() -> None:
     navigation.register("main", "Accounts", "accounts:account_list", "accounts", key="a")
     navigation.register("main", "Contacts", "accounts:contact_list", "contacts", key="c")
     navigation.register("main", "Segments", "accounts:segment_list", "segments", key="s")
-    navigation.register(
-        "act", "Imports", "accounts:import_list", "upload", key="i", permission=can_import
-    )
+    navigation.register("act", "Imports", "accounts:import_list", "upload", key="i", permission=can_import)
     navigation.register_search("accounts:account_list")
     group = "Customers and surveys"
     stages = "The stages an account goes through"
@@ -64,6 +64,8 @@ def _events() -> None:
     for kind in ("contract.created", "contract.outcome_set"):
         extend.event_renderer(kind, f"{templates}/contract.html", contracts)
     extend.event_renderer("account.owner_changed", f"{templates}/owner.html", queries.named_in(User))
-    extend.event_renderer("account.stage_changed", f"{templates}/stage.html", queries.named_in(LifecycleStage))
+    extend.event_renderer(
+        "account.stage_changed", f"{templates}/stage.html", queries.named_in(LifecycleStage)
+    )
     for kind in ("account.created", "account.updated", "contact.created", "contact.updated"):
         extend.event_renderer(kind, f"{templates}/record.html")

@@ -118,7 +118,9 @@ def _condition(row: Row, fields: Mapping[str, SegmentField]) -> dict[str, Any]:
         return condition
     texts = [text for text in row.values if text]
     if operator.shape is Shape.MANY:
-        split = texts if known is not None and known.choices else [p.strip() for t in texts for p in t.split(",")]
+        split = (
+            texts if known is not None and known.choices else [p.strip() for t in texts for p in t.split(",")]
+        )
         condition["value"] = [part for part in split if part]
     elif operator.shape is Shape.TWO:
         condition["value"] = texts[:2]
@@ -138,7 +140,9 @@ def from_tree(tree: Any) -> Editor | None:
     mode, inner = next(iter(tree.items()))
     if mode not in {"all", "any"} or not isinstance(inner, list):
         return None
-    groups = [_group({"all": [part]} if isinstance(part, dict) and "field" in part else part) for part in inner]
+    groups = [
+        _group({"all": [part]} if isinstance(part, dict) and "field" in part else part) for part in inner
+    ]
     if any(group is None for group in groups):
         return None
     return Editor(mode, [group for group in groups if group is not None])
@@ -223,7 +227,8 @@ def shown(editor: Editor, fields: Mapping[str, SegmentField]) -> list[ShownGroup
                     operators=[(key, one.label) for key, one in operators.items()],
                     choices=choices,
                     values=row.values,
-                    chosen=", ".join(labels[:3]) + (f" and {len(labels) - 3} more" if len(labels) > 3 else ""),
+                    chosen=", ".join(labels[:3])
+                    + (f" and {len(labels) - 3} more" if len(labels) > 3 else ""),
                 )
             )
         groups.append(ShownGroup(f"g{g}", group.mode, rows))

@@ -40,12 +40,19 @@ ACCOUNT, CONTACT = "account", "contact"
 
 # --- Fields --------------------------------------------------------------------------------------------------
 def _distinct(model: type[Model], column: str) -> list[tuple[str, str]]:
-    found = model._default_manager.exclude(**{column: ""}).order_by(column).values_list(column, flat=True).distinct()
+    found = (
+        model._default_manager.exclude(**{column: ""})
+        .order_by(column)
+        .values_list(column, flat=True)
+        .distinct()
+    )
     return [(value, value) for value in found[: conditions.MAX_VALUES]]
 
 
 def _stages() -> list[tuple[str, str]]:
-    return [(str(stage.pk), stage.name) for stage in LifecycleStage.objects.order_by("position", "name", "pk")]
+    return [
+        (str(stage.pk), stage.name) for stage in LifecycleStage.objects.order_by("position", "name", "pk")
+    ]
 
 
 def _roles() -> list[tuple[str, str]]:
@@ -59,7 +66,9 @@ def _people() -> list[tuple[str, str]]:
 
 def _account_fields(target: str, prefix: str, key: str, group: str) -> list[SegmentField]:
     def field(name: str, label: str, kind: Kind, *, path: str = "", **more: Any) -> SegmentField:
-        return SegmentField(f"{key}{name}", label, target, f"{prefix}{path or name}", kind, group=group, **more)
+        return SegmentField(
+            f"{key}{name}", label, target, f"{prefix}{path or name}", kind, group=group, **more
+        )
 
     def listed(column: str) -> Any:
         return lambda: _distinct(Account, column)
@@ -125,8 +134,7 @@ class CustomValue(Func):
         kind = {Kind.NUMBER: "number", Kind.BOOLEAN: "boolean"}.get(self.kind, "string")
         cast = {Kind.NUMBER: "::double precision", Kind.BOOLEAN: "::boolean"}.get(self.kind, "")
         text = (
-            f"CASE WHEN jsonb_typeof({column} -> %s::text) = '{kind}'"
-            f" THEN ({column} ->> %s::text){cast} END"
+            f"CASE WHEN jsonb_typeof({column} -> %s::text) = '{kind}' THEN ({column} ->> %s::text){cast} END"
         )
         return text, [*params, self.key, *params, self.key]
 
@@ -140,7 +148,10 @@ def _custom_field(definition: CustomField, target: str, prefix: str, key: str, g
     allowed = [(str(value), str(value)) for value in definition.choices]
 
     def annotate(queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.alias(**{alias: CustomValue(F(f"{prefix}custom"), key=definition.key, kind=kind)})
+        found: QuerySet[Any] = queryset.alias(
+            **{alias: CustomValue(F(f"{prefix}custom"), key=definition.key, kind=kind)}
+        )
+        return found
 
     return SegmentField(
         f"{key}custom.{definition.key}",
@@ -166,7 +177,11 @@ def fields_for(target: str) -> dict[str, SegmentField]:
         found += [_custom_field(c, CONTACT, "", "", "Contact") for c in custom if c.target == CONTACT]
         found += [f for f in extend.registered.segment_fields.values() if f.target == CONTACT]
         found += _account_fields(CONTACT, "account__", "account.", "Account")
-        found += [_custom_field(c, CONTACT, "account__", "account.", "Account") for c in custom if c.target == ACCOUNT]
+        found += [
+            _custom_field(c, CONTACT, "account__", "account.", "Account")
+            for c in custom
+            if c.target == ACCOUNT
+        ]
     else:
         found += _account_fields(ACCOUNT, "", "", "Account")
         found += [_custom_field(c, ACCOUNT, "", "", "Account") for c in custom if c.target == ACCOUNT]
@@ -231,7 +246,9 @@ def _operand(field: SegmentField) -> Any:
         return Cast(F(field.path), DecimalField(max_digits=30, decimal_places=6))
     if kind is Kind.BOOLEAN:
         return Case(
-            When(Q(**{field.path: True}), then=Value(1)), When(Q(**{field.path: False}), then=Value(0)), default=None
+            When(Q(**{field.path: True}), then=Value(1)),
+            When(Q(**{field.path: False}), then=Value(0)),
+            default=None,
         )
     return F(field.path)
 
@@ -277,7 +294,9 @@ def _condition(condition: Condition, name: str, field: SegmentField, now: Now) -
     match kind:
         case Kind.TEXT:
             wanted = conditions.fold(values[0])
-            lookup = {"contains": "contains", "not_contains": "contains", "starts_with": "startswith"}.get(op, "exact")
+            lookup = {"contains": "contains", "not_contains": "contains", "starts_with": "startswith"}.get(
+                op, "exact"
+            )
             found = compare(lookup, wanted)
             return ~found if op in {"is_not", "not_contains"} else found
         case Kind.CHOICE:
@@ -350,7 +369,9 @@ def describe(tree: object, target: str, fields: Mapping[str, SegmentField] | Non
     return _words(root, fields, labels, top=True)
 
 
-def _words(node: Node, fields: Mapping[str, SegmentField], labels: dict[str, dict[str, str]], *, top: bool) -> str:
+def _words(
+    node: Node, fields: Mapping[str, SegmentField], labels: dict[str, dict[str, str]], *, top: bool
+) -> str:
     if isinstance(node, Condition):
         return _condition_words(node, fields[node.field], labels.get(node.field, {}))
     if node.mode == "not":

@@ -15,7 +15,11 @@ urlpatterns = [
     path("accounts/<int:pk>/", accounts.account_detail, name="account_detail"),
     path("accounts/<int:pk>/edit/", accounts.account_edit, name="account_edit"),
     path("accounts/<int:pk>/owners/", accounts.account_owner_add, name="account_owner_add"),
-    path("accounts/<int:pk>/owners/<int:row>/remove/", accounts.account_owner_remove, name="account_owner_remove"),
+    path(
+        "accounts/<int:pk>/owners/<int:row>/remove/",
+        accounts.account_owner_remove,
+        name="account_owner_remove",
+    ),
     path("accounts/<int:pk>/interactions/new/", work.interaction_log, name="interaction_log"),
     path("accounts/<int:pk>/contracts/new/", work.contract_create, name="contract_create"),
     path("interactions/<int:pk>/", work.interaction_edit, name="interaction_edit"),

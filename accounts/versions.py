@@ -20,9 +20,16 @@ class Stale(Refused):
 
 def version_of(thing: models.Model, fields: Sequence[str]) -> str:
     """A short digest of the stored values of `fields`: it changes when one of them does, whoever wrote it."""
-    values = {name: as_plain(getattr(thing, thing._meta.get_field(name).attname)) for name in sorted(fields)}
+    values = {name: as_plain(getattr(thing, _column(thing, name))) for name in sorted(fields)}
     text = json.dumps(values, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _column(thing: models.Model, name: str) -> str:
+    """The attribute that holds the plain value: of a foreign key its id."""
+    field = thing._meta.get_field(name)
+    assert isinstance(field, models.Field)
+    return field.attname
 
 
 def check(thing: models.Model, fields: Sequence[str], version: str, *, what: str) -> None:
@@ -38,8 +45,7 @@ def changed(thing: models.Model, values: dict[str, Any]) -> dict[str, Any]:
     """Those of `values` (by field name, foreign keys as objects) that differ from what `thing` holds."""
     found = {}
     for name, value in values.items():
-        field = thing._meta.get_field(name)
-        held = getattr(thing, field.attname)
+        held = getattr(thing, _column(thing, name))
         new = value.pk if isinstance(value, models.Model) else value
         if held != new:
             found[name] = value

@@ -107,5 +107,3 @@ class PointApiFilter(filters.FilterSet):
     class Meta:
         model = MetricPoint
         fields: list[str] = []
-
-

@@ -31,7 +31,8 @@ class Strict(serializers.Serializer[Any]):
             unknown = sorted(set(map(str, data)) - set(self.fields))
             if unknown:
                 raise serializers.ValidationError(
-                    {unknown[0][:60]: "This field is not known here, or cannot be written."}, code="unknown_field"
+                    {unknown[0][:60]: "This field is not known here, or cannot be written."},
+                    code="unknown_field",
                 )
         return super().to_internal_value(data)
 
@@ -47,7 +48,7 @@ class CustomValuesField(serializers.JSONField):
 
 # --- Accounts ------------------------------------------------------------------------------------------------
 class AccountSerializer(serializers.ModelSerializer[Account]):
-    parent = serializers.IntegerField(source="parent_id", allow_null=True)
+    parent = serializers.IntegerField(source="parent_id", allow_null=True)  # type: ignore[assignment]  # a field named as an attribute of DRF
     stage = serializers.IntegerField(source="stage_id", allow_null=True)
     owner = serializers.IntegerField(source="owner_id", allow_null=True)
     custom = CustomValuesField()
@@ -68,10 +69,12 @@ class AccountWriteSerializer(Strict):
     external_id = serializers.CharField(max_length=120, allow_null=True, required=False)
     name = serializers.CharField(max_length=200, required=False)
     domain = serializers.CharField(max_length=300, allow_blank=True, required=False)
-    parent = _id(allow_null=True, required=False, help_text="The id of the account it belongs to.")
+    parent = _id(allow_null=True, required=False, help_text="The id of the account it belongs to.")  # type: ignore[assignment]  # a field named as an attribute of DRF
     stage = _id(allow_null=True, required=False, help_text="The id of its lifecycle stage.")
     owner = _id(allow_null=True, required=False, help_text="The id of its primary owner.")
-    owner_email = serializers.CharField(max_length=254, required=False, help_text="The owner by address, instead of `owner`.")
+    owner_email = serializers.CharField(
+        max_length=254, required=False, help_text="The owner by address, instead of `owner`."
+    )
     plan = serializers.CharField(max_length=60, allow_blank=True, required=False)
     segment = serializers.CharField(max_length=60, allow_blank=True, required=False)
     industry = serializers.CharField(max_length=80, allow_blank=True, required=False)
@@ -79,7 +82,9 @@ class AccountWriteSerializer(Strict):
     city = serializers.CharField(max_length=80, allow_blank=True, required=False)
     seats = serializers.IntegerField(min_value=0, max_value=999_999_999, allow_null=True, required=False)
     currency = serializers.CharField(max_length=3, required=False)
-    arr = serializers.DecimalField(max_digits=14, decimal_places=2, min_value=0, allow_null=True, required=False)
+    arr = serializers.DecimalField(
+        max_digits=14, decimal_places=2, min_value=0, allow_null=True, required=False
+    )
     lifetime_value = serializers.DecimalField(
         max_digits=14, decimal_places=2, min_value=0, allow_null=True, required=False
     )
@@ -107,7 +112,10 @@ class ContactWriteSerializer(Strict):
     external_id = serializers.CharField(max_length=120, allow_null=True, required=False)
     account = _id(allow_null=True, required=False, help_text="The id of the account.")
     account_external_id = serializers.CharField(
-        max_length=120, allow_null=True, required=False, help_text="The account by its external id, instead of `account`."
+        max_length=120,
+        allow_null=True,
+        required=False,
+        help_text="The account by its external id, instead of `account`.",
     )
     first_name = serializers.CharField(max_length=100, allow_blank=True, required=False)
     last_name = serializers.CharField(max_length=100, allow_blank=True, required=False)
@@ -164,7 +172,7 @@ class EventSerializer(serializers.ModelSerializer[Event]):
     account = serializers.IntegerField(source="account_id", allow_null=True)
     contact = serializers.IntegerField(source="contact_id", allow_null=True)
     actor = serializers.IntegerField(source="actor_id", allow_null=True)
-    data = serializers.DictField()
+    data = serializers.DictField()  # type: ignore[assignment]  # a field named as an attribute of DRF
     facts = serializers.DictField()
 
     class Meta:
@@ -183,7 +191,18 @@ class InteractionSerializer(serializers.ModelSerializer[Interaction]):
 
     class Meta:
         model = Interaction
-        fields = ("id", "account", "contact", "user", "kind", "subject", "body", "outcome", "happened_at", "created_at")
+        fields = (
+            "id",
+            "account",
+            "contact",
+            "user",
+            "kind",
+            "subject",
+            "body",
+            "outcome",
+            "happened_at",
+            "created_at",
+        )
         read_only_fields = fields
 
 
@@ -246,7 +265,7 @@ class MetricSerializer(serializers.ModelSerializer[Metric]):
 
 class MetricWriteSerializer(Strict):
     key = serializers.CharField(max_length=60)
-    label = serializers.CharField(max_length=80, allow_blank=True, default="")
+    label = serializers.CharField(max_length=80, allow_blank=True, default="")  # type: ignore[assignment]  # a field named as an attribute of DRF
     unit = serializers.CharField(max_length=20, allow_blank=True, default="")
 
 

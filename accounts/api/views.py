@@ -42,10 +42,12 @@ from team.models import User
 SCOPES = {"read": ApiScope.ACCOUNTS_READ, "write": ApiScope.ACCOUNTS_WRITE}
 EXTERNAL_ID = r"by-external-id/(?P<external_id>[^/]{1,120})"
 IF_MATCH = OpenApiParameter(
-    "If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="The ETag that was read: refuses with 412 if stale."
+    "If-Match",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="The ETag that was read: refuses with 412 if stale.",
 )
 Listed = mixins.ListModelMixin
-Orderings = ClassVar[dict[str, tuple[str, ...]]]
 
 
 class Customers(ApiViewSet):
@@ -77,7 +79,9 @@ class Customers(ApiViewSet):
         """The row a body names; one outside sight is refused exactly like one that does not exist."""
         found = queryset.filter(**lookup).first()
         if found is None:
-            raise Invalid(f"There is no {field} with this id that the key may see.", field=field, code="not_found")
+            raise Invalid(
+                f"There is no {field} with this id that the key may see.", field=field, code="not_found"
+            )
         return found
 
 
@@ -92,7 +96,9 @@ def _account_values(view: Customers, data: Mapping[str, Any]) -> Any:
     if values.get("owner") is not None:
         values["owner"] = view.visible(team_queries.list_assignable(), "owner", pk=values["owner"])
     elif email is not None:
-        values["owner"] = view.visible(team_queries.list_assignable(), "owner_email", email=email.strip().lower())
+        values["owner"] = view.visible(
+            team_queries.list_assignable(), "owner_email", email=email.strip().lower()
+        )
     return values
 
 
@@ -103,7 +109,12 @@ class AccountViewSet(Listed, Customers):
     serializer_class = serializers.AccountSerializer
     filterset_class = filters.AccountApiFilter
     queryset = Account.objects.none()
-    orderings: Orderings = {"id": (), "name": ("name",), "updated_at": ("updated_at",), "created_at": ("created_at",)}
+    orderings: ClassVar[dict[str, tuple[str, ...]]] = {
+        "id": (),
+        "name": ("name",),
+        "updated_at": ("updated_at",),
+        "created_at": ("created_at",),
+    }
 
     def get_queryset(self) -> QuerySet[Account]:
         return queries.list_accounts(self.user)
@@ -122,7 +133,9 @@ class AccountViewSet(Listed, Customers):
         return self.show(account, status=201, fields=account_services.EDITABLE)
 
     @extend_schema(
-        summary="Change an account", request=serializers.AccountWriteSerializer(partial=True), parameters=[IF_MATCH]
+        summary="Change an account",
+        request=serializers.AccountWriteSerializer(partial=True),
+        parameters=[IF_MATCH],
     )
     def partial_update(self, request: Request, pk: str) -> Response:
         account = self.get_object()
@@ -173,16 +186,20 @@ def _contact_values(view: Customers, data: Mapping[str, Any]) -> Any:
     if values.get("account") is not None:
         values["account"] = view.visible(queries.list_accounts(view.user), "account", pk=values["account"])
     elif key:
-        values["account"] = view.visible(queries.list_accounts(view.user), "account_external_id", external_id=key)
+        values["account"] = view.visible(
+            queries.list_accounts(view.user), "account_external_id", external_id=key
+        )
     return values
 
 
-@extend_schema_view(list=extend_schema(summary="List contacts"), retrieve=extend_schema(summary="Read a contact"))
+@extend_schema_view(
+    list=extend_schema(summary="List contacts"), retrieve=extend_schema(summary="Read a contact")
+)
 class ContactViewSet(Listed, Customers):
     serializer_class = serializers.ContactSerializer
     filterset_class = filters.ContactApiFilter
     queryset = Contact.objects.none()
-    orderings: Orderings = {
+    orderings: ClassVar[dict[str, tuple[str, ...]]] = {
         "id": (),
         "name": ("last_name", "first_name"),
         "updated_at": ("updated_at",),
@@ -206,7 +223,9 @@ class ContactViewSet(Listed, Customers):
         return self.show(contact, status=201, fields=contact_services.EDITABLE)
 
     @extend_schema(
-        summary="Change a contact", request=serializers.ContactWriteSerializer(partial=True), parameters=[IF_MATCH]
+        summary="Change a contact",
+        request=serializers.ContactWriteSerializer(partial=True),
+        parameters=[IF_MATCH],
     )
     def partial_update(self, request: Request, pk: str) -> Response:
         contact = self.get_object()
@@ -281,7 +300,7 @@ def _result(row: bulk.Result) -> RowResult:
 class SegmentViewSet(Listed, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, Customers):
     serializer_class = serializers.SegmentSerializer
     queryset = Segment.objects.none()
-    orderings: Orderings = {"id": (), "name": ("name",)}
+    orderings: ClassVar[dict[str, tuple[str, ...]]] = {"id": (), "name": ("name",)}
 
     def get_queryset(self) -> QuerySet[Segment]:
         return queries.list_segments(self.user)
@@ -331,7 +350,7 @@ class EventViewSet(Listed, mixins.RetrieveModelMixin, Customers):
     serializer_class = serializers.EventSerializer
     filterset_class = filters.EventApiFilter
     queryset = Event.objects.none()
-    orderings: Orderings = {"id": (), "occurred_at": ("occurred_at",)}
+    orderings: ClassVar[dict[str, tuple[str, ...]]] = {"id": (), "occurred_at": ("occurred_at",)}
 
     def get_queryset(self) -> QuerySet[Event]:
         return queries.list_events(self.user)
@@ -344,7 +363,7 @@ class InteractionViewSet(Listed, mixins.RetrieveModelMixin, Customers):
     serializer_class = serializers.InteractionSerializer
     filterset_class = filters.InteractionApiFilter
     queryset = Interaction.objects.none()
-    orderings: Orderings = {"id": (), "happened_at": ("happened_at",)}
+    orderings: ClassVar[dict[str, tuple[str, ...]]] = {"id": (), "happened_at": ("happened_at",)}
 
     def get_queryset(self) -> QuerySet[Interaction]:
         return queries.list_interactions(self.user)
@@ -373,12 +392,14 @@ class InteractionViewSet(Listed, mixins.RetrieveModelMixin, Customers):
 
 
 # --- Contracts and metrics -----------------------------------------------------------------------------------
-@extend_schema_view(list=extend_schema(summary="List contracts"), retrieve=extend_schema(summary="Read a contract"))
+@extend_schema_view(
+    list=extend_schema(summary="List contracts"), retrieve=extend_schema(summary="Read a contract")
+)
 class ContractViewSet(Listed, Customers):
     serializer_class = serializers.ContractSerializer
     filterset_class = filters.ContractApiFilter
     queryset = Contract.objects.none()
-    orderings: Orderings = {"id": (), "ends_on": ("ends_on",)}
+    orderings: ClassVar[dict[str, tuple[str, ...]]] = {"id": (), "ends_on": ("ends_on",)}
 
     def get_queryset(self) -> QuerySet[Contract]:
         return queries.list_contracts(self.user)
@@ -394,11 +415,15 @@ class ContractViewSet(Listed, Customers):
     def create(self, request: Request) -> Response:
         values = self.read(serializers.ContractWriteSerializer)
         account = self.visible(queries.list_accounts(self.user), "account", pk=values.pop("account"))
-        contract = contract_services.create_contract(account=account, values=cast(Any, values), actor=self.user)
+        contract = contract_services.create_contract(
+            account=account, values=cast(Any, values), actor=self.user
+        )
         return self.show(contract, status=201, fields=contract_services.EDITABLE)
 
     @extend_schema(
-        summary="Correct a contract", request=serializers.ContractPatchSerializer(partial=True), parameters=[IF_MATCH]
+        summary="Correct a contract",
+        request=serializers.ContractPatchSerializer(partial=True),
+        parameters=[IF_MATCH],
     )
     def partial_update(self, request: Request, pk: str) -> Response:
         contract = self.get_object()
@@ -416,7 +441,9 @@ class ContractViewSet(Listed, Customers):
         return self.show(contract_services.set_outcome(contract=contract, actor=self.user, **data))
 
 
-@extend_schema_view(list=extend_schema(summary="List metrics"), retrieve=extend_schema(summary="Read a metric"))
+@extend_schema_view(
+    list=extend_schema(summary="List metrics"), retrieve=extend_schema(summary="Read a metric")
+)
 class MetricViewSet(Listed, mixins.RetrieveModelMixin, Customers):
     serializer_class = serializers.MetricSerializer
     queryset = Metric.objects.none()
@@ -439,7 +466,7 @@ class MetricPointViewSet(Listed, Customers):
     serializer_class = serializers.PointSerializer
     filterset_class = filters.PointApiFilter
     queryset = MetricPoint.objects.none()
-    orderings: Orderings = {"id": (), "observed_at": ("observed_at",)}
+    orderings: ClassVar[dict[str, tuple[str, ...]]] = {"id": (), "observed_at": ("observed_at",)}
 
     def get_queryset(self) -> QuerySet[MetricPoint]:
         return queries.list_points(self.user)
@@ -460,7 +487,8 @@ class MetricPointViewSet(Listed, Customers):
 
 
 @extend_schema_view(
-    list=extend_schema(summary="List lifecycle stages"), retrieve=extend_schema(summary="Read a lifecycle stage")
+    list=extend_schema(summary="List lifecycle stages"),
+    retrieve=extend_schema(summary="Read a lifecycle stage"),
 )
 class StageViewSet(Listed, mixins.RetrieveModelMixin, Customers):
     serializer_class = serializers.StageSerializer

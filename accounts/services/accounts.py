@@ -5,7 +5,7 @@ from typing import Any, TypedDict
 
 from django.db import IntegrityError, transaction
 
-from accounts import cleaning, custom, timeline, versions
+from accounts import cleaning, custom, history, timeline, versions
 from accounts.domain import Origin, OwnerRole
 from accounts.models import Account, AccountOwner, LifecycleStage
 from core import clock
@@ -45,7 +45,9 @@ EDITABLE: tuple[str, ...] = tuple(AccountValues.__annotations__)
 
 
 def _text(label: str, limit: int, *, is_required: bool = False) -> Callable[[Any, str], Any]:
-    return lambda value, field: cleaning.text(value, field=field, label=label, limit=limit, is_required=is_required)
+    return lambda value, field: cleaning.text(
+        value, field=field, label=label, limit=limit, is_required=is_required
+    )
 
 
 def _money(label: str) -> Callable[[Any, str], Any]:
@@ -83,7 +85,9 @@ def clean(values: Mapping[str, Any], *, stored_custom: Mapping[str, Any] | None 
         found["custom"] = custom.clean(found["custom"], custom.definitions("account"), stored=stored_custom)
     owner = found.get("owner")
     if owner is not None and (not owner.is_active or owner.role == "viewer"):
-        raise Refused(f"{owner} cannot own accounts. Choose an active person who is not a viewer.", field="owner")
+        raise Refused(
+            f"{owner} cannot own accounts. Choose an active person who is not a viewer.", field="owner"
+        )
     return found
 
 
@@ -98,7 +102,7 @@ def create_account(*, values: AccountValues, actor: User | None, origin: Origin 
     if account.stage_id is not None:
         account.stage_since = team_queries.today()
     account.created_at = account.updated_at = clock.now()
-    account._history_user = actor
+    history.sign(account, actor)
     _write(account.save)
     audit.record(action="account.created", actor=actor, obj=account)
     timeline.record(
@@ -147,7 +151,7 @@ def update_account(
         account.stage_since = team_queries.today() if account.stage_id else None
         written.append("stage_since")
     account.updated_at = clock.now()
-    account._history_user = actor
+    history.sign(account, actor)
     _write(lambda: account.save(update_fields=[*written, "updated_at"]))
     audit.record(action="account.updated", actor=actor, obj=account, fields=sorted(differing))
     _announce(account, differing, before, actor, origin)
@@ -155,7 +159,11 @@ def update_account(
 
 
 def _announce(
-    account: Account, differing: Mapping[str, Any], before: Mapping[str, Any], actor: User | None, origin: Origin
+    account: Account,
+    differing: Mapping[str, Any],
+    before: Mapping[str, Any],
+    actor: User | None,
+    origin: Origin,
 ) -> None:
     """One event for each change that has a meaning of its own, one for all others together."""
     stamp = f"{account.updated_at:%Y%m%d%H%M%S%f}"
@@ -219,7 +227,7 @@ def add_owner(*, account: Account, user: User, role: str, actor: User | None) ->
     if existing is not None:
         return existing
     row = AccountOwner(account=account, user=user, role=role)
-    row._history_user = actor
+    history.sign(row, actor)
     row.save()
     audit.record(action="account.owner_added", actor=actor, obj=account, user=user.pk, role=role)
     return row
@@ -228,6 +236,8 @@ def add_owner(*, account: Account, user: User, role: str, actor: User | None) ->
 @transaction.atomic
 def remove_owner(*, row: AccountOwner, actor: User | None) -> None:
     """Take a person's role at an account away. The primary owner is changed, not removed."""
-    audit.record(action="account.owner_removed", actor=actor, obj=row.account, user=row.user_id, role=row.role)
-    row._history_user = actor
+    audit.record(
+        action="account.owner_removed", actor=actor, obj=row.account, user=row.user_id, role=row.role
+    )
+    history.sign(row, actor)
     row.delete()

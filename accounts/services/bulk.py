@@ -34,12 +34,17 @@ def change_owner(*, accounts: QuerySet[Account], owner: User | None, actor: User
     that match now. Each change has its history row and event, so that it can be followed and taken back.
     """
     if owner is not None and (not owner.is_active or owner.role == "viewer"):
-        raise Refused(f"{owner} cannot own accounts. Choose an active person who is not a viewer.", field="owner")
+        raise Refused(
+            f"{owner} cannot own accounts. Choose an active person who is not a viewer.", field="owner"
+        )
     ids = list(accounts.order_by("pk").values_list("pk", flat=True)[: MAX_ACCOUNTS + 1])
     if len(ids) > MAX_ACCOUNTS:
         raise Refused(f"These are more than {MAX_ACCOUNTS:,} accounts. Narrow the filter.", code="too_many")
     audit.record(
-        action="account.owner_changed_in_bulk", actor=actor, count=len(ids), owner=None if owner is None else owner.pk
+        action="account.owner_changed_in_bulk",
+        actor=actor,
+        count=len(ids),
+        owner=None if owner is None else owner.pk,
     )
     if len(ids) <= AT_ONCE:
         return _give(ids, owner, actor)
@@ -53,10 +58,10 @@ def change_owner(*, accounts: QuerySet[Account], owner: User | None, actor: User
 def run_owner_change(job: "jobs.JobContext") -> None:
     """The job: one chunk and its position in one transaction, so that a kill repeats nothing."""
     ids: list[int] = job.payload["ids"]
-    owner = User.objects.filter(pk=job.payload["owner"]).first() if job.payload["owner"] else None
+    owner = User.objects.filter(pk=int(job.payload["owner"])).first() if job.payload["owner"] else None
     if job.payload["owner"] and (owner is None or not owner.is_active):
         raise Refused("The new owner is no longer active. Nothing more has been changed.")
-    actor = User.objects.filter(pk=job.job.requested_by).first()
+    actor = User.objects.filter(pk=job.job.requested_by or 0).first()
     position = int(job.payload.get("position", 0))
     while position < len(ids):
         with transaction.atomic():
@@ -80,7 +85,9 @@ def _give(ids: Sequence[int], owner: User | None, actor: User | None) -> int:
     Account.objects.filter(pk__in=[account.pk for account in rows]).update(owner=owner, updated_at=now)
     for account in rows:
         account.owner, account.updated_at = owner, now
-    Account.history.bulk_history_create(rows, update=True, default_user=actor, default_date=now, batch_size=CHUNK)
+    Account.history.bulk_history_create(
+        rows, update=True, default_user=actor, default_date=now, batch_size=CHUNK
+    )
     stamp = f"{now:%Y%m%d%H%M%S%f}"
     facts = timeline.facts_of_many([(account, None) for account in rows])
     timeline.record_many(
@@ -183,7 +190,10 @@ def _prepare(plan: _Plan, rows: Sequence[Row], actor: User) -> None:
 def _refused(row: Row, refusal: Refused) -> Result:
     external_id = row.values.get("external_id")
     return Result(
-        row.index, "refused", external_id=external_id if isinstance(external_id, str) else None, refusal=refusal
+        row.index,
+        "refused",
+        external_id=external_id if isinstance(external_id, str) else None,
+        refusal=refusal,
     )
 
 
@@ -209,8 +219,10 @@ def _existing(
     live = Contact.objects.select_for_update(of=("self",)).select_related("account").order_by("pk")
     # One statement, in the order of the keys: two calls over the same contacts wait for each other, never in a ring.
     rows = list(live.filter(Q(external_id__in=ids) | Q(email_key__in=keys, merged_into__isnull=True)))
-    by_id = {c.external_id: c for c in rows if c.external_id in ids}
-    by_email = {c.email_key: c for c in rows if c.email_key in keys and c.merged_into_id is None}
+    by_id = {c.external_id: c for c in rows if c.external_id and c.external_id in ids}
+    by_email = {
+        c.email_key: c for c in rows if c.email_key and c.email_key in keys and c.merged_into_id is None
+    }
     visible = Contact.objects.visible_to(actor).filter(pk__in=[c.pk for c in rows])
     return by_id, by_email, set(visible.values_list("pk", flat=True))
 
@@ -233,12 +245,16 @@ def _match(
         raise contact_services.email_taken(email_key, actor)
     if contact is None:
         if not external_id and not email_key:
-            raise Invalid("Give an external_id or an email, by which the contact can be found again.", field="email")
+            raise Invalid(
+                "Give an external_id or an email, by which the contact can be found again.", field="email"
+            )
         return None
     if contact.pk not in visible:
         if holder is contact:
             raise contact_services.email_taken(email_key, actor)
-        raise Refused("Another contact already has this external id.", field="external_id", code="external_id_taken")
+        raise Refused(
+            "Another contact already has this external id.", field="external_id", code="external_id_taken"
+        )
     if contact.merged_into_id is not None or contact.erased_at is not None:
         raise Refused("This contact was merged into another or erased.", field="external_id", code="gone")
     return contact
@@ -246,12 +262,18 @@ def _match(
 
 def _claim(found: Mapping[str, Any], contact: Contact | None, ids: set[str], emails: set[str]) -> None:
     """Each contact once in a call: which of two rows should win would be a guess."""
-    keys_id = {found.get("external_id"), contact.external_id if contact else None} - {None, ""}
-    keys_email = {found.get("email_key"), contact.email_key if contact else None} - {None, ""}
+    keys_id = {key for key in (found.get("external_id"), contact.external_id if contact else None) if key}
+    keys_email = {key for key in (found.get("email_key"), contact.email_key if contact else None) if key}
     if keys_id & ids:
-        raise Refused("This external id occurs in an earlier row of the same call.", field="external_id", code="repeated")
+        raise Refused(
+            "This external id occurs in an earlier row of the same call.",
+            field="external_id",
+            code="repeated",
+        )
     if keys_email & emails:
-        raise Refused("This e-mail address occurs in an earlier row of the same call.", field="email", code="repeated")
+        raise Refused(
+            "This e-mail address occurs in an earlier row of the same call.", field="email", code="repeated"
+        )
     ids |= keys_id
     emails |= keys_email
 
@@ -305,32 +327,62 @@ def _write(plan: _Plan, actor: User, origin: Origin) -> None:
     )
     known = iter(facts)
     if plan.to_create:
-        made = bulk_create_with_history([c for _, c in plan.to_create], Contact, batch_size=CHUNK, default_user=actor)
+        made = bulk_create_with_history(
+            [c for _, c in plan.to_create], Contact, batch_size=CHUNK, default_user=actor
+        )
         for (row, _), contact in zip(plan.to_create, made, strict=True):
             plan.results[row.index] = Result(row.index, "created", contact.pk, contact.external_id)
             key = f"contact:{contact.pk}:created"
-            events.append(_event("contact.created", contact, actor, origin, key, {}, next(known)))
+            events.append(
+                _event(
+                    "contact.created",
+                    contact,
+                    actor=actor,
+                    origin=origin,
+                    cause_key=key,
+                    data={},
+                    facts=next(known),
+                )
+            )
     if plan.to_update:
         names = sorted({name for _, _, differing in plan.to_update for name in differing})
         bulk_update_with_history(
-            [c for _, c, _ in plan.to_update], Contact, [*names, "updated_at"], batch_size=CHUNK, default_user=actor
+            [c for _, c, _ in plan.to_update],
+            Contact,
+            [*names, "updated_at"],
+            batch_size=CHUNK,
+            default_user=actor,
         )
         for row, contact, differing in plan.to_update:
             plan.results[row.index] = Result(row.index, "updated", contact.pk, contact.external_id)
             stamp = f"{contact.updated_at:%Y%m%d%H%M%S%f}"
             data = {"fields": [name for name in differing if name not in {"email_key", "address_key"}]}
             key = f"contact:{contact.pk}:updated:{stamp}"
-            events.append(_event("contact.updated", contact, actor, origin, key, data, next(known)))
+            events.append(
+                _event(
+                    "contact.updated",
+                    contact,
+                    actor=actor,
+                    origin=origin,
+                    cause_key=key,
+                    data=data,
+                    facts=next(known),
+                )
+            )
     if events:
         timeline.record_many(events)
         audit.record(
-            action="contact.bulk_upserted", actor=actor, created=len(plan.to_create), updated=len(plan.to_update)
+            action="contact.bulk_upserted",
+            actor=actor,
+            created=len(plan.to_create),
+            updated=len(plan.to_update),
         )
 
 
 def _event(
     kind: str,
     contact: Contact,
+    *,
     actor: User,
     origin: Origin,
     cause_key: str,

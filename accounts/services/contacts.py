@@ -5,7 +5,7 @@ from typing import Any, TypedDict
 
 from django.db import IntegrityError, transaction
 
-from accounts import cleaning, custom, timeline, versions
+from accounts import cleaning, custom, history, timeline, versions
 from accounts.domain import ContactRole, Origin
 from accounts.models import Account, Contact, CustomField
 from core import clock, secrets
@@ -43,7 +43,9 @@ _CLEANERS: dict[str, Callable[[Any, str], Any]] = {
     "last_name": _text("Last name", 100),
     "phone": _text("Phone", 40),
     "job_title": _text("Job title", 120),
-    "role": lambda value, field: cleaning.choice(value, [r.value for r in ContactRole], field=field, label="Role"),
+    "role": lambda value, field: cleaning.choice(
+        value, [r.value for r in ContactRole], field=field, label="Role"
+    ),
     "language": lambda value, field: cleaning.language(value, field=field),
     "time_zone": lambda value, field: cleaning.time_zone(value, field=field),
 }
@@ -71,7 +73,9 @@ def clean(
 def refuse_nameless(first_name: str, last_name: str, email: str) -> None:
     """A contact that nobody could recognise is of no use."""
     if not (first_name or last_name or email):
-        raise Refused("Give the contact a name or an e-mail address.", field="last_name", code="nameless", status=400)
+        raise Refused(
+            "Give the contact a name or an e-mail address.", field="last_name", code="nameless", status=400
+        )
 
 
 @transaction.atomic
@@ -81,7 +85,7 @@ def create_contact(*, values: ContactValues, actor: User | None, origin: Origin 
     contact = Contact(**{**found, "custom": found.get("custom", {})})
     refuse_nameless(contact.first_name, contact.last_name, contact.email)
     contact.created_at = contact.updated_at = clock.now()
-    contact._history_user = actor
+    history.sign(contact, actor)
     _write(contact.save, contact, actor)
     audit.record(action="contact.created", actor=actor, obj=contact)
     _record("contact.created", contact, actor, origin, f"contact:{contact.pk}:created")
@@ -101,7 +105,9 @@ def update_contact(
     """Write what differs; refuses a stale `version` and a contact that was merged or erased."""
     contact = Contact.objects.select_for_update(of=("self",)).select_related("account").get(pk=contact.pk)
     if contact.merged_into_id is not None or contact.erased_at is not None:
-        raise Refused("This contact was merged into another or erased. It can no longer be changed.", code="gone")
+        raise Refused(
+            "This contact was merged into another or erased. It can no longer be changed.", code="gone"
+        )
     versions.check(contact, version_fields, version, what="contact")
     found = clean(values, stored_custom=contact.custom)
     differing = versions.changed(contact, found)
@@ -111,7 +117,7 @@ def update_contact(
         setattr(contact, name, value)
     refuse_nameless(contact.first_name, contact.last_name, contact.email)
     contact.updated_at = clock.now()
-    contact._history_user = actor
+    history.sign(contact, actor)
     _write(lambda: contact.save(update_fields=[*differing, "updated_at"]), contact, actor)
     shown = sorted(set(differing) - {"email_key", "address_key"})
     audit.record(action="contact.updated", actor=actor, obj=contact, fields=shown)
@@ -120,7 +126,9 @@ def update_contact(
     return contact
 
 
-def _record(kind: str, contact: Contact, actor: User | None, origin: Origin, cause_key: str, **data: Any) -> None:
+def _record(
+    kind: str, contact: Contact, actor: User | None, origin: Origin, cause_key: str, **data: Any
+) -> None:
     timeline.record(
         kind=kind,
         cause_key=cause_key,

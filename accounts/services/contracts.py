@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 from django.db import IntegrityError, transaction
 
-from accounts import cleaning, timeline, versions
+from accounts import cleaning, history, timeline, versions
 from accounts.domain import ContractOutcome, Origin
 from accounts.models import Account, Contract
 from core import clock
@@ -55,7 +55,9 @@ def _needed(value: Any, field: str, label: str) -> Any:
 
 def _check_period(contract: Contract) -> None:
     if contract.ends_on < contract.starts_on:
-        raise Refused("The contract ends before it starts. Correct one of the two dates.", field="ends_on", status=400)
+        raise Refused(
+            "The contract ends before it starts. Correct one of the two dates.", field="ends_on", status=400
+        )
 
 
 @transaction.atomic
@@ -75,7 +77,11 @@ def create_contract(
         actor=actor,
         subject=("contract", contract.pk),
         origin=origin,
-        data={"arr": str(contract.arr), "currency": contract.currency, "ends_on": contract.ends_on.isoformat()},
+        data={
+            "arr": str(contract.arr),
+            "currency": contract.currency,
+            "ends_on": contract.ends_on.isoformat(),
+        },
     )
     follow_contracts(account=account, actor=actor)
     return contract
@@ -117,9 +123,13 @@ def set_outcome(
     outcome = cleaning.choice(outcome, [o.value for o in ContractOutcome], field="outcome", label="Outcome")
     day = None
     if outcome != ContractOutcome.OPEN:
-        day = cleaning.date(outcome_on, field="outcome_on", label="Date of the outcome") or team_queries.today()
+        day = (
+            cleaning.date(outcome_on, field="outcome_on", label="Date of the outcome") or team_queries.today()
+        )
         if day > team_queries.today():
-            raise Refused("The outcome lies in the future. Record it on the day it is known.", field="outcome_on")
+            raise Refused(
+                "The outcome lies in the future. Record it on the day it is known.", field="outcome_on"
+            )
         if day < contract.starts_on:
             raise Refused("The outcome lies before the start of the contract.", field="outcome_on")
     if (contract.outcome, contract.outcome_on) == (outcome, day):
@@ -161,12 +171,12 @@ def follow_contracts(*, account: Account, actor: User | None, churned_on: dt.dat
     for name, value in differing.items():
         setattr(account, name, value)
     account.updated_at = clock.now()
-    account._history_user = actor
+    history.sign(account, actor)
     account.save(update_fields=[*differing, "updated_at"])
 
 
 def _save(contract: Contract, actor: User | None, *, fields: Sequence[str] | None = None) -> None:
-    contract._history_user = actor
+    history.sign(contract, actor)
     try:
         with transaction.atomic():
             if fields is None:

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Max, ProtectedError
 
-from accounts import cleaning, conditions, segments
+from accounts import cleaning, conditions, history, segments
 from accounts.domain import FieldType
 from accounts.models import Account, CustomField, LifecycleStage, Segment
 from core.errors import Invalid, Refused
@@ -56,10 +56,14 @@ def create_custom_field(
     label = cleaning.text(label, field="label", label="Label", limit=80, is_required=True)
     key = key.strip() or key_from(label)
     if not _KEY.fullmatch(key):
-        raise Invalid("The key is small letters, digits and underscores, and begins with a letter.", field="key")
+        raise Invalid(
+            "The key is small letters, digits and underscores, and begins with a letter.", field="key"
+        )
     fields = CustomField.objects.filter(target=target)
     if fields.count() >= MAX_FIELDS:
-        raise Refused(f"There are {MAX_FIELDS} custom fields already. Remove one that nobody uses.", field="label")
+        raise Refused(
+            f"There are {MAX_FIELDS} custom fields already. Remove one that nobody uses.", field="label"
+        )
     position = (fields.aggregate(last=Max("position"))["last"] or 0) + 1
     field = CustomField(
         target=target,
@@ -70,19 +74,27 @@ def create_custom_field(
         is_personal=target == "contact" if is_personal is None else is_personal,
         position=position,
     )
-    field._history_user = actor
+    history.sign(field, actor)
     try:
         with transaction.atomic():
             field.save()
     except IntegrityError:
-        raise Refused(f"There is a field with the key “{key}” already.", field="key", code="key_taken") from None
+        raise Refused(
+            f"There is a field with the key “{key}” already.", field="key", code="key_taken"
+        ) from None
     audit.record(action="custom_field.created", actor=actor, obj=field, target=target, key=key, type=type_)
     return field
 
 
 @transaction.atomic
 def update_custom_field(
-    *, field: CustomField, label: str, choices: list[str], is_personal: bool, position: int | None, actor: User | None
+    *,
+    field: CustomField,
+    label: str,
+    choices: list[str],
+    is_personal: bool,
+    position: int | None,
+    actor: User | None,
 ) -> CustomField:
     """Change what can change. Values already stored under a choice that goes away stay until they are edited."""
     field.label = cleaning.text(label, field="label", label="Label", limit=80, is_required=True)
@@ -90,7 +102,7 @@ def update_custom_field(
     field.is_personal = is_personal
     if position is not None:
         field.position = position
-    field._history_user = actor
+    history.sign(field, actor)
     field.save(update_fields=["label", "choices", "is_personal", "position"])
     audit.record(action="custom_field.updated", actor=actor, obj=field)
     return field
@@ -105,10 +117,11 @@ def delete_custom_field(*, field: CustomField, actor: User | None) -> None:
         wanted = {f"{prefix}{key}" for key in keys or {f"custom.{field.key}"}}
         if (field.target == segment.target or prefix) and _uses(segment.conditions, wanted):
             raise Refused(
-                f"The segment “{segment.name}” filters by this field. Change the segment first.", code="in_use"
+                f"The segment “{segment.name}” filters by this field. Change the segment first.",
+                code="in_use",
             )
     audit.record(action="custom_field.deleted", actor=actor, obj=field, target=field.target, key=field.key)
-    field._history_user = actor
+    history.sign(field, actor)
     field.delete()
 
 
@@ -120,7 +133,12 @@ def _uses(tree: Any, keys: set[str]) -> bool:
 
 @transaction.atomic
 def save_stage(
-    *, name: str, is_customer: bool, position: int | None, actor: User | None, stage: LifecycleStage | None = None
+    *,
+    name: str,
+    is_customer: bool,
+    position: int | None,
+    actor: User | None,
+    stage: LifecycleStage | None = None,
 ) -> LifecycleStage:
     """Add a lifecycle stage, or change one. Two stages never share a name."""
     is_new = stage is None
@@ -132,7 +150,7 @@ def save_stage(
     elif is_new:
         last = LifecycleStage.objects.aggregate(last=Max("position"))["last"]
         stage.position = (last or 0) + 1
-    stage._history_user = actor
+    history.sign(stage, actor)
     try:
         with transaction.atomic():
             stage.save()
@@ -157,9 +175,11 @@ def delete_stage(*, stage: LifecycleStage, actor: User | None) -> None:
         except Invalid:
             continue
         if any(one.field in {"stage", "account.stage"} and str(stage.pk) in one.values for one in found):
-            raise Refused(f"The segment “{segment.name}” asks for this stage. Change the segment first.", code="in_use")
+            raise Refused(
+                f"The segment “{segment.name}” asks for this stage. Change the segment first.", code="in_use"
+            )
     audit.record(action="stage.deleted", actor=actor, obj=stage)
-    stage._history_user = actor
+    history.sign(stage, actor)
     try:
         stage.delete()
     except ProtectedError:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts import cleaning, timeline
+from accounts import cleaning, history, timeline
 from accounts.domain import InteractionKind, Origin
 from accounts.models import Account, Contact, Interaction, InteractionMail
 from core import clock, jobs, outbox
@@ -34,7 +34,9 @@ def log_interaction(
     kind = cleaning.choice(kind, [k.value for k in InteractionKind], field="kind", label="Kind")
     subject, body, outcome = _texts(subject, body, outcome)
     if not (subject or body or outcome):
-        raise Refused("Write down what it was about: a subject, a text or an outcome.", field="body", status=400)
+        raise Refused(
+            "Write down what it was about: a subject, a text or an outcome.", field="body", status=400
+        )
     _check_contact(account, contact)
     happened_at = _when(happened_at)
     interaction = Interaction(
@@ -48,7 +50,7 @@ def log_interaction(
         happened_at=happened_at,
         created_at=clock.now(),
     )
-    interaction._history_user = actor
+    history.sign(interaction, actor)
     interaction.save()
     audit.record(action="interaction.logged", actor=actor, obj=interaction, kind=kind, account=account.pk)
     timeline.record(
@@ -67,20 +69,30 @@ def log_interaction(
 
 @transaction.atomic
 def update_interaction(
-    *, interaction: Interaction, actor: User | None, subject: str, body: str, outcome: str, happened_at: dt.datetime
+    *,
+    interaction: Interaction,
+    actor: User | None,
+    subject: str,
+    body: str,
+    outcome: str,
+    happened_at: dt.datetime,
 ) -> Interaction:
     """Correct what was written down. A mail that was sent stays as it was sent; only its outcome can be added."""
     interaction = Interaction.objects.select_for_update(of=("self",)).get(pk=interaction.pk)
     subject, body, outcome = _texts(subject, body, outcome)
     if InteractionMail.objects.filter(interaction=interaction).exists():
         if (subject, body) != (interaction.subject, interaction.body):
-            raise Refused("A mail that was sent cannot be changed. Add its outcome, or log a note.", field="body")
+            raise Refused(
+                "A mail that was sent cannot be changed. Add its outcome, or log a note.", field="body"
+            )
         happened_at = interaction.happened_at
     elif not (subject or body or outcome):
-        raise Refused("Write down what it was about: a subject, a text or an outcome.", field="body", status=400)
+        raise Refused(
+            "Write down what it was about: a subject, a text or an outcome.", field="body", status=400
+        )
     interaction.subject, interaction.body, interaction.outcome = subject, body, outcome
     interaction.happened_at = _when(happened_at)
-    interaction._history_user = actor
+    history.sign(interaction, actor)
     interaction.save(update_fields=["subject", "body", "outcome", "happened_at"])
     audit.record(action="interaction.updated", actor=actor, obj=interaction)
     return interaction
@@ -94,15 +106,24 @@ def send_mail(*, contact: Contact, subject: str, body: str, actor: User) -> Inte
     once by itself when its fate is unknown; a refusal is shown beside it on the timeline.
     """
     if contact.merged_into_id is not None or contact.erased_at is not None:
-        raise Refused("This contact was merged into another or erased. Nothing can be sent to them.", code="gone")
+        raise Refused(
+            "This contact was merged into another or erased. Nothing can be sent to them.", code="gone"
+        )
     if contact.account is None:
         raise Refused("This contact belongs to no account yet. Choose the account first.", code="no_account")
     if not contact.email_key:
-        raise Refused("This contact has no e-mail address. Add one first.", field="contact", code="no_address")
+        raise Refused(
+            "This contact has no e-mail address. Add one first.", field="contact", code="no_address"
+        )
     subject = cleaning.text(subject, field="subject", label="Subject", limit=200, is_required=True)
     body = cleaning.text(body, field="body", label="Message", limit=20_000, is_required=True, lines=True)
     interaction = log_interaction(
-        account=contact.account, contact=contact, kind=InteractionKind.MAIL, subject=subject, body=body, actor=actor
+        account=contact.account,
+        contact=contact,
+        kind=InteractionKind.MAIL,
+        subject=subject,
+        body=body,
+        actor=actor,
     )
     outbox.add([InteractionMail(key=f"interaction:{interaction.pk}:mail", interaction=interaction)])
     jobs.wake(MAIL)
@@ -129,7 +150,9 @@ def _texts(subject: Any, body: Any, outcome: Any) -> tuple[str, str, str]:
 
 def _check_contact(account: Account, contact: Contact | None) -> None:
     if contact is not None and contact.account_id != account.pk:
-        raise Refused(f"This contact does not belong to {account.name}. Choose another.", field="contact", status=400)
+        raise Refused(
+            f"This contact does not belong to {account.name}. Choose another.", field="contact", status=400
+        )
 
 
 def _when(happened_at: dt.datetime | None) -> dt.datetime:
@@ -137,5 +160,7 @@ def _when(happened_at: dt.datetime | None) -> dt.datetime:
     if happened_at is None:
         return now
     if happened_at > now + dt.timedelta(minutes=10):
-        raise Refused("It lies in the future. Log it when it has happened, or make a task.", field="happened_at")
+        raise Refused(
+            "It lies in the future. Log it when it has happened, or make a task.", field="happened_at"
+        )
     return happened_at

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from accounts import cleaning
+from accounts import cleaning, history
 from accounts.models import Account, Metric, MetricPoint
 from core import clock
 from core.errors import Invalid, Refused
@@ -41,12 +41,14 @@ def define_metric(*, key: str, label: str, unit: str, actor: User | None) -> Met
     if metric.pk is not None and (metric.label, metric.unit) == (label, unit):
         return metric
     metric.label, metric.unit = label, unit
-    metric._history_user = actor
+    history.sign(metric, actor)
     try:
         with transaction.atomic():
             metric.save()
     except IntegrityError:
-        raise Refused("This metric is being added by somebody else right now. Try again.", field="key") from None
+        raise Refused(
+            "This metric is being added by somebody else right now. Try again.", field="key"
+        ) from None
     audit.record(action="metric.defined", actor=actor, obj=metric, key=key)
     return metric
 
@@ -61,7 +63,9 @@ def put_points(*, points: Sequence[Point], actor: User | None) -> int:
     latest = future = now + dt.timedelta(minutes=10)
     for point in points:
         if point.observed_at > future:
-            raise Invalid("observed_at lies in the future. Send the time at which it was observed.", field="observed_at")
+            raise Invalid(
+                "observed_at lies in the future. Send the time at which it was observed.", field="observed_at"
+            )
         latest = min(latest, point.observed_at)
     stored: dict[tuple[int, int, dt.datetime], tuple[Decimal, dt.datetime]] = {}
     known = MetricPoint.objects.filter(
@@ -108,7 +112,9 @@ def read_points(*, rows: Sequence[Mapping[str, Any]], user: User) -> list[Point]
         metric = metrics.get(row["metric"])
         if metric is None:
             raise Invalid(
-                f"Row {position}: there is no metric with this key. Define it first.", field="metric", code="not_found"
+                f"Row {position}: there is no metric with this key. Define it first.",
+                field="metric",
+                code="not_found",
             )
         found = by_id.get(row["account"]) if "account" in row else by_key.get(row.get("account_external_id"))
         if found is None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from accounts import cleaning, extend, segments, versions
+from accounts import cleaning, extend, history, segments, versions
 from accounts.models import Segment
 from core.errors import Refused
 from team import audit
@@ -58,10 +58,11 @@ def delete_segment(*, segment: Segment, actor: User) -> None:
     if used:
         more = f" and {len(used) - 3} more" if len(used) > 3 else ""
         raise Refused(
-            f"This segment is used by {', '.join(used[:3])}{more}. Choose another segment there first.", code="in_use"
+            f"This segment is used by {', '.join(used[:3])}{more}. Choose another segment there first.",
+            code="in_use",
         )
     audit.record(action="segment.deleted", actor=actor, obj=segment)
-    segment._history_user = actor
+    history.sign(segment, actor)
     segment.delete()
 
 
@@ -71,15 +72,19 @@ def may_change(segment: Segment, user: User) -> bool:
 
 def refuse_stranger(segment: Segment, actor: User) -> None:
     if not may_change(segment, actor):
-        raise Refused("Only its owner or a lead can change this segment. Save it under a new name instead.", status=403)
+        raise Refused(
+            "Only its owner or a lead can change this segment. Save it under a new name instead.", status=403
+        )
 
 
 def _save(segment: Segment, actor: User | None) -> None:
-    segment._history_user = actor
+    history.sign(segment, actor)
     try:
         with transaction.atomic():
             segment.save()
     except IntegrityError:
         raise Refused(
-            f"There is a segment “{segment.name}” already. Choose another name.", field="name", code="name_taken"
+            f"There is a segment “{segment.name}” already. Choose another name.",
+            field="name",
+            code="name_taken",
         ) from None

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import exports, extend, queries, versions
+from accounts.filters import AccountFilter
 from accounts.forms import AccountForm, BulkOwnerForm, OwnerRoleForm, show_refusal
 from accounts.models import Account
 from accounts.services import accounts as services
@@ -55,9 +56,13 @@ def account_list(request: UserRequest) -> HttpResponse:
 @requires(can_view)
 @require_safe
 def account_options(request: UserRequest) -> HttpResponse:
-    """Names for the field that picks an account: the first twenty that match what was typed."""
-    listing = lists.accounts(request)
-    return render(request, "accounts/_account_options.html", {"accounts": listing.rows[:20]})
+    """Names for the field that picks an account: the first twenty that match what was typed into it."""
+    typed = request.GET.get("parent") or request.GET.get("account") or request.GET.get("q", "")
+    found = AccountFilter(
+        {"q": typed.partition("#")[0]}, queries.list_accounts(request.user), request=request
+    )
+    rows = found.qs.order_by("name", "pk")[:20] if found.is_valid() else []
+    return render(request, "accounts/_account_options.html", {"accounts": rows})
 
 
 @requires(can_export)
@@ -65,7 +70,9 @@ def account_options(request: UserRequest) -> HttpResponse:
 def account_export(request: UserRequest) -> HttpResponseBase:
     """What the list shows under the same filters, as CSV."""
     listing = lists.accounts(request)
-    export_services.note_export(what="accounts", rows=listing.rows, filters=request.GET.keys(), actor=request.user)
+    export_services.note_export(
+        what="accounts", rows=listing.rows, filters=request.GET.keys(), actor=request.user
+    )
     return exports.csv_response("accounts", *lists.export_table(listing, "account"))
 
 
@@ -77,14 +84,18 @@ def account_change_owner(request: UserRequest) -> HttpResponse:
     form = BulkOwnerForm(request.POST)
     ids = [int(pk) for pk in request.POST.getlist("ids") if pk.isascii() and pk.isdigit() and len(pk) < 19]
     listing = lists.accounts(request)
-    chosen = listing.rows if request.POST.get("all_matching") else queries.list_accounts(request.user).filter(pk__in=ids)
+    chosen = (
+        listing.rows
+        if request.POST.get("all_matching")
+        else queries.list_accounts(request.user).filter(pk__in=ids)
+    )
     if listing.troubles or not form.is_valid():
-        messages.error(request, "Choose a person from the list, and filters that can be read. Nothing was changed.")
+        messages.error(request, "Choose to whom the accounts go. Nothing was changed.")
         return redirect(back)
     if not ids and not request.POST.get("all_matching"):
         messages.error(request, "Tick at least one account first.")
         return redirect(back)
-    owner = form.cleaned_data["owner"]
+    owner = form.chosen()
     try:
         outcome = bulk.change_owner(accounts=chosen, owner=owner, actor=request.user)
     except Refused as refusal:
@@ -103,7 +114,9 @@ def account_change_owner(request: UserRequest) -> HttpResponse:
 @require_safe
 def owner_change_state(request: UserRequest) -> HttpResponse:
     """How far this person's bulk changes are; asked for by the list while one runs."""
-    return render(request, "accounts/_owner_jobs.html", {"jobs": queries.owner_changes_under_way(request.user)})
+    return render(
+        request, "accounts/_owner_jobs.html", {"jobs": queries.owner_changes_under_way(request.user)}
+    )
 
 
 @requires(can_work)
@@ -116,7 +129,9 @@ def account_create(request: UserRequest) -> HttpResponse:
             show_refusal(form, refusal)
         else:
             if not queries.list_accounts(request.user).filter(pk=account.pk).exists():
-                messages.success(request, f"{account.name} was added. It is outside your view, as its owner is.")
+                messages.success(
+                    request, f"{account.name} was added. It is outside your view, as its owner is."
+                )
                 return redirect("accounts:account_list")
             messages.success(request, f"{account.name} was added.")
             return redirect("accounts:account_detail", pk=account.pk)
@@ -181,7 +196,12 @@ def account_edit(request: UserRequest, pk: int) -> HttpResponse:
             if not queries.list_accounts(request.user).filter(pk=pk).exists():
                 return redirect("accounts:account_list")
             return redirect("accounts:account_detail", pk=pk)
-    context = {"form": form, "account": account, "stored": stored_values(form, account), "owners": queries.owners_of(account)}
+    context = {
+        "form": form,
+        "account": account,
+        "stored": stored_values(form, account),
+        "owners": queries.owners_of(account),
+    }
     context["owner_form"] = OwnerRoleForm()
     return render(request, "accounts/account_form.html", context, status=422 if form.errors else 200)
 
@@ -227,5 +247,3 @@ def account_owner_remove(request: UserRequest, pk: int, row: int) -> HttpRespons
     if found is not None:
         services.remove_owner(row=found, actor=request.user)
     return redirect(reverse("accounts:account_edit", args=[pk]) + "#people")
-
-

@@ -49,7 +49,9 @@ def contact_list(request: UserRequest) -> HttpResponse:
 def contact_export(request: UserRequest) -> HttpResponseBase:
     """What the list shows under the same filters, as CSV."""
     listing = lists.contacts(request)
-    export_services.note_export(what="contacts", rows=listing.rows, filters=request.GET.keys(), actor=request.user)
+    export_services.note_export(
+        what="contacts", rows=listing.rows, filters=request.GET.keys(), actor=request.user
+    )
     return exports.csv_response("contacts", *lists.export_table(listing, "contact"))
 
 

@@ -17,8 +17,10 @@ OWN_TABS = {"account": ("overview", "contacts", "contracts"), "contact": ("overv
 
 def draw(panel: Panel, request: UserRequest, thing: Account | Contact, base: dict[str, Any]) -> SafeString:
     """A panel as text, so that an empty one leaves no gap. Its template escapes what it shows."""
-    text = render_to_string(panel.template, {**base, "panel": panel, **panel.context(thing, request.user)}, request)
-    return mark_safe(text.strip())  # rendered by a template of ours
+    text = render_to_string(
+        panel.template, {**base, "panel": panel, **panel.context(thing, request.user)}, request
+    )
+    return mark_safe(text.strip())  # noqa: S308 - rendered by a template that escapes
 
 
 def detail_context(request: UserRequest, target: str, thing: Account | Contact) -> dict[str, Any]:
@@ -38,8 +40,12 @@ def detail_context(request: UserRequest, target: str, thing: Account | Contact) 
             context[f"{column}_panels"] = [
                 draw(p, request, thing, base) for p in panels if p.tab == "overview" and p.column == column
             ]
-        context["panels"] = [draw(p, request, thing, base) for p in panels if p.tab == tab and p.column == "main"]
-        context["wide_panels"] = [draw(p, request, thing, base) for p in panels if p.tab == tab and p.column == "wide"]
+        context["panels"] = [
+            draw(p, request, thing, base) for p in panels if p.tab == tab and p.column == "main"
+        ]
+        context["wide_panels"] = [
+            draw(p, request, thing, base) for p in panels if p.tab == tab and p.column == "wide"
+        ]
     if tab == "overview":
         context |= timeline_context(request, target, thing)
     return context
@@ -85,5 +91,3 @@ def _tabs(
         }
         for _, key, label, count in sorted(found, key=lambda one: one[0])
     ]
-
-

@@ -70,7 +70,9 @@ def _draw(
         "groups": segment_editor.shown(editor, fields),
         "fields": segment_editor.grouped(fields),
         "modes": segment_editor.MODES,
-        "preview": _preview(request, target, segment_editor.to_tree(editor, fields) if tree is None else tree, fields),
+        "preview": _preview(
+            request, target, segment_editor.to_tree(editor, fields) if tree is None else tree, fields
+        ),
         "may_change": segment is None or services.may_change(segment, request.user),
     }
     template = "accounts/segment_form.html"

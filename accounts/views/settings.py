@@ -42,7 +42,10 @@ def stage_edit(request: UserRequest, pk: int) -> HttpResponse:
             messages.success(request, "Stage saved.")
             return redirect("accounts:stage_list")
     return render(
-        request, "accounts/stage_form.html", {"form": form, "stage": stage}, status=422 if form.errors else 200
+        request,
+        "accounts/stage_form.html",
+        {"form": form, "stage": stage},
+        status=422 if form.errors else 200,
     )
 
 
@@ -67,7 +70,9 @@ def field_list(request: UserRequest) -> HttpResponse:
 @requires(can_administer)
 def field_create(request: UserRequest) -> HttpResponse:
     target = request.GET.get("target", "account")
-    form = CustomFieldForm(request.POST or None, initial={"target": target, "is_personal": target == "contact"})
+    form = CustomFieldForm(
+        request.POST or None, initial={"target": target, "is_personal": target == "contact"}
+    )
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
         try:
@@ -109,7 +114,10 @@ def field_edit(request: UserRequest, pk: int) -> HttpResponse:
             messages.success(request, "Field saved.")
             return redirect("accounts:field_list")
     return render(
-        request, "accounts/field_form.html", {"form": form, "field": field}, status=422 if form.errors else 200
+        request,
+        "accounts/field_form.html",
+        {"form": form, "field": field},
+        status=422 if form.errors else 200,
     )
 
 
@@ -122,5 +130,8 @@ def field_delete(request: UserRequest, pk: int) -> HttpResponse:
     except Refused as refusal:
         messages.error(request, refusal.message)
     else:
-        messages.success(request, "Field deleted. Its values stay stored and come back if a field with its key is added again.")
+        messages.success(
+            request,
+            "Field deleted. Its values stay stored and come back if a field with its key is added again.",
+        )
     return redirect("accounts:field_list")

@@ -49,7 +49,9 @@ def _log(request: UserRequest, account: Account, initial: dict[str, Any], defaul
         else:
             messages.success(request, "Logged. It stands on the timeline.")
             return _back(request, default)
-    return _page(request, "interaction_form.html", {"form": form, "account": account, "next": _came_from(request)})
+    return _page(
+        request, "interaction_form.html", {"form": form, "account": account, "next": _came_from(request)}
+    )
 
 
 @requires(can_work)
@@ -69,7 +71,10 @@ def interaction_edit(request: UserRequest, pk: int) -> HttpResponse:
     interaction = get_object_or_404(queries.list_interactions(request.user), pk=pk)
     form = InteractionForm(request.POST or None, account=interaction.account, interaction=interaction)
     if request.method == "POST" and form.is_valid():
-        values = {**form.cleaned_data, "happened_at": form.cleaned_data["happened_at"] or interaction.happened_at}
+        values = {
+            **form.cleaned_data,
+            "happened_at": form.cleaned_data["happened_at"] or interaction.happened_at,
+        }
         try:
             services.update_interaction(interaction=interaction, actor=request.user, **values)
         except Refused as refusal:
@@ -77,7 +82,12 @@ def interaction_edit(request: UserRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, "Saved.")
             return _back(request, reverse("accounts:account_detail", args=[interaction.account_id]))
-    context = {"form": form, "account": interaction.account, "interaction": interaction, "next": _came_from(request)}
+    context = {
+        "form": form,
+        "account": interaction.account,
+        "interaction": interaction,
+        "next": _came_from(request),
+    }
     return _page(request, "interaction_form.html", context)
 
 
@@ -127,7 +137,9 @@ def contract_create(request: UserRequest, pk: int) -> HttpResponse:
         except Refused as refusal:
             show_refusal(form, refusal)
         else:
-            messages.success(request, "Contract added. The account's ARR and renewal follow its open contracts.")
+            messages.success(
+                request, "Contract added. The account's ARR and renewal follow its open contracts."
+            )
             return redirect(_contracts(account))
     return _page(request, "contract_form.html", {"form": form, "account": account})
 
@@ -136,7 +148,9 @@ def contract_create(request: UserRequest, pk: int) -> HttpResponse:
 def contract_edit(request: UserRequest, pk: int) -> HttpResponse:
     contract = get_object_or_404(queries.list_contracts(request.user), pk=pk)
     version = versions.version_of(contract, contract_services.EDITABLE)
-    form = ContractForm(request.POST or None, initial={**ContractForm.initial_of(contract), "version": version})
+    form = ContractForm(
+        request.POST or None, initial={**ContractForm.initial_of(contract), "version": version}
+    )
     if request.method == "POST" and form.is_valid():
         try:
             values: Any = form.values()
@@ -153,7 +167,9 @@ def contract_edit(request: UserRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, "Contract saved.")
             return redirect(_contracts(contract.account))
-    return _page(request, "contract_form.html", {"form": form, "account": contract.account, "contract": contract})
+    return _page(
+        request, "contract_form.html", {"form": form, "account": contract.account, "contract": contract}
+    )
 
 
 @requires(can_work)
@@ -170,4 +186,6 @@ def contract_outcome(request: UserRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, "Outcome saved.")
             return redirect(_contracts(contract.account))
-    return _page(request, "outcome_form.html", {"form": form, "account": contract.account, "contract": contract})
+    return _page(
+        request, "outcome_form.html", {"form": form, "account": contract.account, "contract": contract}
+    )

@@ -22,7 +22,9 @@ class Api:
 
     def __call__(self, method: str, path: str, data: Any = None, **headers: str) -> Any:
         sent = {"data": data, "content_type": "application/json"} if data is not None else {}
-        return getattr(self.client, method)(f"/api/v1{path}", headers={"Authorization": self.key, **headers}, **sent)
+        return getattr(self.client, method)(
+            f"/api/v1{path}", headers={"Authorization": self.key, **headers}, **sent
+        )
 
 
 @pytest.fixture
@@ -87,7 +89,11 @@ def test_lists_follow_the_row_scope_of_the_keys_person(
 # --- Accounts ------------------------------------------------------------------------------------------------
 def test_an_account_is_created_read_changed_and_found(lead: User, csm: User, api: Any) -> None:
     call = api(lead)
-    made = call("post", "/accounts/", {"name": "Acme", "external_id": "A-1", "arr": "1200.50", "owner_email": csm.email})
+    made = call(
+        "post",
+        "/accounts/",
+        {"name": "Acme", "external_id": "A-1", "arr": "1200.50", "owner_email": csm.email},
+    )
     assert made.status_code == 201
     pk = made.json()["id"]
 
@@ -96,7 +102,13 @@ def test_an_account_is_created_read_changed_and_found(lead: User, csm: User, api
     assert changed.json() | {"updated_at": ""} == made.json() | {"plan": "Scale", "updated_at": ""}
     assert changed.json()["arr"] == "1200.50"
     assert changed.json()["owner"] == csm.pk
-    for query in ("q=acme", "plan=Scale,Free", f"owner={csm.pk}", "external_id=A-1", "updated_since=2020-01-01T00:00:00Z"):
+    for query in (
+        "q=acme",
+        "plan=Scale,Free",
+        f"owner={csm.pk}",
+        "external_id=A-1",
+        "updated_since=2020-01-01T00:00:00Z",
+    ):
         assert [row["id"] for row in call("get", f"/accounts/?{query}").json()["results"]] == [pk]
     assert call("get", "/accounts/?plan=Free").json()["results"] == []
 
@@ -133,7 +145,9 @@ def test_an_upsert_creates_once_and_leaves_what_is_not_sent(lead: User, api: Any
         ({"name": ["x"]}, "name"),
     ],
 )
-def test_a_bad_body_is_refused_by_field_and_nothing_is_written(lead: User, api: Any, body: Any, attr: str) -> None:
+def test_a_bad_body_is_refused_by_field_and_nothing_is_written(
+    lead: User, api: Any, body: Any, attr: str
+) -> None:
     response = api(lead)("post", "/accounts/", body)
 
     assert (response.status_code, response.json()["errors"][0]["attr"]) == (400, attr)
@@ -150,7 +164,9 @@ def test_a_body_that_is_no_object_is_refused(lead: User, api: Any, body: Any) ->
     assert not Account.objects.exists()
 
 
-def test_a_foreign_id_in_a_body_is_refused_like_one_that_does_not_exist(csm: User, stranger: User, api: Any) -> None:
+def test_a_foreign_id_in_a_body_is_refused_like_one_that_does_not_exist(
+    csm: User, stranger: User, api: Any
+) -> None:
     foreign = factories.an_account("Foreign", owner=stranger, external_id="F")
     foreign_contact = factories.a_contact(account=foreign)
     mine = factories.an_account("Mine", owner=csm)
@@ -180,7 +196,10 @@ def test_a_stale_etag_is_refused(lead: User, api: Any) -> None:
     second = call("patch", f"/accounts/{account.pk}/", {"plan": "Free"}, **{"If-Match": etag})
 
     assert (first.status_code, refusal(second)[:1], refusal(second)[2]) == (200, (412,), "stale")
-    assert call("patch", f"/accounts/{account.pk}/", {"plan": "Free"}, **{"If-Match": first["ETag"]}).status_code == 200
+    assert (
+        call("patch", f"/accounts/{account.pk}/", {"plan": "Free"}, **{"If-Match": first["ETag"]}).status_code
+        == 200
+    )
 
 
 @pytest.mark.parametrize(
@@ -215,7 +234,9 @@ def test_a_duplicate_address_is_a_conflict(lead: User, api: Any) -> None:
     assert call("post", "/contacts/", {"email": "Ann@acme.example"}).status_code == 201
 
     assert refusal(call("post", "/contacts/", {"email": "ann@ACME.example"})) == (409, "email", "email_taken")
-    assert [r["email"] for r in call("get", "/contacts/?email=ANN@acme.example").json()["results"]] == ["Ann@acme.example"]
+    assert [r["email"] for r in call("get", "/contacts/?email=ANN@acme.example").json()["results"]] == [
+        "Ann@acme.example"
+    ]
 
 
 def test_contacts_are_written_in_bulk_each_with_its_result(csm: User, stranger: User, api: Any) -> None:
@@ -243,7 +264,11 @@ def test_contacts_are_written_in_bulk_each_with_its_result(csm: User, stranger: 
     body = response.json()
     assert response.status_code == 200
     assert [body[key] for key in ("created", "updated", "unchanged", "refused")] == [2, 1, 0, 6]
-    assert [(r["index"], r["status"]) for r in body["results"][:3]] == [(0, "updated"), (1, "created"), (2, "created")]
+    assert [(r["index"], r["status"]) for r in body["results"][:3]] == [
+        (0, "updated"),
+        (1, "created"),
+        (2, "created"),
+    ]
     assert [(r["index"], r["errors"][0]["attr"]) for r in body["results"][3:]] == [
         (3, "account"), (4, "email"), (5, "role"), (6, "unknown"), (7, "non_field_errors"), (8, "custom.level"),
     ]  # fmt: skip
@@ -297,29 +322,45 @@ def test_events_tell_what_happened_without_names(lead: User, api: Any) -> None:
 def test_a_contract_is_added_and_gets_its_outcome(lead: User, api: Any, frozen: Any) -> None:
     account = factories.an_account(currency="EUR")
     call = api(lead)
-    body = {"account": account.pk, "starts_on": "2025-04-01", "ends_on": "2026-03-31", "arr": "900", "currency": "EUR"}
+    body = {
+        "account": account.pk,
+        "starts_on": "2025-04-01",
+        "ends_on": "2026-03-31",
+        "arr": "900",
+        "currency": "EUR",
+    }
 
     contract = call("post", "/contracts/", body).json()
-    done = call("post", f"/contracts/{contract['id']}/outcome/", {"outcome": "renewed", "outcome_on": "2026-03-01"})
+    done = call(
+        "post", f"/contracts/{contract['id']}/outcome/", {"outcome": "renewed", "outcome_on": "2026-03-01"}
+    )
 
     account.refresh_from_db()
     assert (account.arr, done.json()["outcome_on"]) == (Decimal("900.00"), "2026-03-01")
     assert refusal(call("post", "/contracts/", {**body, "ends_on": "2020-01-01"}))[:2] == (400, "ends_on")
-    assert refusal(call("post", f"/contracts/{contract['id']}/outcome/", {"outcome": "lost"}))[:2] == (400, "outcome")
+    assert refusal(call("post", f"/contracts/{contract['id']}/outcome/", {"outcome": "lost"}))[:2] == (
+        400,
+        "outcome",
+    )
 
 
 def test_an_interaction_is_logged_and_corrected(lead: User, api: Any) -> None:
     account = factories.an_account()
     call = api(lead)
 
-    made = call("post", "/interactions/", {"account": account.pk, "kind": "call", "body": "Slow\nreports"}).json()
+    made = call(
+        "post", "/interactions/", {"account": account.pk, "kind": "call", "body": "Slow\nreports"}
+    ).json()
     changed = call("patch", f"/interactions/{made['id']}/", {"outcome": "Fixed"})
 
     assert (changed.json()["body"], changed.json()["outcome"]) == ("Slow\nreports", "Fixed")
 
 
 def test_points_are_put_all_or_none(lead: User, csm: User, stranger: User, api: Any) -> None:
-    mine, theirs = factories.an_account("Mine", owner=csm, external_id="M"), factories.an_account("T", owner=stranger)
+    mine, theirs = (
+        factories.an_account("Mine", owner=csm, external_id="M"),
+        factories.an_account("T", owner=stranger),
+    )
     api(lead)("post", "/metrics/", {"key": "seats_used"})
     call = api(csm)
 

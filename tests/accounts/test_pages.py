@@ -61,7 +61,9 @@ def test_page_export_and_count_are_cut_by_the_same_scope(
         "contact_mail", "interaction_edit",
     ],
 )  # fmt: skip
-def test_what_is_outside_sight_is_not_there(as_stranger: Client, as_csm: Client, csm: User, name: str) -> None:
+def test_what_is_outside_sight_is_not_there(
+    as_stranger: Client, as_csm: Client, csm: User, name: str
+) -> None:
     account = factories.an_account(owner=csm)
     contact = factories.a_contact(account=account)
     note = interactions.log_interaction(account=account, kind="note", body="x", actor=csm)
@@ -92,7 +94,7 @@ def test_a_viewer_reads_and_does_not_write(as_viewer: Client, path: str) -> None
 def test_only_leads_change_owners_in_bulk(as_csm: Client, csm: User) -> None:
     account = factories.an_account(owner=csm)
 
-    response = as_csm.post("/accounts/owner/", {"ids": [account.pk], "owner": ""})
+    response = as_csm.post("/accounts/owner/", {"ids": [account.pk], "owner": "none"})
 
     account.refresh_from_db()
     assert (response.status_code, account.owner) == (403, csm)
@@ -104,9 +106,16 @@ def shelf(frozen: Any, csm: User) -> None:
     today = dt.date(2026, 3, 17)
     adoption = LifecycleStage.objects.create(name="Adoption")
     factories.an_account(
-        "Zebra", owner=csm, arr=Decimal(100), renewal_on=today + dt.timedelta(days=30), stage=adoption, country="DE"
+        "Zebra",
+        owner=csm,
+        arr=Decimal(100),
+        renewal_on=today + dt.timedelta(days=30),
+        stage=adoption,
+        country="DE",
     )
-    factories.an_account("Ärzte", arr=Decimal(300), renewal_on=today + dt.timedelta(days=31), plan="Scale", city="Köln")
+    factories.an_account(
+        "Ärzte", arr=Decimal(300), renewal_on=today + dt.timedelta(days=31), plan="Scale", city="Köln"
+    )
     factories.an_account("Mango", renewal_on=today - dt.timedelta(days=1), domain="mango.example")
 
 
@@ -142,8 +151,12 @@ def test_the_list_filters_and_sorts(
         assert listed(response) == expected
 
 
-@pytest.mark.parametrize("query", ["?owner=x", "?plan=nowhere", "?saved=abc", "?saved=9999", "?q=a%00b", "?stage=1e9"])
-def test_a_filter_that_cannot_be_read_empties_the_list_and_says_so(shelf: None, as_lead: Client, query: str) -> None:
+@pytest.mark.parametrize(
+    "query", ["?owner=x", "?plan=nowhere", "?saved=abc", "?saved=9999", "?q=a%00b", "?stage=1e9"]
+)
+def test_a_filter_that_cannot_be_read_empties_the_list_and_says_so(
+    shelf: None, as_lead: Client, query: str
+) -> None:
     response = as_lead.get(f"/accounts/{query}")
 
     assert response.status_code == 200
@@ -152,9 +165,14 @@ def test_a_filter_that_cannot_be_read_empties_the_list_and_says_so(shelf: None, 
         assert "This filter cannot be used." in response.content.decode()
 
 
-def test_a_saved_segment_cuts_list_export_and_bulk_change(shelf: None, as_lead: Client, lead: User, csm: User) -> None:
+def test_a_saved_segment_cuts_list_export_and_bulk_change(
+    shelf: None, as_lead: Client, lead: User, csm: User
+) -> None:
     segment = Segment.objects.create(
-        name="Scale", target="account", conditions={"all": [{"field": "plan", "op": "in", "value": ["Scale"]}]}, owner=lead
+        name="Scale",
+        target="account",
+        conditions={"all": [{"field": "plan", "op": "in", "value": ["Scale"]}]},
+        owner=lead,
     )
 
     page = as_lead.get(f"/accounts/?saved={segment.pk}")
@@ -165,19 +183,35 @@ def test_a_saved_segment_cuts_list_export_and_bulk_change(shelf: None, as_lead: 
     assert AuditEntry.objects.get(action="account.owner_changed_in_bulk").detail["count"] == 1
 
 
-def test_a_bulk_change_of_a_filter_that_cannot_be_read_changes_nothing(shelf: None, as_lead: Client, csm: User) -> None:
+def test_a_bulk_change_of_a_filter_that_cannot_be_read_changes_nothing(
+    shelf: None, as_lead: Client, csm: User
+) -> None:
     as_lead.post("/accounts/owner/?renewal=soon", {"all_matching": "1", "owner": csm.pk})
 
     assert Account.objects.filter(owner=csm).count() == 1
 
 
-def test_the_ticked_accounts_get_the_new_owner_and_others_do_not(shelf: None, as_lead: Client, lead: User) -> None:
+def test_the_ticked_accounts_get_the_new_owner_and_others_do_not(
+    shelf: None, as_lead: Client, lead: User
+) -> None:
     ticked = Account.objects.get(name="Mango")
 
-    response = as_lead.post("/accounts/owner/?sort=arr", {"ids": [ticked.pk, "x", 9**20], "owner": lead.pk}, follow=True)
+    response = as_lead.post(
+        "/accounts/owner/?sort=arr", {"ids": [ticked.pk, "x", 9**20], "owner": lead.pk}, follow=True
+    )
 
     assert "1 account now belongs to Lea Lead." in response.content.decode()
     assert list(Account.objects.filter(owner=lead)) == [ticked]
+
+
+def test_leaving_accounts_without_owner_has_to_be_chosen(shelf: None, as_lead: Client, csm: User) -> None:
+    owned = Account.objects.get(name="Zebra")
+
+    as_lead.post("/accounts/owner/", {"ids": [owned.pk], "owner": ""})
+    assert Account.objects.filter(owner=csm).count() == 1
+    as_lead.post("/accounts/owner/", {"ids": [owned.pk], "owner": "none"})
+
+    assert Account.objects.filter(owner=csm).count() == 0
 
 
 def test_an_export_neutralises_formulas_and_is_audited(as_lead: Client, lead: User) -> None:
@@ -192,7 +226,9 @@ def test_an_export_neutralises_formulas_and_is_audited(as_lead: Client, lead: Us
     assert (entry.actor, entry.detail["count"]) == (lead, 7)
 
 
-@pytest.mark.parametrize("path", ["/accounts/", "/contacts/", "/accounts/{a}/", "/accounts/{a}/?tab=contacts", "/segments/"])
+@pytest.mark.parametrize(
+    "path", ["/accounts/", "/contacts/", "/accounts/{a}/", "/accounts/{a}/?tab=contacts", "/segments/"]
+)
 def test_a_list_costs_the_same_however_long_it_is(as_lead: Client, lead: User, path: str) -> None:
     account = factories.an_account("Acme", owner=lead)
 
@@ -206,7 +242,9 @@ def test_a_list_costs_the_same_however_long_it_is(as_lead: Client, lead: User, p
         )
 
     def count() -> int:
-        with CaptureQueriesContext(connection, ) as queries:
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
             assert as_lead.get(path.format(a=account.pk)).status_code == 200
         return len(queries)
 
@@ -299,9 +337,17 @@ def test_a_duplicate_address_is_said_beside_the_field(as_csm: Client, csm: User)
 
 def test_names_are_shown_as_text_and_kept_apart_from_their_surroundings(as_lead: Client) -> None:
     account = factories.an_account("<script>alert(1)</script>{{7*7}}\u202e")
-    contact = factories.a_contact("x@y.example", account=account, last_name="<img src=x onerror=1>{% debug %}")
+    contact = factories.a_contact(
+        "x@y.example", account=account, last_name="<img src=x onerror=1>{% debug %}"
+    )
 
-    for path in ("/accounts/", "/contacts/", f"/accounts/{account.pk}/", f"/contacts/{contact.pk}/", "/accounts/options/"):
+    for path in (
+        "/accounts/",
+        "/contacts/",
+        f"/accounts/{account.pk}/",
+        f"/contacts/{contact.pk}/",
+        "/accounts/options/",
+    ):
         page = as_lead.get(path).content.decode()
         assert "<script>alert" not in page
         assert "<img src=x" not in page
@@ -315,18 +361,28 @@ def test_a_call_is_logged_from_the_page_and_leads_back(as_csm: Client, csm: User
     url = f"/accounts/{account.pk}/interactions/new/"
 
     response = as_csm.post(
-        url, {"kind": "call", "contact": contact.pk, "body": "Reports are slow", "next": f"/contacts/{contact.pk}/"}
+        url,
+        {
+            "kind": "call",
+            "contact": contact.pk,
+            "body": "Reports are slow",
+            "next": f"/contacts/{contact.pk}/",
+        },
     )
 
     assert response.headers["Location"] == f"/contacts/{contact.pk}/"
     assert "Reports are slow" in as_csm.get(f"/accounts/{account.pk}/").content.decode()
 
 
-@pytest.mark.parametrize("target", ["//evil.example", "https://evil.example/", "javascript:alert(1)", "/\\evil.example"])
+@pytest.mark.parametrize(
+    "target", ["//evil.example", "https://evil.example/", "javascript:alert(1)", "/\\evil.example"]
+)
 def test_a_form_leads_back_to_our_own_pages_only(as_csm: Client, csm: User, target: str) -> None:
     account = factories.an_account(owner=csm)
 
-    response = as_csm.post(f"/accounts/{account.pk}/interactions/new/", {"kind": "note", "body": "x", "next": target})
+    response = as_csm.post(
+        f"/accounts/{account.pk}/interactions/new/", {"kind": "note", "body": "x", "next": target}
+    )
 
     assert response.headers["Location"] == f"/accounts/{account.pk}/"
 
@@ -346,7 +402,9 @@ def test_a_form_opens_in_the_dialog_when_htmx_asks(as_csm: Client, csm: User) ->
     account = factories.an_account(owner=csm)
     headers = {"HX-Request": "true", "HX-Target": "modal-body"}
 
-    fragment = as_csm.get(f"/accounts/{account.pk}/interactions/new/?kind=call", headers=headers).content.decode()
+    fragment = as_csm.get(
+        f"/accounts/{account.pk}/interactions/new/?kind=call", headers=headers
+    ).content.decode()
 
     assert "<html" not in fragment
     assert "dialog-head" in fragment
@@ -356,7 +414,9 @@ def test_the_timeline_pages_and_filters(as_csm: Client, csm: User, frozen: Any) 
     account = factories.an_account(owner=csm)
     for n in range(35):
         frozen.shift(1)
-        timeline.record(kind="account.updated", cause_key=f"x:{n}", account=account, data={"fields": ["plan"]})
+        timeline.record(
+            kind="account.updated", cause_key=f"x:{n}", account=account, data={"fields": ["plan"]}
+        )
     interactions.log_interaction(account=account, kind="note", body="The only note", actor=csm)
 
     first = as_csm.get(f"/accounts/{account.pk}/")
@@ -387,7 +447,9 @@ def test_a_segment_is_made_without_script_or_json(as_csm: Client, csm: User) -> 
     assert len(grown.context["groups"][0].rows) == 2
     assert grown.context["preview"]["count"] == 1
     assert grown.context["form"]["name"].value() == "Big ones"
-    saved = as_csm.post(url, {**rows_of(("arr", "gt", "100"), ("", "", "")), "name": "Big ones", "do": "save"})
+    saved = as_csm.post(
+        url, {**rows_of(("arr", "gt", "100"), ("", "", "")), "name": "Big ones", "do": "save"}
+    )
 
     assert saved.status_code == 302
     segment = Segment.objects.get()
@@ -406,9 +468,13 @@ def test_a_condition_that_cannot_be_read_is_named_and_the_row_stays(as_csm: Clie
     assert not Segment.objects.exists()
 
 
-def test_a_segment_of_somebody_else_is_looked_at_and_not_changed(as_csm: Client, csm: User, lead: User) -> None:
+def test_a_segment_of_somebody_else_is_looked_at_and_not_changed(
+    as_csm: Client, csm: User, lead: User
+) -> None:
     shared = Segment.objects.create(name="Shared", target="account", conditions={}, owner=lead)
-    private = Segment.objects.create(name="Private", target="account", conditions={}, owner=lead, is_shared=False)
+    private = Segment.objects.create(
+        name="Private", target="account", conditions={}, owner=lead, is_shared=False
+    )
 
     assert as_csm.get(f"/segments/{shared.pk}/").status_code == 200
     assert as_csm.get(f"/segments/{private.pk}/").status_code == 404
@@ -421,7 +487,10 @@ def test_a_segment_of_somebody_else_is_looked_at_and_not_changed(as_csm: Client,
 
 def test_a_segment_whose_field_is_gone_says_so_everywhere(as_lead: Client, lead: User) -> None:
     segment = Segment.objects.create(
-        name="Old", target="account", conditions={"all": [{"field": "custom.gone", "op": "empty"}]}, owner=lead
+        name="Old",
+        target="account",
+        conditions={"all": [{"field": "custom.gone", "op": "empty"}]},
+        owner=lead,
     )
 
     for path in ("/segments/", f"/accounts/?saved={segment.pk}", f"/contacts/?saved={segment.pk}"):
@@ -433,7 +502,8 @@ def test_a_segment_whose_field_is_gone_says_so_everywhere(as_lead: Client, lead:
 def test_an_administrator_lays_down_stages_and_fields(as_administrator: Client) -> None:
     as_administrator.post("/settings/stages/", {"name": "Adoption", "is_customer": "on"})
     as_administrator.post(
-        "/settings/fields/new/", {"target": "account", "label": "Contract type", "type": "choice", "choices": "a\nb"}
+        "/settings/fields/new/",
+        {"target": "account", "label": "Contract type", "type": "choice", "choices": "a\nb"},
     )
 
     form = as_administrator.get("/accounts/new/").context["form"]

@@ -35,7 +35,9 @@ def customers(frozen: Any, lead: User) -> None:
         "Brandt 100%_Tools", plan="Scale", arr=Decimal("120.50"), seats=10, renewal_on=TODAY + dt.timedelta(days=91),
         custom={"tier": "silver", "nodes": 7.5, "beta": False},
     )  # fmt: skip
-    factories.an_account("Cobalt", plan="", renewal_on=TODAY - dt.timedelta(days=31), custom={"nodes": "seven"})
+    factories.an_account(
+        "Cobalt", plan="", renewal_on=TODAY - dt.timedelta(days=31), custom={"nodes": "seven"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,7 +110,10 @@ def make_fields() -> None:
         ({"all": [{"field": "renewal_on", "op": "within_next", "value": 10**9}]}, "number of days"),
         ({"all": [{"field": "owner", "op": "in", "value": [2**63]}]}, "needs people"),
         ({"all": [{"field": "plan", "op": "in", "value": []}]}, "at least one value"),
-        ({"all": [{"field": "plan", "op": "in", "value": "x", "_connector": "OR 1=1"}]}, "“_connector” is not known"),
+        (
+            {"all": [{"field": "plan", "op": "in", "value": "x", "_connector": "OR 1=1"}]},
+            "“_connector” is not known",
+        ),
         ({"all": [], "any": []}, "exactly one of"),
         ({"or": []}, "exactly one of"),
         ({"all": {"field": "x"}}, "holds a list"),
@@ -126,7 +131,10 @@ def test_a_tree_that_cannot_be_run_is_refused_by_name(db: None, tree: Any, words
 
 
 def test_groups_join_and_negate(customers: None) -> None:
-    scale, cobalt = {"field": "plan", "op": "in", "value": ["Scale"]}, {"field": "name", "op": "is", "value": "cobalt"}
+    scale, cobalt = (
+        {"field": "plan", "op": "in", "value": ["Scale"]},
+        {"field": "name", "op": "is", "value": "cobalt"},
+    )
 
     assert [name[0] for name in names({"any": [scale, cobalt]})] == ["B", "C"]
     assert [name[0] for name in names({"not": {"any": [scale, cobalt]}})] == ["Ä"]
@@ -215,7 +223,10 @@ FIELDS = {
     "name": (Kind.TEXT, WORDS),
     "city": (Kind.TEXT, st.one_of(st.just(""), WORDS)),
     "plan": (Kind.CHOICE, st.sampled_from(["", "Scale", "scale", "Free"])),
-    "arr": (Kind.NUMBER, st.one_of(st.none(), st.sampled_from([Decimal("0"), Decimal("1.10"), Decimal("1999.99")]))),
+    "arr": (
+        Kind.NUMBER,
+        st.one_of(st.none(), st.sampled_from([Decimal("0"), Decimal("1.10"), Decimal("1999.99")])),
+    ),
     "seats": (Kind.NUMBER, st.one_of(st.none(), st.integers(0, 3))),
     "renewal_on": (Kind.DATE, st.one_of(st.none(), DAYS)),
     "custom.nodes": (Kind.NUMBER, st.one_of(st.none(), st.integers(0, 2), st.just(0.5))),
@@ -283,14 +294,20 @@ def test_sql_and_the_plain_evaluator_agree(frozen: Any, tree: Any, rows: list[di
         expected = set()
         for facts in rows:
             plain = {k: v for k, v in facts.items() if "." not in k}
-            custom = {k.removeprefix("custom."): v for k, v in facts.items() if k.startswith("custom.") and v is not None}
+            custom = {
+                k.removeprefix("custom."): v
+                for k, v in facts.items()
+                if k.startswith("custom.") and v is not None
+            }
             account = Account.objects.create(**plain, custom=custom)
             known = {key: Known(key, key, kind) for key, (kind, _) in FIELDS.items()}
             now = Now(today=TODAY)
             if conditions.matches(conditions.parse(tree, known), facts, now):
                 expected.add(account.pk)
 
-        found = set(segments.narrow(Account.objects.all(), tree, target="account").values_list("pk", flat=True))
+        found = set(
+            segments.narrow(Account.objects.all(), tree, target="account").values_list("pk", flat=True)
+        )
         transaction.set_rollback(True)
 
     assert found == expected
@@ -300,9 +317,19 @@ def test_sql_and_the_plain_evaluator_agree(frozen: Any, tree: Any, rows: list[di
 @pytest.mark.parametrize(
     "tree",
     [
-        {"all": [{"field": "name", "op": "contains", "value": "a"}, {"field": "plan", "op": "in", "value": ["x"]}]},
+        {
+            "all": [
+                {"field": "name", "op": "contains", "value": "a"},
+                {"field": "plan", "op": "in", "value": ["x"]},
+            ]
+        },
         {"not": {"any": [{"field": "arr", "op": "between", "value": ["1", "2"]}]}},
-        {"any": [{"all": [{"field": "plan", "op": "empty"}]}, {"not": {"any": [{"field": "city", "op": "empty"}]}}]},
+        {
+            "any": [
+                {"all": [{"field": "plan", "op": "empty"}]},
+                {"not": {"any": [{"field": "city", "op": "empty"}]}},
+            ]
+        },
     ],
 )
 def test_the_editor_shows_a_tree_and_gives_it_back(db: None, tree: Any) -> None:

@@ -10,7 +10,15 @@ from django.core import mail
 from django.db import connection
 
 from accounts import versions
-from accounts.models import Account, AccountOwner, Contact, Event, InteractionMail, LifecycleStage, MetricPoint
+from accounts.models import (
+    Account,
+    AccountOwner,
+    Contact,
+    Event,
+    InteractionMail,
+    LifecycleStage,
+    MetricPoint,
+)
 from accounts.services import accounts, bulk, contacts, contracts, fields, interactions, metrics
 from core import clock
 from core.errors import Invalid, Refused
@@ -200,7 +208,9 @@ def test_an_address_is_kept_as_written_and_compared_in_one_form(lead: User, writ
     assert kinds(contact=contact) == ["contact.created"]
 
 
-@pytest.mark.parametrize("written", ["ann", "@x.de", "a@b", "a b@c.de", "<a@b.de>", "a@b.de\nBcc: x@y.de", "a@-b.de"])
+@pytest.mark.parametrize(
+    "written", ["ann", "@x.de", "a@b", "a b@c.de", "<a@b.de>", "a@b.de\nBcc: x@y.de", "a@-b.de"]
+)
 def test_what_is_no_address_is_refused(lead: User, written: str) -> None:
     with pytest.raises(Invalid) as refusal:
         contacts.create_contact(values={"email": written}, actor=lead)
@@ -244,7 +254,9 @@ def test_two_at_once_make_one_contact_of_an_address() -> None:
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=create, args=[email]) for email in ("Ann@acme.example", "ann@ACME.example")]
+    threads = [
+        threading.Thread(target=create, args=[email]) for email in ("Ann@acme.example", "ann@ACME.example")
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -298,9 +310,7 @@ def test_each_row_of_a_bulk_call_is_done_or_refused_by_itself(csm: User, strange
 def test_the_same_bulk_call_again_changes_nothing(csm: User) -> None:
     account = factories.an_account("Mine", owner=csm, external_id="M")
     fields.create_custom_field(target="contact", label="Level", type="number", actor=None)
-    rows = [
-        {"email": f"p{n}@x.example", "account_id": account.pk, "custom": {"level": n}} for n in range(5)
-    ]
+    rows = [{"email": f"p{n}@x.example", "account_id": account.pk, "custom": {"level": n}} for n in range(5)]
     assert upsert(csm, *rows) == [("created", "")] * 5
 
     assert upsert(csm, *rows) == [("unchanged", "")] * 5
@@ -320,7 +330,9 @@ def test_a_bulk_call_costs_the_same_number_of_statements_however_long(
 def test_the_account_follows_its_open_contracts(frozen: Any, lead: User) -> None:
     account = factories.an_account(currency="EUR")
     first = contracts.create_contract(
-        account=account, values={"starts_on": "2025-04-01", "ends_on": "2026-03-31", "arr": "1000"}, actor=lead
+        account=account,
+        values={"starts_on": "2025-04-01", "ends_on": "2026-03-31", "arr": "1000"},
+        actor=lead,
     )
     contracts.create_contract(
         account=account, values={"starts_on": "2026-01-01", "ends_on": "2026-12-31", "arr": "500"}, actor=lead
@@ -331,7 +343,11 @@ def test_the_account_follows_its_open_contracts(frozen: Any, lead: User) -> None
     contracts.set_outcome(contract=first, outcome="churned", outcome_on=None, actor=lead)
 
     account.refresh_from_db()
-    assert (account.arr, account.renewal_on, account.churned_on) == (Decimal("500.00"), dt.date(2026, 12, 31), None)
+    assert (account.arr, account.renewal_on, account.churned_on) == (
+        Decimal("500.00"),
+        dt.date(2026, 12, 31),
+        None,
+    )
     event = Event.objects.get(kind="contract.outcome_set")
     assert event.data == {"outcome": "churned", "arr": "1000.00", "currency": "EUR"}
 
@@ -339,7 +355,9 @@ def test_the_account_follows_its_open_contracts(frozen: Any, lead: User) -> None
 def test_the_last_contract_that_churns_marks_the_account(frozen: Any, lead: User) -> None:
     account = factories.an_account(currency="EUR")
     contract = contracts.create_contract(
-        account=account, values={"starts_on": "2025-04-01", "ends_on": "2026-03-31", "arr": "1000"}, actor=lead
+        account=account,
+        values={"starts_on": "2025-04-01", "ends_on": "2026-03-31", "arr": "1000"},
+        actor=lead,
     )
 
     contracts.set_outcome(contract=contract, outcome="churned", outcome_on="2026-03-10", actor=lead)
@@ -397,7 +415,10 @@ def test_a_mail_to_a_contact_is_logged_sent_once_and_answers_go_to_its_writer(
 ) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     contact = factories.a_contact(
-        "Ann@Acme.example", account=factories.an_account(owner=csm), first_name="Ann \u202e", last_name="\r\nBcc: x@y.de"
+        "Ann@Acme.example",
+        account=factories.an_account(owner=csm),
+        first_name="Ann \u202e",
+        last_name="\r\nBcc: x@y.de",
     )
 
     interaction = interactions.send_mail(
@@ -464,7 +485,12 @@ def test_nothing_is_sent_where_sending_is_switched_off(csm: User, drain: Any, se
 def test_a_mail_that_was_sent_cannot_be_rewritten(csm: User) -> None:
     contact = factories.a_contact(account=factories.an_account(owner=csm))
     interaction = interactions.send_mail(contact=contact, subject="Hello", body="Hello", actor=csm)
-    values = {"interaction": interaction, "actor": csm, "subject": "Hello", "happened_at": interaction.happened_at}
+    values = {
+        "interaction": interaction,
+        "actor": csm,
+        "subject": "Hello",
+        "happened_at": interaction.happened_at,
+    }
 
     with pytest.raises(Refused, match="cannot be changed"):
         interactions.update_interaction(**values, body="Other", outcome="")
@@ -474,9 +500,13 @@ def test_a_mail_that_was_sent_cannot_be_rewritten(csm: User) -> None:
 
 # --- Fields, stages, metrics ---------------------------------------------------------------------------------
 def test_a_custom_field_checks_the_values_put_into_it(lead: User) -> None:
-    fields.create_custom_field(target="account", label="Tier", type="choice", choices=["gold", "gold", ""], actor=lead)
+    fields.create_custom_field(
+        target="account", label="Tier", type="choice", choices=["gold", "gold", ""], actor=lead
+    )
     fields.create_custom_field(target="account", label="Nodes", type="number", actor=lead)
-    account = accounts.create_account(values={"name": "A", "custom": {"tier": "gold", "nodes": "7"}}, actor=lead)
+    account = accounts.create_account(
+        values={"name": "A", "custom": {"tier": "gold", "nodes": "7"}}, actor=lead
+    )
 
     assert account.custom == {"tier": "gold", "nodes": 7}
     with pytest.raises(Invalid, match="must be one of: gold"):
@@ -510,8 +540,12 @@ def test_points_of_a_metric_are_kept_with_their_corrections(frozen: Any, lead: U
         return metrics.put_points(points=[metrics.Point(metric, account, Decimal(value), then)], actor=lead)
 
     assert [put("5"), put("5"), put("6")] == [1, 0, 1]
-    assert list(MetricPoint.objects.order_by("pk").values_list("value", flat=True)) == [Decimal(5), Decimal(6)]
+    assert list(MetricPoint.objects.order_by("pk").values_list("value", flat=True)) == [
+        Decimal(5),
+        Decimal(6),
+    ]
     with pytest.raises(Invalid, match="future"):
         metrics.put_points(
-            points=[metrics.Point(metric, account, Decimal(1), clock.now() + dt.timedelta(days=1))], actor=lead
+            points=[metrics.Point(metric, account, Decimal(1), clock.now() + dt.timedelta(days=1))],
+            actor=lead,
         )
