@@ -156,14 +156,16 @@ class Contract(models.Model):
 class Contact(models.Model):
     """A person at one account. `email_key` is the normalised address, unique among live contacts."""
 
-    account = models.ForeignKey(Account, on_delete=models.CASCADE, null=True, blank=True, related_name="contacts")
+    account = models.ForeignKey(
+        Account, on_delete=models.CASCADE, null=True, blank=True, related_name="contacts", db_index=False
+    )
     external_id = models.CharField(max_length=120, null=True, blank=True, unique=True)
     first_name = models.CharField(max_length=100, blank=True, default="")
     last_name = models.CharField(max_length=100, blank=True, default="")
     email = models.CharField(max_length=254, blank=True, default="")
     email_key = models.CharField(max_length=254, null=True, blank=True)
     address_key = models.CharField(
-        max_length=64, null=True, blank=True, db_index=True, editable=False,
+        max_length=64, null=True, blank=True, editable=False,
         help_text="HMAC of email_key; fatigue and suppression count by it.",
     )  # fmt: skip
     phone = models.CharField(max_length=40, blank=True, default="")
@@ -176,7 +178,10 @@ class Contact(models.Model):
     updated_at = models.DateTimeField(db_default=Now())
     merged_into = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="merged")
     erased_at = models.DateTimeField(null=True, blank=True)
-    history = HistoricalRecords(excluded_fields=["updated_at"])
+    # A contact's past is read by its id; indexes on the copied values would only slow every write.
+    history = HistoricalRecords(
+        excluded_fields=["updated_at"], no_db_index=["account", "external_id", "merged_into"]
+    )
 
     objects: ClassVar = ContactQuerySet.as_manager()
 
@@ -189,6 +194,8 @@ class Contact(models.Model):
         indexes = [
             models.Index(fields=["account", "last_name", "id"], name="accounts_contact_account"),
             models.Index(fields=["last_name", "first_name", "id"], name="accounts_contact_by_name"),
+            # Not db_index, which would make a second one for LIKE: keys are compared as a whole.
+            models.Index(fields=["address_key"], name="accounts_contact_address_key"),
         ]
 
     def __str__(self) -> str:
@@ -277,8 +284,9 @@ class Event(models.Model):
     """
 
     kind = models.CharField(max_length=60)
-    account = models.ForeignKey(Account, on_delete=models.CASCADE, null=True, related_name="events")
-    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, null=True, related_name="events")
+    # Their indexes below begin with them.
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, null=True, related_name="events", db_index=False)
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, null=True, related_name="events", db_index=False)
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     subject_type = models.CharField(max_length=40, blank=True, default="")
     subject_id = models.BigIntegerField(null=True)

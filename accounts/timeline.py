@@ -133,7 +133,7 @@ def record_many(events: Sequence[Event]) -> list[Event]:
     """Write prepared events in bulk, in the caller's transaction, with their relay rows."""
     with transaction.atomic():
         made = list(bulk.insert(Event, events))
-        bulk.insert(EventRelay, [EventRelay(event=e) for e in made])
+        bulk.insert(EventRelay, [EventRelay(event_id=e.pk) for e in made])
         if made:
             jobs.wake(RELAY)
     return made

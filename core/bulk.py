@@ -5,7 +5,7 @@ Both run in the caller's transaction and know nothing of history or events: the 
 
 import datetime as dt
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -72,6 +72,19 @@ def update(model: type[M], things: Sequence[M], names: Sequence[str]) -> None:
     ]
     with connection.cursor() as cursor:
         cursor.executemany(f"UPDATE {quote(table)} SET {sets} WHERE {quote(key.column)} = %s", rows)
+
+
+def among(rows: "models.QuerySet[M]", name: str, values: Collection[Any]) -> "models.QuerySet[M]":
+    """`rows` whose field `name` is one of many texts or numbers, as one array on PostgreSQL.
+
+    A thousand placeholders cost more to send and to plan than to answer.
+    """
+    if connection.vendor != "postgresql":
+        return rows.filter(**{f"{name}__in": values})
+    field, quote = rows.model._meta.get_field(name), connection.ops.quote_name
+    kind = "text" if isinstance(field, (models.CharField, models.TextField)) else _cast(field)
+    column = f"{quote(rows.model._meta.db_table)}.{quote(field.column)}"
+    return rows.extra(where=[f"{column} = ANY(%s::{kind}[])"], params=[list(values)])  # noqa: S610 - own names only
 
 
 def next_ids(model: type[models.Model], count: int) -> list[int]:

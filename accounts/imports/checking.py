@@ -17,7 +17,7 @@ from accounts.imports.reading import Dialect, Row
 from accounts.models import Account, Contact, Import, LifecycleStage
 from accounts.services import accounts as account_services
 from accounts.services import contacts as contact_services
-
+from core import bulk
 from core.errors import Invalid, Refused
 from team import queries as team_queries
 from team.domain import RowScope
@@ -271,9 +271,11 @@ class Judge:
         if lock:
             base = base.select_for_update(of=("self",))
         # Two statements, each by its own index; an OR of both would read the whole table.
-        for condition in ({"external_id__in": ids}, {"email_key__in": keys, "merged_into__isnull": True}):
-            if next(iter(condition.values())):
-                found |= {contact.pk: contact for contact in base.filter(**condition)}
+        if ids:
+            found |= {contact.pk: contact for contact in bulk.among(base, "external_id", ids)}
+        if keys:
+            live = bulk.among(base.filter(merged_into__isnull=True), "email_key", keys)
+            found |= {contact.pk: contact for contact in live}
         stored = _Stored()
         for contact in found.values():
             if contact.external_id:
@@ -419,10 +421,8 @@ class Judge:
                 continue
             if key == "account_name":
                 rows = base.annotate(folded=Folded("name")).filter(folded__in=texts)
-            elif key == "account_domain":
-                rows = base.filter(domain__in=texts)
             else:
-                rows = base.filter(external_id__in=texts)
+                rows = bulk.among(base, key.removeprefix("account_"), texts)
             for account in rows:
                 account = by_key.setdefault(account.pk, account)
                 value = {"account_name": account.name, "account_domain": account.domain}.get(key, account.external_id)

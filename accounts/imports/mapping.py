@@ -133,11 +133,7 @@ CONTACT_TARGETS: tuple[Target, ...] = (
 # Whether somebody may be written to is decided by suppressions; a file can neither lift nor set one.
 _CONSENT = {
     words.folded(name)
-    for name in (
-        "unsubscribed|unsubscribed from all email|opt out|opted out|email opt out|has opted out of email|do not email|do not contact"
-        "|consent|opt in|opted in|newsletter|abgemeldet|einwilligung|werbesperre|desabonne|desinscrit|consentement|baja de correo"
-        "|consentimiento|bounced|email bounced|suppressed|blacklisted|gdpr consent|marketing consent|subscribed"
-    ).split("|")
+    for name in ["unsubscribed", "unsubscribed from all email", "opt out", "opted out", "email opt out", "has opted out of email", "do not email", "do not contact", "consent", "opt in", "opted in", "newsletter", "abgemeldet", "einwilligung", "werbesperre", "desabonne", "desinscrit", "consentement", "baja de correo", "consentimiento", "bounced", "email bounced", "suppressed", "blacklisted", "gdpr consent", "marketing consent", "subscribed"]
 }
 KEYS = {
     "contact": {"email": "E-mail", "external_id": "External id"},
@@ -208,7 +204,7 @@ def propose(target: str, headers: Sequence[str], samples: Sequence[Sequence[str]
             if ranks:
                 wishes.append((own * 100 + min(ranks), number, key))
     found: dict[int, str] = {}
-    has_first = any("first_name" == key for _, _, key in wishes)
+    has_first = any(key == "first_name" for _, _, key in wishes)
     for _, number, key in sorted(wishes):
         if number in found or key in found.values() or is_consent(headers[number]):
             continue

@@ -187,8 +187,8 @@ def date_order(values: list[str]) -> str | None:
 
 
 # --- Yes and no ----------------------------------------------------------------------------------------------
-_YES = frozenset("true yes y t 1 on x ja j wahr oui o vrai si s verdadero ✓".split())
-_NO = frozenset("false no n f 0 off - nein falsch non faux falso ✗".split())
+_YES = frozenset(["true", "yes", "y", "t", "1", "on", "x", "ja", "j", "wahr", "oui", "o", "vrai", "si", "s", "verdadero", "✓"])
+_NO = frozenset(["false", "no", "n", "f", "0", "off", "-", "nein", "falsch", "non", "faux", "falso", "✗"])
 
 
 def boolean(text: str) -> str:
