@@ -132,8 +132,8 @@ class EmailBackend(django_smtp.EmailBackend):
         silent, self.fail_silently = self.fail_silently, False
         try:
             is_new = bool(self.open())
-            if is_new:
-                self.connection.ehlo_or_helo_if_needed()
+            # Also for a connection that somebody else opened (`with get_connection() as …`): Django greets late.
+            self.connection.ehlo_or_helo_if_needed()
         except BaseException:
             self.drop()
             raise

@@ -59,6 +59,14 @@ def test_a_message_is_sent_once_and_asked_about_before_data(pipelining: bool) ->
         assert [body for _, body in server.messages] == [DATA]
 
 
+def test_a_connection_that_was_opened_before_is_greeted_too() -> None:
+    with MailServer(pipelining=True) as server, backend_for(server.port) as backend:
+        outcome = send(backend)
+
+    assert outcome.kind == Kind.SENT
+    assert server.verbs()[:2] == ["EHLO", "MAIL"]
+
+
 @pytest.mark.parametrize("pipelining", [True, False])
 def test_a_fence_that_says_no_takes_the_message_back(pipelining: bool) -> None:
     with MailServer(pipelining=pipelining) as server:
