@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
 
 from core import clock
 from team import queries
@@ -68,3 +69,17 @@ class SecondStep:
             return response
         messages.warning(request, "Your role needs a second sign-in step. Set it up to go on.")
         return HttpResponseRedirect(target)
+
+
+class OwnZone:
+    """Times on the pages are in the zone of the person who reads them, else in that of the workspace."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        user = request.user
+        if not isinstance(user, User) or request.path.startswith("/static/"):
+            return self.get_response(request)
+        with timezone.override(queries.zone_of(user)):
+            return self.get_response(request)

@@ -430,6 +430,20 @@ def test_the_timeline_pages_and_filters(as_csm: Client, csm: User, frozen: Any) 
         assert as_csm.get(f"/accounts/{account.pk}/?{broken}").status_code == 200
 
 
+def test_times_are_read_and_shown_in_the_persons_own_zone(as_csm: Client, csm: User, frozen: Any) -> None:
+    account = factories.an_account(owner=csm)
+    csm.time_zone = "America/New_York"
+    csm.save(update_fields=["time_zone"])
+
+    as_csm.post(
+        f"/accounts/{account.pk}/interactions/new/",
+        {"kind": "call", "body": "Early", "happened_at": "2026-03-10T08:30"},
+    )
+
+    assert Interaction.objects.get().happened_at == dt.datetime(2026, 3, 10, 12, 30, tzinfo=dt.UTC)
+    assert "10 Mar 2026, 08:30" in as_csm.get(f"/accounts/{account.pk}/").content.decode()
+
+
 # --- Segments ------------------------------------------------------------------------------------------------
 def rows_of(*rows: tuple[str, str, str]) -> dict[str, Any]:
     data: dict[str, Any] = {"groups": "1", "mode": "all", "g0-mode": "all", "g0-rows": str(len(rows))}
