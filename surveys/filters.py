@@ -61,7 +61,9 @@ class ResponseFilter(filters.FilterSet):
     score = filters.MultipleChoiceFilter(choices=[(str(s), str(s)) for s in range(11)], label="Score")
     survey = filters.MultipleChoiceFilter(choices=_surveys, field_name="survey_id", label="Survey")
     channel = filters.MultipleChoiceFilter(choices=_words(Channel), label="Channel")
-    owner = filters.MultipleChoiceFilter(choices=_people, method="by_owner", label="Account owner")
+    owner = filters.MultipleChoiceFilter(
+        field_name="account__owner", choices=_people, method="by_owner", label="Account owner"
+    )
     assignee = filters.MultipleChoiceFilter(choices=_people, method="by_assignee", label="Assignee")
     loop_status = filters.MultipleChoiceFilter(choices=_words(LoopStatus), label="Status")
     identity = filters.MultipleChoiceFilter(choices=_words(Identity), label="Identity")

@@ -425,6 +425,10 @@ class AccountScore(models.Model):
     def __str__(self) -> str:
         return f"Score of account {self.account_id}"
 
+    @property
+    def passives(self) -> int:
+        return self.people - self.promoters - self.detractors
+
 
 class FigureState(models.Model):
     """The one row that says in which time zone the kept figures were built. Its lock makes folding take turns."""

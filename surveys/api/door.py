@@ -165,8 +165,10 @@ def create_response(request: HttpRequest) -> HttpResponse:
     try:
         authentication.refuse_key_in_address(request)
         try:
-            check_content_type(request.META.get("CONTENT_TYPE", ""))
-            answer = answer_from(read_json(read_body(request, MAX_BODY)), now=clock.now())
+            raw = read_body(request, MAX_BODY)
+            if raw:
+                check_content_type(request.META.get("CONTENT_TYPE", ""))
+            answer = answer_from(read_json(raw), now=clock.now())
         except (Refused, APIException) as error:
             trouble = error
         slot = _Slot(request.META.get("HTTP_AUTHORIZATION"), answer, trouble)

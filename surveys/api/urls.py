@@ -12,6 +12,7 @@ _response: dict[str, str] = {"get": "retrieve", "patch": "partial_update"}
 urlpatterns += [
     re_path(r"^responses/?$", views.response_collection, name="response-list"),
     re_path(r"^responses/bulk/?$", views.ResponseViewSet.as_view({"post": "bulk"}, detail=False), name="response-bulk"),
+    re_path(r"^nps/?$", views.NpsView.as_view(), name="nps"),
     path("responses/<int:pk>/", views.ResponseViewSet.as_view(_response, detail=True), name="response-detail"),
 ]
 

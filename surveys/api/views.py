@@ -1,25 +1,36 @@
 """REST resources of listening: answers, and the figures made of them."""
 
+from datetime import date
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response as HttpResponse
 
 from core import clock
-from core.api import ApiViewSet, BulkResultSerializer, RowResult, bulk_response, bulk_rows
+from core.api import (
+    ApiView,
+    ApiViewSet,
+    BulkResultSerializer,
+    IdempotentMixin,
+    RowResult,
+    bulk_response,
+    bulk_rows,
+)
 from core.errors import Invalid
 from surveys import ingest
 from surveys.api import door, serializers
 from surveys.api.answers import STATUS, answer_from, body_of, refusal_of
+from surveys.api.figures import read_figure_request
 from surveys.filters import ResponseFilter
 from surveys.models import Response
 from surveys.queries import feedback
+from surveys.queries import figures as figure_queries
 from surveys.services import responses as services
 from team.domain import ApiScope
 
@@ -27,14 +38,13 @@ from team.domain import ApiScope
 @extend_schema_view(
     list=extend_schema(summary="List answers"), retrieve=extend_schema(summary="Read an answer")
 )
-class ResponseViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
+class ResponseViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
     """Answers with a score. Sending one in again with the same source and external id updates it."""
 
     scopes = {"read": ApiScope.RESPONSES_READ, "write": ApiScope.RESPONSES_WRITE}
     serializer_class = serializers.ResponseSerializer
     filterset_class = ResponseFilter
     orderings = {"responded_at": ("responded_at",), "received_at": ("received_at",)}
-    is_idempotent = True
 
     def get_queryset(self) -> QuerySet[Response]:
         return feedback.list_responses(self.request.user)
@@ -97,6 +107,36 @@ class ResponseViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewS
 def _external_id(row: Any) -> str | None:
     found = row.get("external_id") if isinstance(row, dict) else None
     return found if isinstance(found, str) else None
+
+
+class NpsView(ApiView):
+    """The NPS by a named definition, with what it stands on."""
+
+    scopes = {"read": ApiScope.RESPONSES_READ}
+
+    @extend_schema(
+        summary="Read the NPS",
+        parameters=[
+            OpenApiParameter("definition", str, description="Key of a metric definition; company if left out."),
+            OpenApiParameter("window", int, description="Trailing days instead of the definition's, 1 to 3650."),
+            OpenApiParameter("counts", str, enum=["latest", "all"], description="Which answers count."),
+            OpenApiParameter("survey", int, many=True, description="Answers to these surveys only."),
+            OpenApiParameter("saved", int, description="Id of a saved segment."),
+            OpenApiParameter("plan", str, description="As noted at the answer; none for empty."),
+            OpenApiParameter("segment", str),
+            OpenApiParameter("country", str),
+            OpenApiParameter("owner", str),
+            OpenApiParameter("channel", str),
+            OpenApiParameter("as_of", date, description="The last day of the window; today if left out."),
+            OpenApiParameter("by", str, enum=sorted(figure_queries.BY), description="Adds a breakdown."),
+        ],
+        responses=serializers.NpsSerializer,
+    )
+    def get(self, request: Request) -> HttpResponse:
+        asked = read_figure_request(request.query_params, request.user)
+        return HttpResponse(
+            figure_queries.nps_numbers(asked.question, key=asked.key, as_of=asked.as_of, by=asked.by)
+        )
 
 
 _collection: Any = ResponseViewSet.as_view({"get": "list", "post": "create"})

@@ -10,12 +10,13 @@ from urllib.parse import urlencode
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
 from django.urls import reverse
 
+from accounts import segments
 from accounts.models import Account
 from core import charts
 from surveys.choices import MetricFamily, Unit
 from surveys.domain import Category, Counts, Difference, difference
 from surveys.insight import figures, rollups
-from surveys.insight.figures import Figure, Question
+from surveys.insight.figures import ATTRIBUTES, Figure, Question
 from surveys.models import AccountScore, Invitation, MetricDefinition, Survey
 from surveys.queries.campaigns import FUNNEL, STAGES
 from team import queries as team_queries
@@ -170,7 +171,7 @@ def nps_page(question: Question, *, by: str = "plan") -> NpsPage:
     now, previous = found[today], found[before]
     trend = [_trend_point(question, day, found[day]) for day in days]
     parts = _parts(question, today, before, by)
-    worst, best, ranked = _ranked(question.user)
+    worst, best, ranked = _ranked(question)
     urls = {str(name): rows_url(question, today, category=str(name)) for name in Category}
     urls["all"] = rows_url(question, today)
     urls["previous"] = rows_url(question, before)
@@ -189,7 +190,7 @@ def nps_page(question: Question, *, by: str = "plan") -> NpsPage:
         best=best,
         worst=worst,
         ranked=ranked,
-        coverage=coverage(question.user, days=question.days),
+        coverage=coverage(question),
         funnel=funnel(question, today),
         currency=team_queries.workspace().currency,
         zone=rollups.state().zone,
@@ -211,7 +212,7 @@ def _trend_point(question: Question, day: dt.date, found: Figure) -> charts.Tren
 def _parts(question: Question, today: dt.date, before: dt.date, by: str) -> list[Part]:
     found = figures.breakdown(question, [today, before], by)
     people = _names(by, found)
-    arr = _detractor_arr(question.user, by)
+    arr = _detractor_arr(question, by)
     parts = [
         Part(
             value=value,
@@ -239,12 +240,12 @@ def owner_name(key: str) -> str:
     return _names("owner", {key: None}).get(key, f"person {key}")
 
 
-def _detractor_arr(user: User, by: str) -> dict[str, Decimal]:
+def _detractor_arr(question: Question, by: str) -> dict[str, Decimal]:
     """ARR, in the workspace's currency, of the accounts where somebody is a detractor at present."""
     if by == "channel":
         return {}
     rows = (
-        _customers(user)
+        _customers(question)
         .filter(Exists(AccountScore.objects.filter(account=OuterRef("pk"), metric=MetricFamily.NPS, detractors__gt=0)))
         .filter(currency=team_queries.workspace().currency, arr__isnull=False)
         .order_by()
@@ -254,25 +255,34 @@ def _detractor_arr(user: User, by: str) -> dict[str, Decimal]:
     return {"" if value is None else str(value): total for value, total in rows}
 
 
-def _customers(user: User) -> QuerySet[Account]:
-    """Accounts that count as customers: in a customer stage or none, and not churned."""
-    found: QuerySet[Account] = Account.objects.visible_to(user)
-    return found.filter(Q(stage__isnull=True) | Q(stage__is_customer=True), churned_on__isnull=True)
+def _customers(question: Question) -> QuerySet[Account]:
+    """Accounts that count as customers (in a customer stage or none, not churned), narrowed as they are today."""
+    found: QuerySet[Account] = Account.objects.visible_to(question.user)
+    found = found.filter(Q(stage__isnull=True) | Q(stage__is_customer=True), churned_on__isnull=True)
+    for key, value in question.where.items():
+        if key == "owner":
+            found = found.filter(owner=int(value)) if value.isdigit() else found.filter(owner__isnull=True)
+        elif key in ATTRIBUTES:
+            found = found.filter(**{key: value})
+    if question.saved is not None and question.saved.target == "account":
+        found = found.filter(pk__in=segments.accounts_of(question.saved, question.user).values("pk"))
+    elif question.saved is not None:
+        people = segments.contacts_of(question.saved, question.user)
+        found = found.filter(pk__in=people.values("account"))
+    return found
 
 
-def list_scored_accounts(user: User) -> QuerySet[AccountScore]:
+def list_scored_accounts(question: Question) -> QuerySet[AccountScore]:
     """The present scores of the accounts a person may see."""
-    return (
-        AccountScore.objects.filter(account__in=_customers(user).values("pk"), metric=MetricFamily.NPS)
-        .select_related("account", "account__owner")
-    )  # fmt: skip
+    scored = AccountScore.objects.filter(metric=question.metric).select_related("account", "account__owner")
+    return scored.filter(account__in=_customers(question).order_by().values("pk"))
 
 
-def list_customers(user: User, *, heard: bool | None, days: int) -> QuerySet[Account]:
+def list_customers(question: Question, *, heard: bool | None) -> QuerySet[Account]:
     """Customers with or without an answer in the window, the largest first."""
-    found = _customers(user).select_related("owner")
+    found = _customers(question).select_related("owner")
     if heard is not None:
-        has = Exists(_heard(days).filter(account=OuterRef("pk")))
+        has = Exists(_heard(min(question.days, rollups.ACCOUNT_DAYS)).filter(account=OuterRef("pk")))
         found = found.filter(has) if heard else found.exclude(has)
     return found.order_by(F("arr").desc(nulls_last=True), "name", "pk")
 
@@ -282,8 +292,8 @@ def _heard(days: int) -> QuerySet[AccountScore]:
     return AccountScore.objects.filter(metric=MetricFamily.NPS, latest_at__gte=since)
 
 
-def _ranked(user: User) -> tuple[list[AccountRow], list[AccountRow], int]:
-    scored = list_scored_accounts(user).filter(people__gte=MIN_PEOPLE)
+def _ranked(question: Question) -> tuple[list[AccountRow], list[AccountRow], int]:
+    scored = list_scored_accounts(question).filter(people__gte=MIN_PEOPLE)
     worst = list(scored.order_by("mean", "-people", "account_id")[:LISTED])
     seen = {row.pk for row in worst}
     best = [row for row in scored.order_by("-mean", "-people", "account_id")[:LISTED] if row.pk not in seen]
@@ -301,9 +311,9 @@ def _account_row(row: AccountScore) -> AccountRow:
     )
 
 
-def coverage(user: User, *, days: int) -> Coverage:
-    customers = _customers(user)
-    is_heard = Exists(_heard(min(days, rollups.ACCOUNT_DAYS)).filter(account=OuterRef("pk")))
+def coverage(question: Question) -> Coverage:
+    customers = _customers(question)
+    is_heard = Exists(_heard(min(question.days, rollups.ACCOUNT_DAYS)).filter(account=OuterRef("pk")))
     currency = team_queries.workspace().currency
     found = customers.annotate(is_heard=is_heard).aggregate(
         customers=Count("pk"),

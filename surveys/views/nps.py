@@ -56,6 +56,9 @@ def _question(request: UserRequest) -> tuple[Question, dict[str, Any]]:
         "channels": [c.value for c in Channel],
         "units": {"latest": "Latest answer per contact", "all": "All answers"},
         "counts": "all" if unit == Unit.ALL_RESPONSES else "latest",
+        "unit_label": queries.UNITS[Unit(unit)],
+        "is_other_window": days != base.days,
+        "is_other_unit": unit != base.unit,
         "where": [(key, queries.BY[key], _shown(key, value), value or "none") for key, value in where.items()],
     }
     return question, shown
@@ -79,6 +82,14 @@ def _narrowed(request: UserRequest, key: str, value: str) -> str:
     return f"?{params.urlencode()}"
 
 
+def _kept(request: UserRequest) -> str:
+    """The filters of this page for the pages behind it."""
+    params = request.GET.copy()
+    for name in ("by", "page"):
+        params.pop(name, None)
+    return params.urlencode()
+
+
 @requires(can_view)
 @require_safe
 def nps(request: UserRequest) -> HttpResponse:
@@ -100,6 +111,7 @@ def nps(request: UserRequest) -> HttpResponse:
         "by_choices": queries.BY,
         "by_label": queries.BY[page.by],
         "may_export": can_export(request.user),
+        "kept": _kept(request),
         "min_people": queries.MIN_PEOPLE,
     }
     return render(request, "surveys/nps.html", context)
@@ -139,17 +151,16 @@ def _lines(numbers: dict[str, Any], by: str, counted: str) -> Iterator[list[Any]
 def nps_accounts(request: UserRequest) -> HttpResponse:
     """The customers behind coverage and ranking: all with a score, or those not heard from."""
     heard = request.GET.get("heard", "")
-    window = request.GET.get("window", "")
-    days = int(window) if window in {str(days) for days in queries.WINDOWS} else queries.definition("company").window_days
+    question, shown = _question(request)
     sort = request.GET.get("sort", "mean")
     rows: Any
     if heard in {"yes", "no"}:
-        rows = queries.list_customers(request.user, heard=heard == "yes", days=days)
+        rows = queries.list_customers(question, heard=heard == "yes")
     else:
         order = sort if sort.removeprefix("-") in {"mean", "people", "latest_at"} else "mean"
-        rows = queries.list_scored_accounts(request.user).order_by(order, "account_id")
+        rows = queries.list_scored_accounts(question).order_by(order, "account_id")
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
-    context = {"page": page, "heard": heard, "days": days, "min_people": queries.MIN_PEOPLE}
+    context = {**shown, "page": page, "heard": heard, "days": question.days, "min_people": queries.MIN_PEOPLE}
     return render(request, "surveys/nps_accounts.html", context)
 
 
