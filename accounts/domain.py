@@ -4,6 +4,9 @@ import re
 import unicodedata
 from enum import StrEnum
 
+OWNER_CHANGE = "accounts.owner_change"
+"""The kind of job that gives many accounts to another owner."""
+
 
 class OwnerRole(StrEnum):
     CSM = "csm"

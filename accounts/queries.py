@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Count, F, Model, Prefetch, Q, QuerySet
 
 from accounts import extend
-from accounts.domain import ContractOutcome, OwnerRole
+from accounts.domain import OWNER_CHANGE, ContractOutcome, OwnerRole
 from accounts.models import (
     Account,
     AccountOwner,
@@ -23,7 +23,6 @@ from accounts.models import (
     MetricPoint,
     Segment,
 )
-from accounts.services import bulk
 from core import clock, outbox
 from core.models import Job
 from team.models import User
@@ -322,5 +321,5 @@ def sent_interactions(events: Sequence[Event]) -> Mapping[int, Any]:
 def owner_changes_under_way(user: User) -> list[Job]:
     """This person's bulk changes that are not done yet, or were given up within the last day."""
     since = clock.now() - dt.timedelta(days=1)
-    mine = Job.objects.filter(kind=bulk.OWNER_CHANGE, requested_by=user.pk, created_at__gte=since)
+    mine = Job.objects.filter(kind=OWNER_CHANGE, requested_by=user.pk, created_at__gte=since)
     return list(mine.exclude(state__in=[outbox.State.DONE, outbox.State.CANCELLED]).order_by("-pk")[:3])

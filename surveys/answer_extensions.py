@@ -112,30 +112,34 @@ def _responses_of(events: Sequence[Event]) -> Mapping[int, Any]:
 # --- Lists and segments --------------------------------------------------------------------------------------
 def _with_account_score(rows: QuerySet[Any]) -> QuerySet[Any]:
     scores = AccountScore.objects.filter(account=OuterRef("pk"), metric="nps")
-    return rows.annotate(
+    found: QuerySet[Any] = rows.annotate(
         score_mean=Subquery(scores.values("mean")[:1]), score_people=Subquery(scores.values("people")[:1])
     )
+    return found
 
 
 def _of_contact(column: str, name: str) -> Any:
     def annotate(rows: QuerySet[Any]) -> QuerySet[Any]:
         scores = ContactScore.objects.filter(contact=OuterRef("pk"), metric="nps")
-        return rows.annotate(**{name: Subquery(scores.values(column)[:1])})
+        found: QuerySet[Any] = rows.annotate(**{name: Subquery(scores.values(column)[:1])})
+        return found
 
     return annotate
 
 
 def _change(rows: QuerySet[Any]) -> QuerySet[Any]:
     scores = ContactScore.objects.filter(contact=OuterRef("pk"), metric="nps")
-    return rows.annotate(
+    found: QuerySet[Any] = rows.annotate(
         _score_change=Subquery(scores.annotate(by=F("latest_score") - F("previous_score")).values("by")[:1])
     )
+    return found
 
 
 def _account_field(column: str, name: str) -> Any:
     def annotate(rows: QuerySet[Any]) -> QuerySet[Any]:
         scores = AccountScore.objects.filter(account=OuterRef("pk"), metric="nps")
-        return rows.annotate(**{name: Subquery(scores.values(column)[:1])})
+        found: QuerySet[Any] = rows.annotate(**{name: Subquery(scores.values(column)[:1])})
+        return found
 
     return annotate
 

@@ -12,7 +12,7 @@ from team.models import User
 from workflows.domain import Priority
 
 
-class PersonField(forms.ModelChoiceField):
+class PersonField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
     """A colleague to whom work can be given."""
 
     def __init__(self, **kwargs: Any) -> None:

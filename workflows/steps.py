@@ -15,7 +15,7 @@ def _response(row: RunStep) -> Response | None:
     event = row.run.event
     if event is None or event.subject_type != "response":
         return None
-    return Response.objects.filter(pk=event.subject_id).first()
+    return Response.objects.filter(pk=event.subject_id or 0).first()
 
 
 def _name(contact: Contact | None) -> str:

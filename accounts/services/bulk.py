@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
 from accounts import custom, timeline, versions
-from accounts.domain import Origin
+from accounts.domain import OWNER_CHANGE, Origin
 from accounts.models import Account, Contact, Event
 from accounts.services import contacts as contact_services
 from core import clock, jobs
@@ -18,7 +18,6 @@ from core.models import Job
 from team import audit
 from team.models import User
 
-OWNER_CHANGE = "accounts.owner_change"
 AT_ONCE = 200
 CHUNK = 500
 MAX_ACCOUNTS = 100_000

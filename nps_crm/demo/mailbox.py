@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import cast
 
 from django.conf import settings
 
@@ -57,7 +56,7 @@ def read(key: str) -> Caught | None:
     if not _NAME.fullmatch(key) or key not in _box():
         return None
     raw = _box().get_bytes(key)
-    message = cast(EmailMessage, email.message_from_bytes(raw, policy=email.policy.default))
+    message = email.message_from_bytes(raw, policy=email.policy.default)
     text, html = message.get_body(("plain",)), message.get_body(("html",))
     return Caught(
         key=key,
@@ -65,8 +64,8 @@ def read(key: str) -> Caught | None:
         sender=str(message["From"] or ""),
         to=str(message["To"] or message["X-RcptTo"] or ""),
         at=_when(message, key),
-        text=cast(EmailMessage, text).get_content() if text else "",
-        html=cast(EmailMessage, html).get_content() if html else "",
+        text=text.get_content() if text else "",
+        html=html.get_content() if html else "",
         headers=[(name, str(value)) for name, value in message.items()],
     )
 

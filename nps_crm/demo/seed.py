@@ -366,7 +366,7 @@ def _wave(cast: Cast, survey: Survey, number: int, start: dt.date) -> int:
         finished_at=launched + dt.timedelta(days=DAYS_TO_SEND + 1),
     )
     wave = Wave.objects.create(
-        campaign=campaign, number=1, version=survey.current, state=WaveState.FINISHED, created_at=launched,
+        campaign=campaign, number=1, version_id=survey.current_id or 0, state=WaveState.FINISHED, created_at=launched,
         planned_at=launched,
     )  # fmt: skip
     asked: list[tuple[Contact, dt.datetime]] = []

@@ -35,7 +35,7 @@ def mail_detail(request: UserRequest, key: str) -> HttpResponse:
 
 
 @requires(can_view)
-@xframe_options_sameorigin
+@xframe_options_sameorigin  # type: ignore[arg-type]  # typed for views without arguments
 @csp_replace(
     {
         "default-src": ["'none'"],

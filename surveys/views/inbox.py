@@ -24,10 +24,10 @@ def inbox_list(request: UserRequest) -> HttpResponse:
     page = Paginator(queries.list_inbox(request.user, ignored=ignored), PER_PAGE).get_page(
         request.GET.get("page")
     )
-    suggestions = queries.suggestions_for(page.object_list, request.user)
+    suggestions = queries.suggestions_for(list(page), request.user)
     rows = [
         (response, suggestions[response.pk], queries.accounts_by_domain(response, request.user))
-        for response in page.object_list
+        for response in page
     ]
     context = {"page": page, "rows": rows, "ignored": ignored, "may_lead": can_lead(request.user)}
     return render(request, "surveys/inbox_list.html", context)

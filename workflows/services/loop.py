@@ -77,13 +77,13 @@ def _mark_contacted(alert: Alert, actor: User) -> None:
 
 
 def _set_status(alert: Alert, status: LoopStatus, actor: User) -> None:
-    answers = Response.objects.filter(pk=alert.response_id)
+    answers = Response.objects.filter(pk=alert.response_id or 0)
     responses.set_loop_status(responses=answers, status=status, actor=actor)
 
 
 def on_loop_closed(event: Event) -> None:
     """A loop that was closed from the answer's page needs no alert any more."""
-    for alert in Alert.objects.filter(response_id=event.subject_id, state=AlertState.OPEN).order_by("pk"):
+    for alert in Alert.objects.filter(response_id=event.subject_id or 0, state=AlertState.OPEN).order_by("pk"):
         alerts.close_alert(alert=alert, outcome="Closed with the answer", actor=event.actor)
 
 

@@ -138,4 +138,4 @@ def task_finish(request: UserRequest, pk: int) -> HttpResponse:
         messages.error(request, refusal.message)
     else:
         messages.info(request, f"{'Done' if state == TaskState.DONE else 'Cancelled'}: {task.title}")
-    return redirect(request.POST.get("next") if request.POST.get("next") == "/" else "workflows:task_list")
+    return redirect("/" if request.POST.get("next") == "/" else "workflows:task_list")

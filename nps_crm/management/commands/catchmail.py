@@ -18,7 +18,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         mailbox.folder().parent.mkdir(parents=True, exist_ok=True)
         controller = Controller(
-            Mailbox(str(mailbox.folder())),
+            Mailbox(mailbox.folder()),
             hostname="127.0.0.1",
             port=settings.EMAIL_PORT,
             enable_SMTPUTF8=True,
