@@ -15,11 +15,12 @@ from django.db.models import QuerySet
 
 from accounts.models import Contact
 from core import clock
+from surveys import sql_delivery
 from surveys import sql_eligibility as sql
 from surveys.choices import Channel, Reason, SuppressionReason
-from surveys.models import Invitation
 from surveys.sql_eligibility import Rules
 from team import queries as team_queries
+from team.models import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,10 @@ class Preview:
 
 def rules(*, channel: Channel = Channel.EMAIL) -> Rules:
     """The workspace's rules as they are now."""
-    workspace = team_queries.workspace()
+    return rules_of(team_queries.workspace(), channel=channel)
+
+
+def rules_of(workspace: Workspace, *, channel: Channel = Channel.EMAIL) -> Rules:
     return Rules(
         quiet_days_answered=workspace.quiet_days_answered,
         quiet_days_declined=workspace.quiet_days_declined,
@@ -198,8 +202,7 @@ def judge_invitations(invitation_ids: Sequence[int], *, now: dt.datetime | None 
     """Verdicts right before sending, by invitation: as planning, except that its own ask does not count against it."""
     if not invitation_ids:
         return {}
-    audience = sql.invitations_text(Invitation.objects.filter(pk__in=list(invitation_ids)))
-    text = sql.verdicts(audience, rules(), now=now or clock.now())
+    text = sql.verdicts(sql_delivery.audience(invitation_ids), rules(), now=now or clock.now())
     rows: dict[int, Verdict] = {}
     with connection.cursor() as cursor:
         cursor.execute(f"{text.sql} SELECT own_id, contact_id, reason, next_eligible_at FROM verdict", text.params)

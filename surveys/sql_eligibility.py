@@ -91,17 +91,6 @@ def contacts_text(contacts: QuerySet[Any]) -> Text:
     return Text(f"SELECT people.*, CAST(NULL AS bigint) FROM ({sql}) AS people", tuple(params))
 
 
-def invitations_text(invitations: QuerySet[Any]) -> Text:
-    """The audience's columns of invitations that are about to be sent: their own ask does not count against them."""
-    rows = invitations.order_by().values_list(
-        "contact_id", "contact__account_id", "recipient_key", "contact__email", "contact__language",
-        "contact__created_at", "contact__merged_into_id", "contact__erased_at", "contact__account__churned_on",
-        "contact__account__customer_since", "pk",
-    )  # fmt: skip
-    sql, params = rows.query.sql_with_params()
-    return Text(sql, tuple(params), own=True)
-
-
 def verdicts(audience: Text, rules: Rules, *, now: dt.datetime, wave_id: int = 0) -> Text:
     """`WITH … verdict(contact_id, account_id, address_key, language, own_id, place, reason, next_eligible_at)`.
 

@@ -28,8 +28,9 @@ from core.mail.smtp import EmailBackend, Letter
 from surveys import rendering, tokens
 from surveys.channels.mail.message import Links, Recipient, SurveyMessage
 from surveys.content import Content
-from surveys.models import Invitation, SurveyVersion
+from surveys.models import SurveyVersion
 from surveys.rendering import Company
+from surveys.tokens import Purpose
 
 Fence = Callable[[Sequence[int]], Collection[int]]
 
@@ -41,7 +42,10 @@ class Item:
     id: int
     key: str
     message_id: str
-    invitation: Invitation
+    invitation_id: int
+    is_test: bool
+    version_id: int
+    language: str
     address: str
     name: str
     tags: Mapping[str, str | None]
@@ -85,7 +89,7 @@ def hand_over(
     results: dict[int, Result] = {}
     for item in items:
         try:
-            mail = _mail(versions, item.invitation, company)
+            mail = _mail(versions, item, company)
             ready.append((item, mail, _recipient(item, mail.brand)))
         except (Unsendable, BadAddress, ValueError) as error:
             results[item.id] = _impossible(error)
@@ -101,24 +105,24 @@ def hand_over(
 _mails: dict[tuple[Any, ...], _Mail] = {}
 
 
-def _mail(versions: Callable[[int], SurveyVersion], invitation: Invitation, company: Company) -> _Mail:
+def _mail(versions: Callable[[int], SurveyVersion], item: Item, company: Company) -> _Mail:
     """The mail of a version in a language, kept by this process. Tests may show a draft, so theirs is made anew."""
     sender = sender_address()
-    key = (invitation.version_id, invitation.language, company, str(sender))
-    known = None if invitation.is_test else _mails.get(key)
+    key = (item.version_id, item.language, company, str(sender))
+    known = None if item.is_test else _mails.get(key)
     if known is not None:
         return known
-    version = versions(invitation.version_id)
+    version = versions(item.version_id)
     content = Content.from_json(version.content)
-    brand = content.wording(invitation.language, company=company.name).brand
+    brand = content.wording(item.language, company=company.name).brand
     message = SurveyMessage(
-        rendering.compiled_mail(version, invitation.language, company=company, is_test=invitation.is_test),
+        rendering.compiled_mail(version, item.language, company=company, is_test=item.is_test),
         sender=Mailbox(sender, content.sender_name or brand),
         reply_to=Mailbox.of(content.reply_to) if content.reply_to else None,
         feedback_id=f"{version.pk}:survey:nps:{sender.domain}",
     )
     made = _Mail(message, brand, str(sender))
-    if not invitation.is_test:
+    if not item.is_test:
         if len(_mails) >= 500:
             _mails.clear()
         _mails[key] = made
@@ -127,14 +131,15 @@ def _mail(versions: Callable[[int], SurveyVersion], invitation: Invitation, comp
 
 def _recipient(item: Item, brand: str) -> Recipient:
     answer_prefix, answer_end, stop_prefix, stop_end = _addresses(settings.BASE_URL)
-    answer = answer_prefix + tokens.answer_token(item.invitation) + answer_end
+    purpose = Purpose.TEST if item.is_test else Purpose.ANSWER
+    answer = answer_prefix + tokens.make(purpose, item.invitation_id) + answer_end
     return Recipient(
         key=item.key,
         address=item.address,
         message_id=item.message_id,
         links=Links(
             answer=answer,
-            unsubscribe=stop_prefix + tokens.unsubscribe_token(item.invitation) + stop_end,
+            unsubscribe=stop_prefix + tokens.make(Purpose.UNSUBSCRIBE, item.invitation_id) + stop_end,
             opened=f"{answer}o.gif",
             trap=f"{answer}all/",
         ),

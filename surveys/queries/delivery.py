@@ -1,38 +1,48 @@
 """What the sender reads before a batch goes out, and what pages say of messages that need a person."""
 
+import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef
 
-from surveys.choices import CampaignState, InvitationState
-from surveys.models import Delivery, Invitation, Suppression, SurveyVersion
-
-# A campaign that has sent everything may still send one mail again by hand.
-SENDING_STATES = (CampaignState.RUNNING, CampaignState.FINISHED)
-
-
-def claimable() -> Q:
-    """Deliveries that may be taken in hand: tests, and those of campaigns that are running."""
-    return Q(invitation__wave__isnull=True) | Q(invitation__wave__campaign__state__in=SENDING_STATES)
+from accounts.models import Account, Contact
+from surveys import sql_delivery
+from surveys.choices import InvitationState
+from surveys.models import Delivery, Suppression, SurveyVersion
+from surveys.sql_eligibility import Rules
 
 
-def still_wanted(ids: Sequence[int]) -> Q:
-    """What has to hold in the very statement that lets a message go: not paused, not answered, not suppressed."""
-    suppressed = Suppression.objects.filter(
-        address_key=OuterRef("invitation__recipient_key"), channel=OuterRef("channel"), lifted_at__isnull=True
-    )
-    running = Q(
-        invitation__state=InvitationState.SENDING, invitation__wave__campaign__state__in=SENDING_STATES
-    ) & Q(~Exists(suppressed))
-    return Q(pk__in=list(ids)) & (Q(invitation__is_test=True) | running)
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """An invitation about to be sent: the verdict on it and all that its mail and its event say."""
+
+    pk: int
+    state: str
+    is_test: bool
+    language: str
+    version_id: int
+    wave_id: int | None
+    account_id: int | None
+    contact_id: int | None
+    expires_after_days: int | None
+    owner_name: str | None
+    tester_name: str | None
+    tester_email: str | None
+    reason: str | None
+    account: Account | None
+    contact: Contact | None
 
 
-def invitations_for(deliveries: Sequence[Delivery]) -> dict[int, Invitation]:
-    """The invitations of a batch with the people and accounts that a mail names, by invitation id."""
-    found = Invitation.objects.filter(pk__in=[row.invitation_id for row in deliveries]).select_related(
-        "contact", "account__owner", "wave__campaign", "tester"
-    )
-    return {invitation.pk: invitation for invitation in found}
+def asks(deliveries: Sequence[Delivery], rules: Rules, *, now: dt.datetime) -> dict[int, Ask]:
+    """The asks of a batch, judged, by invitation id, in one statement."""
+    own, accounts = sql_delivery.OWN_COLUMNS, sql_delivery.OWN_COLUMNS + len(sql_delivery.ACCOUNT_FIELDS)
+    return {
+        row[0]: Ask(
+            *row[:own], sql_delivery.account_of(row[own:accounts]), sql_delivery.contact_of(row[accounts:])
+        )
+        for row in sql_delivery.read_batch([row.invitation_id for row in deliveries], rules, now=now)
+    }
 
 
 def version(version_id: int) -> SurveyVersion:

@@ -25,18 +25,19 @@ from core.errors import Refused
 from core.mail.outcome import Kind, Outcome, safe
 from core.outbox import DB_NOW, State
 from core.secrets import address_key
-from surveys import eligibility, pacing
+from surveys import eligibility, pacing, sql_delivery
 from surveys.channels import email
 from surveys.channels.email import Item, Result
 from surveys.choices import Channel, InvitationState, SuppressionReason
 from surveys.content import Content
 from surveys.models import Delivery, Invitation, SurveyVersion
 from surveys.queries import delivery as queries
+from surveys.queries.delivery import Ask
 from surveys.rendering import Company
 from surveys.services import campaigns, suppressions
 from team import audit
 from team import queries as team_queries
-from team.models import User
+from team.models import User, Workspace
 
 logger = logging.getLogger(__name__)
 Batch = outbox.Batch[Delivery]
@@ -77,35 +78,34 @@ def _never(batch: "outbox.Batch[Delivery]") -> None:
 def _may_be_claimed() -> Q:
     if not settings.SENDING_ENABLED or time.monotonic() < _server_away_until:
         return Q(pk__in=[])
-    return queries.claimable()
+    return sql_delivery.claimable()
 
 
 # --- A batch -------------------------------------------------------------------------------------------------
 def send_batch(batch: Batch) -> None:
     """Send the claimed deliveries and settle every one of them."""
     now = clock.now()
-    invitations = queries.invitations_for(batch.rows)
-    ready = _sift(batch, invitations, now)
+    workspace = team_queries.workspace()
+    asks = queries.asks(batch.rows, eligibility.rules_of(workspace), now=now)
+    ready = _sift(batch, asks)
     if ready:
-        _send(batch, ready, invitations, now)
+        _send(batch, ready, asks, workspace, now)
     if len(batch.rows) < batch.kind.batch:
         jobs.wake(pacing.RELEASE)
 
 
-def _sift(batch: Batch, invitations: Mapping[int, Invitation], now: dt.datetime) -> list[Delivery]:
+def _sift(batch: Batch, asks: Mapping[int, Ask]) -> list[Delivery]:
     """The rows that may still be sent; the others are cancelled, and their invitations say why."""
-    real = [i.pk for i in invitations.values() if not i.is_test]
-    verdicts = eligibility.judge_invitations(real, now=now)
     ready: list[Delivery] = []
     settled: list[Delivery] = []
     for row in batch.rows:
-        invitation = invitations.get(row.invitation_id)
-        if invitation is None or invitation.state != InvitationState.SENDING:
+        ask = asks.get(row.invitation_id)
+        if ask is None or ask.state != InvitationState.SENDING:
             settled.append(row)
-        elif invitation.is_test or (verdict := verdicts[invitation.pk]).reason is None:
+        elif ask.is_test or ask.reason is None:
             ready.append(row)
         else:
-            _withdraw(batch, row, verdict.reason.value)
+            _withdraw(batch, row, ask.reason)
     batch.cancel(settled, "Settled before it was sent")
     return ready
 
@@ -119,42 +119,42 @@ def _withdraw(batch: Batch, row: Delivery, reason: str) -> None:
 
 
 def _send(
-    batch: Batch, ready: Sequence[Delivery], invitations: Mapping[int, Invitation], now: dt.datetime
+    batch: Batch, ready: Sequence[Delivery], asks: Mapping[int, Ask], workspace: Workspace, now: dt.datetime
 ) -> None:
     rows = {row.pk: row for row in ready}
-    workspace = team_queries.workspace()
 
     def fence(ids: Sequence[int]) -> Collection[int]:
-        fenced = batch.fence([rows[pk] for pk in ids], lambda: queries.still_wanted(ids))
-        return {row.pk for row in fenced}
+        return {row.pk for row in batch.fence([rows[pk] for pk in ids], sql_delivery.still_wanted())}
 
     results = email.hand_over(
-        [_item(row, invitations[row.invitation_id]) for row in ready],
+        [_item(row, asks[row.invitation_id]) for row in ready],
         versions=queries.version,
         company=Company(name=workspace.name, postal_address=workspace.postal_address),
         now=now,
         fence=fence,
     )
-    _record(batch, rows, results, invitations, now)
+    _record(batch, rows, results, asks, now)
 
 
-def _item(row: Delivery, invitation: Invitation) -> Item:
-    if invitation.is_test:
-        tester = invitation.tester
-        assert tester is not None, "A test goes to its tester."
-        first, _, last = tester.name.partition(" ")
-        address, name, account, owner = tester.email, tester.name, "Your account", tester.name
+def _item(row: Delivery, ask: Ask) -> Item:
+    if ask.is_test:
+        name, address = ask.tester_name or "", ask.tester_email or ""
+        first, _, last = name.partition(" ")
+        account, owner = "Your account", name
     else:
-        contact = invitation.contact
+        contact = ask.contact
         assert contact is not None, "Judged: the contact exists."
         first, last, address, name = contact.first_name, contact.last_name, contact.email, contact.full_name
-        account = invitation.account.name if invitation.account else ""
-        owner = invitation.account.owner.name if invitation.account and invitation.account.owner else ""
+        account = ask.account.name if ask.account else ""
+        owner = ask.owner_name or ""
     return Item(
         id=row.pk,
         key=row.key,
         message_id=row.message_id,
-        invitation=invitation,
+        invitation_id=ask.pk,
+        is_test=ask.is_test,
+        version_id=ask.version_id,
+        language=ask.language,
         address=address,
         name=name,
         tags={
@@ -169,7 +169,7 @@ def _record(
     batch: Batch,
     rows: Mapping[int, Delivery],
     results: Mapping[int, Result],
-    invitations: Mapping[int, Invitation],
+    asks: Mapping[int, Ask],
     now: dt.datetime,
 ) -> None:
     by_kind: dict[Kind, list[Delivery]] = defaultdict(list)
@@ -177,7 +177,7 @@ def _record(
         by_kind[result.outcome.kind].append(rows[pk])
     sent = by_kind.pop(Kind.SENT, [])
     if sent:
-        _persistently(lambda: _record_sent(batch, sent, results, invitations, now))
+        _persistently(lambda: _record_sent(batch, sent, results, asks, now))
     for row in by_kind.pop(Kind.IN_DOUBT, []):
         _persistently(lambda row=row: _record_doubt(batch, row, results[row.pk].outcome, now))  # type: ignore[misc]
     for row in by_kind.pop(Kind.REFUSED, []):
@@ -190,7 +190,7 @@ def _record_sent(
     batch: Batch,
     sent: Sequence[Delivery],
     results: Mapping[int, Result],
-    invitations: Mapping[int, Invitation],
+    asks: Mapping[int, Ask],
     now: dt.datetime,
 ) -> None:
     """Delivery, invitation and event of each mail, in one transaction."""
@@ -200,38 +200,52 @@ def _record_sent(
             by_provider[results[row.pk].provider_id].append(row)
         for provider_id, group in by_provider.items():
             batch.done(group, sent_at=DB_NOW, code="250", provider_id=provider_id)
-        _note_asked([invitations[row.invitation_id] for row in sent], now)
+        _note_asked([asks[row.invitation_id] for row in sent], now)
 
 
-def _note_asked(invitations: Sequence[Invitation], now: dt.datetime) -> None:
-    """These people have been asked: the ledger, the clock of expiry and the timeline know it from now on."""
-    by_expiry: dict[int | None, list[Invitation]] = defaultdict(list)
-    for invitation in invitations:
-        wave = invitation.wave
-        by_expiry[wave.campaign.expires_after_days if wave else None].append(invitation)
-    for days, group in by_expiry.items():
-        Invitation.objects.filter(pk__in=[i.pk for i in group]).update(
+def _note_asked(asks: Sequence[Ask], now: dt.datetime) -> None:
+    """These people have been asked: the ledger, the clock of expiry and the timeline know it from now on.
+
+    A server that took the mail is all that SMTP tells, so it counts as delivered; a bounce that comes later takes that back.
+    """
+    facts = timeline.facts_of_many([(ask.account, ask.contact) for ask in asks])
+    if connection.vendor == "postgresql":
+        sql_delivery.note_sent(
+            [
+                {
+                    "id": ask.pk, "account": ask.account_id, "contact": ask.contact_id, "is_test": ask.is_test,
+                    "days": ask.expires_after_days, "facts": values, "data": {"wave": ask.wave_id},
+                }
+                for ask, values in zip(asks, facts, strict=True)
+            ],
+            now=now,
+        )  # fmt: skip
+        jobs.wake(timeline.RELAY)
+        return
+    by_expiry: dict[int | None, list[int]] = defaultdict(list)
+    for ask in asks:
+        by_expiry[ask.expires_after_days].append(ask.pk)
+    for days, ids in by_expiry.items():
+        Invitation.objects.filter(pk__in=ids).update(
             asked_at=now,
-            # A server that took the mail is all SMTP tells; a bounce that comes later takes this back.
             delivered_at=now,
             expires_at=None if days is None else now + dt.timedelta(days=days),
             state=Case(
                 When(state=InvitationState.SENDING, then=Value(InvitationState.SENT.value)), default=F("state")
             ),
         )
-    real = [i for i in invitations if not i.is_test]
-    facts = timeline.facts_of_many([(i.account, i.contact) for i in real])
     timeline.record_many(
         [
-            _event("survey.sent", i, transition="sent", now=now, facts=values)
-            for i, values in zip(real, facts, strict=True)
+            _event("survey.sent", ask, transition="sent", now=now, facts=values)
+            for ask, values in zip(asks, facts, strict=True)
+            if not ask.is_test
         ]
     )
 
 
 def _event(
     kind: str,
-    invitation: Invitation,
+    invitation: Invitation | Ask,
     *,
     transition: str,
     now: dt.datetime,
@@ -378,8 +392,10 @@ def _settle_as_sent(row: Delivery) -> bool:
             state=State.DONE, error="", sent_at=F("finished_at")
         ):
             return False
-        invitation = queries.invitations_for([row])[row.invitation_id]
-        _note_asked([invitation], invitation.asked_at or clock.now())
+        now = clock.now()
+        asked_at = Invitation.objects.values_list("asked_at", flat=True).get(pk=row.invitation_id)
+        (ask,) = queries.asks([row], eligibility.rules(), now=now).values()
+        _note_asked([ask], asked_at or now)
         return True
 
 
@@ -399,7 +415,7 @@ def send_again(*, delivery: Delivery, actor: User) -> None:
     invitation = Invitation.objects.select_for_update(of=("self",)).select_related("wave__campaign").get(
         pk=delivery.invitation_id
     )
-    if invitation.wave is not None and invitation.wave.campaign.state not in queries.SENDING_STATES:
+    if invitation.wave is not None and invitation.wave.campaign.state not in sql_delivery.SENDING_STATES:
         raise Refused("The campaign is not running. Resume it first.")
     if invitation.scored_at or invitation.declined_at:
         raise Refused("This person has answered or declined meanwhile.")
