@@ -199,27 +199,27 @@ def _take_in(
     visible_to: User | None,
 ) -> None:
     """Rounds of look up, decide, write. A second round is for answers that occur twice, and for lost races."""
-    touched: set[int] = set()
-    has_event = False
     for _ in range(len(pending) + _ROUNDS):
         if not pending:
-            break
+            return
         now_taking, later = _first_of_each(pending)
         plan = _Plan(now=now, actor=actor, hidden=visible_to)
         again = plan.decide(now_taking)
-        written = sql.insert(plan.inserts) | sql.update(plan.updates)
-        again += [p for p, row in plan.planned if row["id"] not in written]
-        done = [(p, row) for p, row in plan.planned if row["id"] in written]
-        sql.answered(plan.answered(done))
-        touched.update(key for _, row in done for key in (row["contact_id"], row["was_contact_id"]) if key)
-        has_event = has_event or any(row["event_kind"] for _, row in done)
+        if plan.planned:
+            rows = [row for _, row in plan.planned]
+            relay = [timeline.RELAY] if any(row["event_kind"] for row in rows) else []
+            written = sql.write(
+                inserts=plan.inserts,
+                updates=plan.updates,
+                answered=plan.answered(),
+                contacts={key for row in rows for key in (row["contact_id"], row["was_contact_id"]) if key},
+                wake=[*relay, FOLD],
+            )
+            again += [p for p, row in plan.planned if row["id"] not in written]
+            outcomes.update({p.n: plan.results[p.n] for p, row in plan.planned if row["id"] in written})
         outcomes.update(plan.outcomes)
-        outcomes.update({p.n: plan.results[p.n] for p, _ in done})
         pending = [*again, *later]
-    if pending:
-        raise RuntimeError("Answers kept changing under our hands")
-    wake = [timeline.RELAY] if has_event else []
-    sql.rechain(touched, wake=[*wake, FOLD] if touched or has_event else ())
+    raise RuntimeError("Answers kept changing under our hands")
 
 
 def _first_of_each(pending: list[_Pending]) -> tuple[list[_Pending], list[_Pending]]:
@@ -491,7 +491,7 @@ class _Plan:
         }
         new.setdefault("is_deleted", False)
 
-    def answered(self, done: Sequence[tuple[_Pending, sql.Row]]) -> list[sql.Row]:
+    def answered(self) -> list[sql.Row]:
         now = sql.moment(self.now)
         return [
             {
@@ -499,7 +499,7 @@ class _Plan:
                 "scored_at": now,
                 "commented_at": now if row["comment"] else None,
             }
-            for _, row in done
+            for _, row in self.planned
             if row["invitation_id"]
         ]
 

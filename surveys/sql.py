@@ -15,7 +15,8 @@ transaction is IMMEDIATE, so nothing needs a lock.
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -67,10 +68,7 @@ _RESPONSE_COLUMNS = {
     "loop_status": "text",
 }
 # What an update may change; the rest of an answer stays what it was when it came.
-_UPDATED = (
-    "version_id invitation_id contact_id account_id score comment language state may_contact responded_at"
-    " source_updated_at finalised_at superseded_at identity identity_hint attributes"
-).split()
+_UPDATED = ["version_id", "invitation_id", "contact_id", "account_id", "score", "comment", "language", "state", "may_contact", "responded_at", "source_updated_at", "finalised_at", "superseded_at", "identity", "identity_hint", "attributes"]
 _BESIDE_COLUMNS = {
     "known_at": "timestamptz",
     "is_deleted": "boolean",
@@ -115,18 +113,30 @@ def relation(columns: Mapping[str, str], *, postgresql: bool) -> str:
     return f"SELECT {names} FROM json_each(%s)"
 
 
-def _run(statement: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+def _run(statement: str, params: Sequence[Any], *, fetch: bool = False) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
-        return cursor.fetchall() if cursor.description else []
+        # Without `fetch` nothing looks at the result: looking would wait for it, which `_together` is there to avoid.
+        return cursor.fetchall() if fetch else []
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    """On PostgreSQL, send the statements of this block without waiting for each: one round trip instead of several.
+
+    A busy machine lets every waiting process wait for its turn, so round trips are what an answer costs there.
+    """
+    connection.ensure_connection()
+    raw = connection.connection
+    if is_postgresql() and hasattr(raw, "pipeline"):
+        with connection.wrap_database_errors, raw.pipeline():
+            yield
+    else:
+        yield
 
 
 # --- 1. Finding ----------------------------------------------------------------------------------------------
-_FOUND = (
-    "n survey_id metric edit_hours invitation_id invitation_survey_id invitation_version_id invitation_contact_id"
-    " invitation_account_id is_test response_id contact_id merged_into_id role account_id plan segment country"
-    " stage_id owner_id arr currency score_before new_id new_event_id"
-).split()
+_FOUND = ["n", "survey_id", "metric", "edit_hours", "invitation_id", "invitation_survey_id", "invitation_version_id", "invitation_contact_id", "invitation_account_id", "is_test", "response_id", "contact_id", "merged_into_id", "role", "account_id", "plan", "segment", "country", "stage_id", "owner_id", "arr", "currency", "score_before", "new_id", "new_event_id"]
 
 
 @cache
@@ -176,10 +186,9 @@ LEFT JOIN surveys_contactscore b ON b.contact_id = c.id AND b.metric = s.metric"
 
 def look_up(rows: Sequence[Row]) -> dict[int, Row]:
     """What is known about each answer, by its `n`; the contacts found are locked until the transaction ends."""
-    found = {
-        row[0]: dict(zip(_FOUND, row, strict=True))
-        for row in _run(_look_up_sql(is_postgresql()), [rows_json(rows)])
-    }
+    with _together():  # with the BEGIN before it
+        result = _run(_look_up_sql(is_postgresql()), [rows_json(rows)], fetch=True)
+    found = {row[0]: dict(zip(_FOUND, row, strict=True)) for row in result}
     if not is_postgresql():
         _give_ids(found, "new_id", "surveys_response")
         _give_ids(found, "new_event_id", "accounts_event")
@@ -187,7 +196,7 @@ def look_up(rows: Sequence[Row]) -> dict[int, Row]:
 
 
 def _give_ids(found: dict[int, Row], column: str, table: str) -> None:
-    (last,) = (_run("SELECT seq FROM sqlite_sequence WHERE name = %s", [table]) or [(0,)])[0]
+    (last,) = (_run("SELECT seq FROM sqlite_sequence WHERE name = %s", [table], fetch=True) or [(0,)])[0]
     for position, n in enumerate(sorted(found), start=1):
         found[n][column] = last + position
 
@@ -268,29 +277,43 @@ def _update_sql(postgresql: bool) -> list[str]:
     ]
 
 
-def _write(statements: list[str], rows: Sequence[Row]) -> set[int]:
-    text = rows_json(rows)
-    if is_postgresql():
-        return {row[0] for row in _run(statements[0], [text])}
-    for statement in statements:
-        _run(statement, [text] * statement.count("%s"))
-    return {row["id"] for row in rows}
+def write(
+    *,
+    inserts: Sequence[Row],
+    updates: Sequence[Row],
+    answered: Sequence[Row],
+    contacts: Iterable[int],
+    wake: Sequence[str] = (),
+) -> set[int]:
+    """Write new and changed answers, tell their invitations, and set right the chains of `contacts`.
 
-
-def insert(rows: Sequence[Row]) -> set[int]:
-    """Write new answers; returns the ids that were written.
-
-    One is missing when another transaction wrote the same answer first: look it up again.
+    Returns the ids that were written. One is missing when another transaction wrote the same answer first: look it up
+    again. Changed answers are held locked by the caller; `was_…` is how they entered the figures until now.
     """
-    return _write(_insert_sql(is_postgresql()), rows) if rows else set()
+    written: set[int] = set()
+    with _together():
+        waiting = []
+        for statements, rows in ((_insert_sql, inserts), (_update_sql, updates)):
+            if not rows:
+                continue
+            text = rows_json(rows)
+            if not is_postgresql():
+                for statement in statements(False):
+                    _run(statement, [text] * statement.count("%s"))
+                written.update(row["id"] for row in rows)
+                continue
+            cursor = connection.cursor()
+            cursor.execute(statements(True)[0], [text])
+            waiting.append(cursor)
+        tell(answered)
+        rechain(contacts, wake=wake)
+        for cursor in waiting:
+            written.update(row[0] for row in cursor.fetchall())
+            cursor.close()
+    return written
 
 
-def update(rows: Sequence[Row]) -> set[int]:
-    """Change answers that the caller holds locked; `was_…` is how they entered the figures until now."""
-    return _write(_update_sql(is_postgresql()), rows) if rows else set()
-
-
-def answered(rows: Sequence[Row]) -> None:
+def tell(rows: Sequence[Row]) -> None:
     """Tell the invitations that they were answered, keeping the first moments."""
     if not rows:
         return
@@ -313,9 +336,7 @@ _CHAIN = f"""
       {COUNTED.format("")} AS counted
     FROM surveys_response WHERE contact_id IN (SELECT key FROM keys)) q
   WINDOW w AS (PARTITION BY contact_id, metric, counted ORDER BY responded_at, id)"""
-_SCORE = (
-    "contact_id metric latest_id latest_score latest_at previous_id previous_score previous_at"
-).split()
+_SCORE = ["contact_id", "metric", "latest_id", "latest_score", "latest_at", "previous_id", "previous_score", "previous_at"]
 _SCORE_UPSERT = (
     "INSERT INTO surveys_contactscore ({names}) SELECT contact_id, metric, id, score, responded_at, previous_id,"
     " previous_score, previous_at FROM chain WHERE counted AND place = 1"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import DisallowedHost
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import APIException
 
@@ -88,11 +88,24 @@ FROM team_apikey k JOIN team_user u ON u.id = k.user_id LEFT JOIN team_rolescope
 WHERE k.prefix = %s"""
 
 
+def _key_row(prefix: str) -> Any:
+    # This reading may be repeated, so it stands for the look whether the kept connection still lives.
+    connection.health_check_done = True
+    for attempt in (1, 2):
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(_KEY, [prefix])
+                return cursor.fetchone()
+        except (OperationalError, InterfaceError):
+            if attempt == 2 or connection.in_atomic_block:
+                raise
+            connection.close()
+    return None
+
+
 def _find_key(prefix: str) -> ApiKey | None:
     """The key and its person with their row scope: what `authenticate_key` looks at, in one small statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(_KEY, [prefix])
-        row = cursor.fetchone()
+    row = _key_row(prefix)
     if row is None:
         return None
     pk, digest, scopes, rate_limit, expires_at, revoked_at, last_used_at, user_pk, role, team, is_active, scope = row
