@@ -7,11 +7,14 @@ from django.conf import settings
 
 
 def command(host: str, port: int) -> list[str]:
-    """granian: half the cost of a request of gunicorn (docs/performance.md). No access log: paths hold tokens."""
+    """granian: half the cost of a request of gunicorn (docs/performance.md). No access log: paths hold tokens.
+
+    A granian worker that is told to stop while it still starts does not hear it; after eight seconds it is killed.
+    """
     return [
         sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port),
         "--workers", str(settings.WEB_WORKERS), "--blocking-threads", str(settings.WEB_THREADS),
-        "--respawn-failed-workers", "--workers-kill-timeout", "20", "--no-ws", "--http", "1",
+        "--respawn-failed-workers", "--workers-kill-timeout", "8", "--no-ws", "--http", "1",
         "--http1-header-read-timeout", "15000", "--backpressure", str(max(16, settings.WEB_THREADS * 16)),
         "--log-level", "warning", "nps_crm.wsgi:application",
     ]  # fmt: skip
