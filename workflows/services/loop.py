@@ -83,7 +83,9 @@ def _set_status(alert: Alert, status: LoopStatus, actor: User) -> None:
 
 def on_loop_closed(event: Event) -> None:
     """A loop that was closed from the answer's page needs no alert any more."""
-    for alert in Alert.objects.filter(response_id=event.subject_id or 0, state=AlertState.OPEN).order_by("pk"):
+    for alert in Alert.objects.filter(response_id=event.subject_id or 0, state=AlertState.OPEN).order_by(
+        "pk"
+    ):
         alerts.close_alert(alert=alert, outcome="Closed with the answer", actor=event.actor)
 
 

@@ -100,10 +100,10 @@ def alert_close(request: UserRequest, pk: int) -> HttpResponse:
         try:
             loop.close_loop(alert=alert, actor=request.user, outcome=form.cleaned_data["outcome"])
         except Refused as refusal:
-            form.add_error(None, refusal.message)
+            messages.error(request, refusal.message)
         else:
             messages.info(request, "The loop is closed.")
-            return redirect("workflows:alert_detail", pk=pk)
+        return redirect("workflows:alert_detail", pk=pk)
     return _page(request, alert, status=422, close_form=form)
 
 
