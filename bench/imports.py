@@ -31,6 +31,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nps_crm.settings")
 os.environ.setdefault("NPS_DATA_DIR", tempfile.mkdtemp(prefix="nps_bench_"))
 
 import django
+import psutil
 
 django.setup()
 
@@ -73,10 +74,17 @@ def drain() -> None:
         pass
 
 
-def timed(action: object) -> float:
+def timed(action: object) -> tuple[float, float]:
+    """Seconds by the clock, and of processor in this process and its database backend together."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        backend = psutil.Process(cursor.fetchone()[0])
+    processes = (backend, psutil.Process())
+    before = sum(sum(process.cpu_times()[:2]) for process in processes)
     started = time.perf_counter()
     action()  # type: ignore[operator]
-    return time.perf_counter() - started
+    seconds = time.perf_counter() - started
+    return seconds, sum(sum(process.cpu_times()[:2]) for process in processes) - before
 
 
 def empty() -> None:
@@ -93,7 +101,7 @@ def take(table: str) -> bytes:
     return out.getvalue()
 
 
-def put(kept: dict[str, bytes], tables: tuple[str, ...]) -> float:
+def put(kept: dict[str, bytes], tables: tuple[str, ...]) -> tuple[float, float]:
     def copy() -> None:
         with connection.cursor() as cursor:
             cursor.execute("BEGIN")
@@ -121,9 +129,11 @@ def main() -> None:
     if Account.objects.count() < ACCOUNTS:
         bulk.insert(Account, [Account(name=f"Company {i}", external_id=f"A{i}") for i in range(ACCOUNTS)])
     found: dict[str, list[float]] = {}
+    cpu: dict[str, list[float]] = {}
 
-    def note(name: str, seconds: float) -> None:
-        found.setdefault(name, []).append(options.rows / seconds)
+    def note(name: str, spent: tuple[float, float]) -> None:
+        found.setdefault(name, []).append(options.rows / spent[0])
+        cpu.setdefault(name, []).append(spent[1] / options.rows * 1_000_000)
 
     for turn in range(options.rounds):
         data = contact_file(options.rows, f"r{turn}")
@@ -161,11 +171,12 @@ def main() -> None:
         if floor.startswith("floor")
     }
     print(f"\n{options.rows:,} rows, median of {options.rounds} rounds")
+    processor = {name: statistics.median(values) for name, values in cpu.items()}
     for name, rate in median.items():
-        print(f"{name:45} {rate:10,.0f} rows/s")
+        print(f"{name:45} {rate:10,.0f} rows/s {processor[name]:8.0f} µs of processor a row (ours and the database's)")
     for floor, ratio in ratios.items():
-        print(f"import over {floor:37} {ratio:8.0%}")
-    print(json.dumps({"rows": options.rows, "rates": median, "ratios": ratios}))
+        print(f"import over {floor:37} {ratio:8.0%} by the clock, {processor[floor] / processor['import']:6.0%} by processor")
+    print(json.dumps({"rows": options.rows, "rates": median, "ratios": ratios, "cpu": processor}))
 
 
 if __name__ == "__main__":

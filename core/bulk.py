@@ -43,6 +43,19 @@ def insert(model: type[M], things: Sequence[M]) -> Sequence[M]:
     return things
 
 
+def insert_keys(model: type[M], keys: Sequence[int]) -> None:
+    """Insert rows of a table whose only column is its key."""
+    key = model._meta.pk
+    if connection.vendor != "postgresql":
+        model._base_manager.bulk_create([model(**{key.attname: number}) for number in keys], batch_size=CHUNK)
+    elif keys:
+        quote = connection.ops.quote_name
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {quote(model._meta.db_table)} ({quote(key.column)}) SELECT unnest(%s::bigint[])", [list(keys)]
+            )
+
+
 def update(model: type[M], things: Sequence[M], names: Sequence[str]) -> None:
     """Write the fields `names` of `things`, which have keys."""
     if not things or not names:
@@ -77,14 +90,15 @@ def update(model: type[M], things: Sequence[M], names: Sequence[str]) -> None:
 def among(rows: "models.QuerySet[M]", name: str, values: Collection[Any]) -> "models.QuerySet[M]":
     """`rows` whose field `name` is one of many texts or numbers, as one array on PostgreSQL.
 
-    A thousand placeholders cost more to send and to plan than to answer.
+    A thousand placeholders cost more to send and to plan than to answer; `= ANY(array)` under a generic plan compares
+    every row with every value where the statistics are young.
     """
     if connection.vendor != "postgresql":
         return rows.filter(**{f"{name}__in": values})
     field, quote = rows.model._meta.get_field(name), connection.ops.quote_name
     kind = "text" if isinstance(field, (models.CharField, models.TextField)) else _cast(field)
     column = f"{quote(rows.model._meta.db_table)}.{quote(field.column)}"
-    return rows.extra(where=[f"{column} = ANY(%s::{kind}[])"], params=[list(values)])  # noqa: S610 - own names only
+    return rows.extra(where=[f"{column} IN (SELECT unnest(%s::{kind}[]))"], params=[list(values)])  # noqa: S610 - own names only
 
 
 def next_ids(model: type[models.Model], count: int) -> list[int]:

@@ -4,7 +4,6 @@ Connection credentials are encrypted with `NPS_FIELD_KEYS` (newest first, so tha
 SECRET_KEY. The place a secret belongs to is inside the ciphertext: one copied into another row does not open there.
 """
 
-import hashlib
 import hmac
 import json
 from functools import cache
@@ -21,11 +20,15 @@ class CannotDecrypt(Exception):
 @cache
 def _box(keys: tuple[str, ...]) -> MultiFernet:
     if not keys:
-        raise ImproperlyConfigured("Set NPS_FIELD_KEYS before secrets are stored (see docs/configuration.md).")
+        raise ImproperlyConfigured(
+            "Set NPS_FIELD_KEYS before secrets are stored (see docs/configuration.md)."
+        )
     try:
         return MultiFernet([Fernet(key) for key in keys])
     except ValueError as error:
-        raise ImproperlyConfigured("NPS_FIELD_KEYS must be Fernet keys: 32 random bytes in URL-safe base64.") from error
+        raise ImproperlyConfigured(
+            "NPS_FIELD_KEYS must be Fernet keys: 32 random bytes in URL-safe base64."
+        ) from error
 
 
 def encrypt(plain: str, *, place: str) -> str:
@@ -55,4 +58,4 @@ def address_key(email_key: str) -> str:
 
     Its key must never change (suppressions would be forgotten), so it is a setting of its own.
     """
-    return hmac.new(settings.ADDRESS_KEY.encode(), email_key.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(settings.ADDRESS_KEY.encode(), email_key.encode(), "sha256").hex()

@@ -267,13 +267,13 @@ class Judge:
         ids = {one.values["external_id"] for one in prepared if one.values.get("external_id")}
         keys = {one.values["email_key"] for one in prepared if one.values.get("email_key")}
         found: dict[int, Contact] = {}
-        base = Contact.objects.select_related("account").order_by("pk")
+        base = Contact.objects.prefetch_related("account").order_by("pk")  # one object for each account, not each row
         if lock:
             base = base.select_for_update(of=("self",))
         # Two statements, each by its own index; an OR of both would read the whole table.
         if ids:
             found |= {contact.pk: contact for contact in bulk.among(base, "external_id", ids)}
-        if keys:
+        if keys := keys - {contact.email_key for contact in found.values() if contact.merged_into_id is None}:
             live = bulk.among(base.filter(merged_into__isnull=True), "email_key", keys)
             found |= {contact.pk: contact for contact in live}
         stored = _Stored()

@@ -6,7 +6,8 @@ the rows themselves are one transaction, so after a kill the next worker goes on
 
 import itertools
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.db import IntegrityError, OperationalError, connection, transaction
@@ -14,7 +15,7 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from accounts.domain import ImportState
 from accounts.imports import summary, writing
 from accounts.imports.checking import REFUSED, Judge, Plan, Prepared
-from accounts.imports.reading import Dialect, Reader, Row
+from accounts.imports.reading import Dialect, Reader
 from accounts.models import Import, ImportRow
 from core import bulk, clock, jobs
 from core.errors import Refused
@@ -87,21 +88,24 @@ def _go_through(run: Import, actor: User, job: jobs.JobContext) -> None:
             if number % 50_000 == 0:
                 job.extend_lease()
         position = run.position
-        for batch in _batches(rows):
-            prepared = judge.prepare(batch)
-            position += len(batch)
-            _one_batch(run, judge, prepared, actor, job, position)
+        for prepared in _one_ahead(lambda: judge.prepare(itertools.islice(rows, BATCH))):
+            position += len(prepared)
+            _one_batch(run, judge, prepared, actor, job, position=position)
             job.report(position, run.rows_total)
     _finish(run, actor, job)
 
 
-def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    while batch := list(itertools.islice(rows, BATCH)):
-        yield batch
+def _one_ahead(prepare: Callable[[], list[Prepared]]) -> Iterator[list[Prepared]]:
+    """Read and clean the next batch while the database is busy with this one; it needs no database itself."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="import-read") as reader:
+        coming = reader.submit(prepare)
+        while batch := coming.result():
+            coming = reader.submit(prepare)
+            yield batch
 
 
 def _one_batch(
-    run: Import, judge: Judge, prepared: list[Prepared], actor: User, job: jobs.JobContext, position: int
+    run: Import, judge: Judge, prepared: list[Prepared], actor: User, job: jobs.JobContext, *, position: int
 ) -> None:
     """A batch and its position in one transaction; once more when somebody wrote the same rows at the same moment."""
     is_check = run.state == ImportState.CHECKING

@@ -133,7 +133,7 @@ def date(text: str, order: str) -> str:
         raise ValueError("looks like a spreadsheet's day number. Format the column as a date before exporting it")
     match = _PARTS.match(raw)
     if match and raw.isascii():
-        first, sign, second, third = match.groups()
+        first, _, second, third = match.groups()
         if len(first) == 4 and len(third) <= 2:
             return _day(int(first), int(second), int(third))
         if len(third) != 4 or len(first) > 2:

@@ -44,7 +44,10 @@ def _create_accounts(accounts: Sequence[Account], actor: User, now: dt.datetime,
     facts = timeline.facts_of_many([(account, None) for account in accounts])
     for account, known in zip(accounts, facts, strict=True):
         key = f"account:{account.pk}:created"
-        events.append(_event("account.created", key, ("account", account.pk), account, None, actor, now, known))
+        subject = ("account", account.pk)
+        events.append(
+            _event("account.created", key, subject, account=account, contact=None, actor=actor, now=now, facts=known)
+        )
 
 
 def _update_accounts(updated: Sequence[Decision], actor: User, now: dt.datetime, events: list[Event]) -> None:
@@ -77,7 +80,9 @@ def _update_accounts(updated: Sequence[Decision], actor: User, now: dt.datetime,
             told.append(("account.updated", {"fields": others}))
         for kind, data in told:
             key = f"account:{account.pk}:{kind.rpartition('.')[2]}:{stamp}"
-            events.append(_event(kind, key, subject, account, None, actor, now, known, data))
+            events.append(
+                _event(kind, key, subject, account=account, contact=None, actor=actor, now=now, facts=known, data=data)
+            )
 
 
 def _create_contacts(created: Sequence[Decision], actor: User, now: dt.datetime, events: list[Event]) -> None:
@@ -95,7 +100,8 @@ def _create_contacts(created: Sequence[Decision], actor: User, now: dt.datetime,
         contact = decision.thing
         key = f"contact:{contact.pk}:created"
         subject = ("contact", contact.pk)
-        events.append(_event("contact.created", key, subject, decision.account, contact, actor, now, known))
+        at = decision.account
+        events.append(_event("contact.created", key, subject, account=at, contact=contact, actor=actor, now=now, facts=known))
 
 
 def _update_contacts(updated: Sequence[Decision], actor: User, now: dt.datetime, events: list[Event]) -> None:
@@ -115,7 +121,10 @@ def _update_contacts(updated: Sequence[Decision], actor: User, now: dt.datetime,
         data = {"fields": sorted(set(decision.changes) - _DERIVED)}
         key = f"contact:{contact.pk}:updated:{stamp}"
         subject = ("contact", contact.pk)
-        events.append(_event("contact.updated", key, subject, decision.account, contact, actor, now, known, data))
+        at = decision.account
+        events.append(
+            _event("contact.updated", key, subject, account=at, contact=contact, actor=actor, now=now, facts=known, data=data)
+        )
 
 
 def _apply(decision: Decision, now: dt.datetime) -> None:
@@ -128,6 +137,7 @@ def _event(
     kind: str,
     key: str,
     subject: tuple[str, int],
+    *,
     account: Account | None,
     contact: Contact | None,
     actor: User,
@@ -135,18 +145,21 @@ def _event(
     facts: dict[str, Any],
     data: dict[str, Any] | None = None,
 ) -> Event:
-    return Event(
-        kind=kind,
-        account_id=account.pk if account else None,
-        contact_id=contact.pk if contact else None,
-        actor_id=actor.pk,
-        subject_type=subject[0],
-        subject_id=subject[1],
-        cause_key=key,
-        origin=Origin.IMPORT,
-        occurred_at=now,
-        data=data or {},
-        facts=facts,
+    return timeline.draft(
+        {
+            "kind": kind,
+            "account_id": account.pk if account else None,
+            "contact_id": contact.pk if contact else None,
+            "actor_id": actor.pk,
+            "subject_type": subject[0],
+            "subject_id": subject[1],
+            "cause_key": key,
+            "origin": Origin.IMPORT.value,
+            "occurred_at": now,
+            "recorded_at": now,
+            "data": data or {},
+            "facts": facts,
+        }
     )
 
 

@@ -189,7 +189,7 @@ def test_custom_fields_are_read_by_their_type(lead: User) -> None:
         CustomField.objects.create(target="contact", key=key, label=label, type=kind)
 
     run = bring_in(
-        "E-mail;VIP;Since;Points\nann@a.example;ja;31.12.2025;1.250,5\nbob@a.example;vielleicht;31.12.2025;1\n".encode(),
+        b"E-mail;VIP;Since;Points\nann@a.example;ja;31.12.2025;1.250,5\nbob@a.example;vielleicht;31.12.2025;1\n",
         actor=lead,
     )
 

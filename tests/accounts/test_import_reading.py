@@ -104,7 +104,7 @@ def test_rows_longer_or_shorter_than_the_header_are_marked_and_blank_ones_skippe
 
 
 def test_bytes_of_another_encoding_are_marked_row_by_row() -> None:
-    data = "name\n".encode() + "Müller\n".encode() * 30 + "Größe\n".encode("cp1252") + "Ärger\n".encode()
+    data = b"name\n" + "Müller\n".encode() * 30 + "Größe\n".encode("cp1252") + "Ärger\n".encode()
 
     _, rows = read(data)
 
@@ -154,5 +154,5 @@ def test_binary_data_is_refused() -> None:
 
 @pytest.mark.parametrize("count", [201, 1_000, 100_000])
 def test_too_many_columns_are_refused(count: int) -> None:
-    with pytest.raises(Refused, match="columns|does not end"):
+    with pytest.raises(Refused, match=r"columns|does not end"):
         read(",".join(f"column {i}" for i in range(count)).encode() + b"\n")

@@ -1,5 +1,6 @@
 """What cells mean in four languages: one table per kind of value."""
 
+import contextlib
 import datetime as dt
 
 import pytest
@@ -140,7 +141,5 @@ def test_number_written_in_a_known_style_comes_back(whole: int, cents: int, styl
 @given(st.text(max_size=12))
 def test_no_text_breaks_a_reader(text: str) -> None:
     for read in (lambda t: words.number(t, ""), lambda t: words.date(t, ""), words.boolean):
-        try:
+        with contextlib.suppress(ValueError):
             assert isinstance(read(text), str)
-        except ValueError as refusal:
-            assert str(refusal)
