@@ -18,7 +18,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 class Deployment:
-    def __init__(self, *, database_url: str = "", workers: int = 2, watchdog: float = 4.0) -> None:
+    def __init__(
+        self, *, database_url: str = "", workers: int = 2, watchdog: float = 4.0, **environment: str
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="nps_faults_"))
         self.sink = self.folder / "sink"
         self.sink.touch()
@@ -36,6 +38,7 @@ class Deployment:
             "NPS_WORKERS": str(workers),
             "NPS_WATCHDOG_SECONDS": str(watchdog),
             "FAULTS_SINK": str(self.sink),
+            **environment,
         }
         self.processes: list[subprocess.Popen[bytes]] = []
         subprocess.run(
