@@ -25,7 +25,7 @@ SENDS_IN_DOUBT = 2
 
 def register() -> None:
     """Make the kind of work known (from `AppConfig.ready`)."""
-    kind = outbox.Kind(MAIL, InteractionMail, send, batch=10, max_attempts=6, idempotent=True)
+    kind = outbox.Kind(MAIL, InteractionMail, send, batch=10, max_attempts=12, idempotent=True)
     outbox.register(kind)
 
 

@@ -155,7 +155,7 @@ class Kind(_KindOptions):
     - `max_running`: at most so many rows at work at once over all workers (0: no limit).
     - `pump()`: replaces claiming altogether, for a table of bare markers that are consumed in the transaction that
       handles them: does a batch, returns how many markers it consumed (0: none). `handle` is then never called.
-    - `on_dead(row)`: called after a row was given up; its failure is logged and changes nothing.
+    - `on_dead(row)`: called after a row was given up, or was refused by `per_row`; its failure is logged and changes nothing.
     """
 
     name: str
@@ -638,6 +638,10 @@ def _persistently(statement: str, params: list[Any]) -> list[tuple[Any, ...]]:
 
 def announce_dead(kind: Kind, row: OutboxRow) -> None:
     logger.error("outbox %s: row %s given up after %d attempts", kind.name, row.pk, row.attempts)
+    _tell(kind, row)
+
+
+def _tell(kind: Kind, row: OutboxRow) -> None:
     if kind.on_dead is not None:
         try:
             kind.on_dead(row)
@@ -663,6 +667,7 @@ def per_row(func: Callable[[Any], None]) -> "Callable[[Batch[Any]], None]":
             except Refused as refusal:
                 _reopen(batch, row)
                 batch.fail([row], refusal.message)
+                _tell(batch.kind, row)
             except Exception as error:
                 log_failure(logger, f"outbox {batch.kind.name}", error)
                 _reopen(batch, row)

@@ -100,3 +100,20 @@ def test_only_leads_switch_rules(csm: User, lead: User) -> None:
 
     assert Api(csm)("patch", f"/rules/{rule.pk}/", {"is_active": False}).status_code == 403
     assert Api(lead)("patch", f"/rules/{rule.pk}/", {"is_active": False}).json()["is_active"] is False
+
+
+def test_a_change_is_whole_or_not_at_all(alert: Alert, csm: User, lead: User) -> None:
+    api = Api(csm)
+    api("patch", f"/alerts/{alert.pk}/", {"state": "closed", "outcome": "Solved"})
+
+    refused = api(
+        "patch", f"/alerts/{alert.pk}/", {"assignee": lead.pk, "state": "closed", "outcome": "Again"}
+    )
+
+    assert refused.status_code == 409
+    assert Alert.objects.get().assignee == csm
+
+
+@pytest.mark.parametrize("value", ["99999999999999999999", "-1", "0", "x"])
+def test_an_impossible_id_in_a_filter_is_refused(csm: User, value: str) -> None:
+    assert Api(csm)("get", f"/tasks/?assignee={value}").status_code == 400

@@ -12,7 +12,7 @@ from core import clock, outbox
 from surveys.models import Survey
 from team.models import NotificationPreference, User, Workspace
 from tests import factories
-from workflows.models import Alert, Rule, Run, RunStep, Task
+from workflows.models import Alert, Notice, Rule, Run, RunStep, Task
 
 pytestmark = pytest.mark.django_db
 
@@ -184,3 +184,33 @@ def test_a_stopped_run_does_no_further_step(survey: Survey, ann: Any, lead: User
 
     assert not Alert.objects.exists()
     assert Run.objects.get().state == "stopped"
+
+
+def test_a_step_that_can_never_work_fails_its_run(survey: Survey, ann: Any, drain: Any) -> None:
+    factories.respond(survey, 3, email=ann.email)
+    drain("timeline_relay", "timeline_deliver")
+    ann.account = factories.an_account("Another company")
+    ann.save(update_fields=["account"])
+
+    drain()
+
+    assert [step.state for step in RunStep.objects.order_by("position")] == ["done", "failed"]
+    assert Run.objects.get().state == "failed"
+
+
+def test_a_mail_server_that_is_away_costs_an_alert_mail_no_attempt(
+    survey: Survey, ann: Any, drain: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.core.mail.backends.locmem import EmailBackend
+
+    def away(self: Any) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(EmailBackend, "open", away)
+    factories.respond(survey, 3, email=ann.email)
+
+    drain()
+
+    notice = Notice.objects.get()
+    assert (notice.state, notice.attempts) == ("pending", 0)
+    assert notice.next_at > clock.now() + dt.timedelta(seconds=30)

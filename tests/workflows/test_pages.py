@@ -150,6 +150,7 @@ def test_closing_the_loop_from_the_answer_closes_the_alert(alert: Alert, as_csm:
     drain()
 
     assert Alert.objects.get().state == "closed"
+    assert Task.objects.get().state == "done"
 
 
 def test_a_viewer_reads_and_cannot_act(alert: Alert, as_viewer: Client) -> None:

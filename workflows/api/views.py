@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar, cast
 
+from django.db import transaction
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins
@@ -91,6 +92,11 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
         given = serializers.TaskPatchSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         data = given.validated_data
+        with transaction.atomic():
+            self._change(task, data, user)
+        return Response(serializers.TaskSerializer(self.get_object()).data)
+
+    def _change(self, task: Task, data: dict[str, Any], user: User) -> None:
         if {"title", "description", "assignee", "priority", "due_at"} & data.keys():
             task = task_services.change_task(
                 task=task,
@@ -105,7 +111,6 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
             task_services.finish_task(
                 task=task, outcome=data["outcome"], actor=user, state=TaskState(data["state"])
             )
-        return Response(serializers.TaskSerializer(self.get_object()).data)
 
 
 @extend_schema_view(
@@ -131,10 +136,11 @@ class AlertViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet)
         given = serializers.AlertPatchSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         data = given.validated_data
-        if "assignee" in data:
-            alert_services.assign_alert(alert=alert, assignee=_assignee(data["assignee"]), actor=user)
-        if "state" in data:
-            loop.close_loop(alert=alert, outcome=data["outcome"], actor=user)
+        with transaction.atomic():
+            if "assignee" in data:
+                alert_services.assign_alert(alert=alert, assignee=_assignee(data["assignee"]), actor=user)
+            if "state" in data:
+                loop.close_loop(alert=alert, outcome=data["outcome"], actor=user)
         return Response(serializers.AlertSerializer(self.get_object()).data)
 
 
@@ -146,7 +152,7 @@ class RuleViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
     queryset = Rule.objects.none()
 
     def get_queryset(self) -> QuerySet[Rule]:
-        return rule_queries.list_rules()
+        return rule_queries.list_rules(cast(User, self.request.user))
 
     @extend_schema(
         summary="Switch a rule on or off",

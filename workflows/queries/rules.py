@@ -9,11 +9,13 @@ from team.models import User
 from workflows.models import Rule, Run
 
 
-def list_rules() -> QuerySet[Rule]:
-    """All rules with how often they ran in the last 30 days and when last."""
+def list_rules(user: User) -> QuerySet[Rule]:
+    """All rules, with how often they ran in the last 30 days, and when last, on accounts the person sees."""
+    seen = Q(runs__in=Run.objects.visible_to(user))
     since = clock.now() - dt.timedelta(days=30)
     return Rule.objects.annotate(
-        recent_runs=Count("runs", filter=Q(runs__started_at__gte=since)), last_run_at=Max("runs__started_at")
+        recent_runs=Count("runs", filter=seen & Q(runs__started_at__gte=since)),
+        last_run_at=Max("runs__started_at", filter=seen),
     ).order_by("name", "pk")
 
 

@@ -1,7 +1,6 @@
 """What changes alerts."""
 
 from django.db import transaction
-from django.urls import reverse
 
 from accounts import timeline
 from accounts.models import Account, Contact
@@ -67,7 +66,9 @@ def _notify(alert: Alert) -> None:
     )
     if wants is False:
         return
-    outbox.add([Notice(key=f"alert:{alert.pk}:{alert.assignee_id}:mail", user=alert.assignee, alert=alert)])
+    # Counted, so that an alert which comes back to the same person is told again.
+    number = Notice.objects.filter(alert=alert).count()
+    outbox.add([Notice(key=f"alert:{alert.pk}:mail:{number}", user=alert.assignee, alert=alert)])
     jobs.wake(NOTICE)
 
 
@@ -107,7 +108,3 @@ def close_alert(*, alert: Alert, outcome: str, actor: User | None) -> None:
         subject=("alert", alert.pk),
         data={"alert": alert.kind},
     )
-
-
-def url_of(alert: Alert) -> str:
-    return reverse("workflows:alert_detail", args=[alert.pk])

@@ -65,9 +65,13 @@ def close_loop(*, alert: Alert, outcome: str, actor: User) -> None:
     if alert.response is None:
         return
     _set_status(alert, LoopStatus.CLOSED, actor)
-    for task in Task.objects.filter(response=alert.response, run=alert.run, state=TaskState.OPEN).order_by(
-        "pk"
-    ):
+    _finish_tasks(alert, outcome, actor)
+
+
+def _finish_tasks(alert: Alert, outcome: str, actor: User | None) -> None:
+    """What the same run asked to be done about the same answer has been done."""
+    open_tasks = Task.objects.filter(response_id=alert.response_id or 0, run=alert.run, state=TaskState.OPEN)
+    for task in open_tasks.order_by("pk"):
         tasks.finish_task(task=task, outcome=outcome, actor=actor)
 
 
@@ -82,11 +86,12 @@ def _set_status(alert: Alert, status: LoopStatus, actor: User) -> None:
 
 
 def on_loop_closed(event: Event) -> None:
-    """A loop that was closed from the answer's page needs no alert any more."""
-    for alert in Alert.objects.filter(response_id=event.subject_id or 0, state=AlertState.OPEN).order_by(
-        "pk"
-    ):
-        alerts.close_alert(alert=alert, outcome="Closed with the answer", actor=event.actor)
+    """A loop that was closed from the answer's page needs neither its alert nor its tasks any more."""
+    outcome = "Closed with the answer"
+    waiting = Alert.objects.filter(response_id=event.subject_id or 0, state=AlertState.OPEN)
+    for alert in waiting.order_by("pk"):
+        alerts.close_alert(alert=alert, outcome=outcome, actor=event.actor)
+        _finish_tasks(alert, outcome, event.actor)
 
 
 def register() -> None:

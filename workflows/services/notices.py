@@ -11,6 +11,8 @@ from team import queries as team_queries
 from workflows.models import Notice
 from workflows.services.alerts import NOTICE
 
+SERVER_PAUSE_SECONDS = 60
+
 
 def _message(notice: Notice) -> EmailMultiAlternatives:
     subject = notice.alert or notice.task
@@ -58,8 +60,15 @@ def send_batch(batch: "outbox.Batch[Notice]") -> None:
     }  # fmt: skip
     gone = [row for row in batch.rows if not rows[row.pk].user.is_active]
     batch.cancel(gone, "The person is deactivated.")
+    waiting = [row for row in batch.rows if row not in gone]
     connection = get_connection()
-    for row in batch.fence([row for row in batch.rows if row not in gone]):
+    try:
+        connection.open()
+    except OSError:
+        # The server's trouble, not the mail's: it costs no attempt, however long the outage.
+        batch.release(waiting, after=SERVER_PAUSE_SECONDS)
+        return
+    for row in batch.fence(waiting):
         try:
             message = _message(rows[row.pk])
             message.connection = connection
@@ -72,4 +81,4 @@ def send_batch(batch: "outbox.Batch[Notice]") -> None:
 
 
 def register() -> None:
-    outbox.register(outbox.Kind(NOTICE, Notice, send_batch, idempotent=True))
+    outbox.register(outbox.Kind(NOTICE, Notice, send_batch, idempotent=True, max_attempts=12))

@@ -10,6 +10,7 @@ from accounts.models import Account, Contact
 from core import clock, jobs, outbox
 from core.errors import Invalid, Refused
 from surveys.models import Response
+from team import audit
 from team import queries as team_queries
 from team.models import NotificationPreference, User
 from workflows.domain import Priority, TaskState, add_business_days
@@ -103,7 +104,7 @@ def change_task(
     actor: User,
 ) -> Task:
     """Change what an open task says or who does it."""
-    task = Task.objects.select_for_update().get(pk=task.pk)
+    task = Task.objects.select_for_update(of=("self",)).get(pk=task.pk)
     if task.state != TaskState.OPEN:
         raise Refused("This task is finished. Create a new one instead.", code="not_open")
     if not title.strip():
@@ -114,15 +115,16 @@ def change_task(
     task.title, task.description, task.assignee = title.strip()[:200], description, assignee
     task.priority, task.due_at = priority, due_at
     task.save(update_fields=["title", "description", "assignee", "priority", "due_at"])
+    audit.record(action="task.changed", actor=actor, obj=task, assignee=assignee.pk if assignee else None)
     if is_new_assignee:
         _notify(task, actor)
     return task
 
 
 @transaction.atomic
-def finish_task(*, task: Task, outcome: str, actor: User, state: TaskState = TaskState.DONE) -> None:
+def finish_task(*, task: Task, outcome: str, actor: User | None, state: TaskState = TaskState.DONE) -> None:
     """Mark the task done (or cancelled) with what came of it."""
-    finished = Task.objects.filter(pk=task.pk, state=TaskState.OPEN).first()
+    finished = Task.objects.select_for_update(of=("self",)).filter(pk=task.pk, state=TaskState.OPEN).first()
     if finished is None:
         raise Refused("This task is finished already.", code="not_open")
     finished.state, finished.outcome, finished.completed_at = state, outcome[:200], clock.now()

@@ -19,13 +19,13 @@ PAGE_SIZE = 50
 
 @requires(can_view)
 def rule_list(request: UserRequest) -> HttpResponse:
-    rules = [(rule, sentences.describe(rule)) for rule in queries.list_rules()]
+    rules = [(rule, sentences.describe(rule)) for rule in queries.list_rules(request.user)]
     return render(request, "workflows/rule_list.html", {"rules": rules, "may_lead": can_lead(request.user)})
 
 
 @requires(can_view)
 def rule_detail(request: UserRequest, pk: int) -> HttpResponse:
-    rule = get_object_or_404(queries.list_rules(), pk=pk)
+    rule = get_object_or_404(queries.list_rules(request.user), pk=pk)
     runs = Paginator(queries.list_runs(user=request.user).filter(rule=rule), PAGE_SIZE)
     context = {
         "rule": rule,
@@ -39,7 +39,7 @@ def rule_detail(request: UserRequest, pk: int) -> HttpResponse:
 @requires(can_lead)
 @require_POST
 def rule_switch(request: UserRequest, pk: int) -> HttpResponse:
-    rule = get_object_or_404(queries.list_rules(), pk=pk)
+    rule = get_object_or_404(queries.list_rules(request.user), pk=pk)
     rule = services.switch_rule(rule=rule, is_active=request.POST.get("is_active") == "1", actor=request.user)
     messages.info(request, f"{rule.name} is {'on' if rule.is_active else 'off'}.")
     return redirect("workflows:rule_detail", pk=pk)
