@@ -47,7 +47,6 @@ __all__ = [
     "CursorPagination",
     "ExceptionHandler",
     "FilterBackend",
-    "IdempotentMixin",
     "Malformed",
     "RowResult",
     "StrictJSONParser",
@@ -274,24 +273,10 @@ class ApiView(APIView):
         return response
 
 
-class ApiViewSet(ApiView, GenericViewSet[Any]):
-    """Base of the resources.
-
-    A subclass gives `scopes = {"read": ApiScope.…, "write": ApiScope.…}`, and `get_queryset()` returning rows from
-    `visible_to(self.request.user)`: an object outside sight is then 404 like one that is not there. Who may write is
-    `can_work` unless `allowed = {"write": can_lead}` says otherwise.
-    """
-
-    scopes: ClassVar[Mapping[str, str]] = {}
-    allowed: ClassVar[Mapping[str, Callable[[Any], bool]]] = {}
-    filter_backends = [FilterBackend]
-    lookup_value_regex = "[0-9]{1,18}"
-
-
-class IdempotentMixin(ApiView):
+class _Idempotent(ApiView):
     """POST with an `Idempotency-Key` header is done once per API key and address; a repetition gets the first answer.
 
-    Put it before `ApiViewSet` in the bases. The view's own work runs in the transaction that stores the answer.
+    The view's own work runs in the transaction that stores the answer.
     """
 
     is_idempotent = True
@@ -299,7 +284,8 @@ class IdempotentMixin(ApiView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         key = request.headers.get("Idempotency-Key")
-        if request.method != "POST" or key is None:
+        # A resource that takes no POST answers 405 by itself.
+        if request.method != "POST" or key is None or not hasattr(self, "post"):
             return
         idempotency.check_key(key)
         raw = read_body(request._request, getattr(self, "max_body", MAX_BODY_BYTES))
@@ -331,3 +317,18 @@ class IdempotentMixin(ApiView):
 
         # Dispatch looks the handler up on the instance after this; authentication and rate come first either way.
         setattr(self, "post", once)  # noqa: B010
+
+
+class ApiViewSet(_Idempotent, GenericViewSet[Any]):
+    """Base of the resources.
+
+    A subclass gives `scopes = {"read": ApiScope.…, "write": ApiScope.…}`, and `get_queryset()` returning rows from
+    `visible_to(self.request.user)`: an object outside sight is then 404 like one that is not there. Who may write is
+    `can_work` unless `allowed = {"write": can_lead}` says otherwise.
+    Every POST takes an `Idempotency-Key`.
+    """
+
+    scopes: ClassVar[Mapping[str, str]] = {}
+    allowed: ClassVar[Mapping[str, Callable[[Any], bool]]] = {}
+    filter_backends = [FilterBackend]
+    lookup_value_regex = "[0-9]{1,18}"

@@ -12,7 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core.api import ApiViewSet, IdempotentMixin
+from core.api import ApiViewSet
 from core.errors import Invalid, Refused
 from surveys.choices import CampaignState, InvitationState, Reason, SuppressionReason
 from surveys.models import Campaign, Invitation, Suppression
@@ -108,7 +108,7 @@ class ProgressSerializer(serializers.Serializer[Any]):
         summary="Change a draft", request=CampaignWriteSerializer(partial=True), responses=CampaignSerializer
     ),
 )
-class CampaignViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
+class CampaignViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
     """Campaigns: drafted, previewed, launched, paused, resumed, stopped. Nobody is asked before the launch."""
 
     scopes = SCOPES
@@ -279,7 +279,7 @@ class LiftSerializer(serializers.Serializer[Any]):
         summary="Suppress an address", request=SuppressionWriteSerializer, responses={201: SuppressionSerializer}
     ),
 )
-class SuppressionViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
+class SuppressionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
     scopes = SCOPES
     allowed: ClassVar[Mapping[str, Any]] = {"write": can_work}
     serializer_class = SuppressionSerializer

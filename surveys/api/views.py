@@ -17,7 +17,6 @@ from core.api import (
     ApiView,
     ApiViewSet,
     BulkResultSerializer,
-    IdempotentMixin,
     RowResult,
     bulk_response,
     bulk_rows,
@@ -38,7 +37,7 @@ from team.domain import ApiScope
 @extend_schema_view(
     list=extend_schema(summary="List answers"), retrieve=extend_schema(summary="Read an answer")
 )
-class ResponseViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
+class ResponseViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
     """Answers with a score. Sending one in again with the same source and external id updates it."""
 
     scopes = {"read": ApiScope.RESPONSES_READ, "write": ApiScope.RESPONSES_WRITE}

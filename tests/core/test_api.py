@@ -29,7 +29,7 @@ class EchoSerializer(serializers.Serializer[Any]):
     size = serializers.IntegerField(min_value=0, required=False)
 
 
-class Echo(api.IdempotentMixin, api.ApiViewSet):
+class Echo(api.ApiViewSet):
     """Answers what it read, and makes a team of every name: something to count."""
 
     scopes = {"read": ApiScope.TEAM_READ, "write": ApiScope.WORK_WRITE}
