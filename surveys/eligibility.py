@@ -62,7 +62,7 @@ REASONS: Mapping[Reason, ReasonText] = {
         "Account has left", "The account is marked as churned.", "Correct the date on the account if it stayed."
     ),
     Reason.DUPLICATE_ADDRESS: ReasonText(
-        "Same address twice", "Another contact of this campaign has the same address.", "Merge the two contacts."
+        "Same address twice", "Another contact of this campaign has the same address.", "Correct the address of one of them."
     ),
     Reason.ALREADY_PLANNED: ReasonText(
         "Planned elsewhere", "Another campaign is about to ask this person.", "It goes first; ask again afterwards."
