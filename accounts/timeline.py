@@ -7,6 +7,7 @@ subscriber; subscribers hear of each event at least once and must be idempotent.
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection, transaction
@@ -14,7 +15,7 @@ from django.db.models.base import ModelState
 
 from accounts import extend
 from accounts.domain import Origin
-from accounts.models import Account, Contact, Event, EventDelivery, EventRelay
+from accounts.models import Account, Contact, CustomField, Event, EventDelivery, EventRelay
 from core import bulk, clock, jobs, outbox
 from team.models import User
 
@@ -46,20 +47,39 @@ def subscribe(
     subscribers[name] = Subscriber(name, handle, None if kinds is None else frozenset(kinds), live_only)
 
 
+# What events remember: the segment field (for custom fields "custom.<key>") and the column that holds it. Whoever writes
+# events without these models (surveys/sql.py, surveys/sql_delivery.py) reads exactly these columns, and `custom`.
+ACCOUNT_FACTS: Mapping[str, str] = {
+    "owner": "owner_id",
+    "plan": "plan",
+    "segment": "segment",
+    "stage": "stage_id",
+    "industry": "industry",
+    "country": "country",
+    "seats": "seats",
+    "arr": "arr",
+    "currency": "currency",
+    "customer_since": "customer_since",
+    "renewal_on": "renewal_on",
+}
+CONTACT_FACTS: Mapping[str, str] = {"role": "role"}
+# Of custom fields only what is declared as not personal is remembered; a contact's have their own prefix.
+CUSTOM_FACTS: Mapping[str, str] = {"account": "custom.", "contact": "contact.custom."}
+
+
 def current_facts(account: Account | None, contact: Contact | None) -> dict[str, Any]:
     """The registered, non-personal values of an account and contact as they are now.
 
     Keys of the account's own values are those of its segment fields, so that saved conditions can judge them.
     """
-    found = _own_facts(account, contact)
-    for read in extend.registered.facts.values():
-        found |= read(account, contact)
+    (found,) = facts_of_many([(account, contact)])
     return found
 
 
 def facts_of_many(pairs: Sequence[tuple[Account | None, Contact | None]]) -> list[dict[str, Any]]:
     """`current_facts` of many at once, with a statement per reader where it can read many."""
-    found = [_own_facts(account, contact) for account, contact in pairs]
+    public = public_fields() if pairs else ()
+    found = [_own_facts(account, contact, public) for account, contact in pairs]
     for key, read in extend.registered.facts.items():
         read_many = extend.registered.facts_of_many.get(key)
         more = read_many(pairs) if read_many else (read(account, contact) for account, contact in pairs)
@@ -68,29 +88,37 @@ def facts_of_many(pairs: Sequence[tuple[Account | None, Contact | None]]) -> lis
     return found
 
 
-def _own_facts(account: Account | None, contact: Contact | None) -> dict[str, Any]:
+def public_fields() -> list[tuple[str, str]]:
+    """The custom fields without personal data, as target and key."""
+    return list(CustomField.objects.filter(is_personal=False).order_by("pk").values_list("target", "key"))
+
+
+def _own_facts(
+    account: Account | None, contact: Contact | None, public: Sequence[tuple[str, str]]
+) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    if account is not None:
-        found |= {
-            "owner": account.owner_id,
-            "plan": account.plan,
-            "segment": account.segment,
-            "stage": account.stage_id,
-            "industry": account.industry,
-            "country": account.country,
-            "seats": account.seats,
-            "arr": None if account.arr is None else str(account.arr),
-            "currency": account.currency,
-            "customer_since": _iso(account.customer_since),
-            "renewal_on": _iso(account.renewal_on),
-        }
-    if contact is not None:
-        found["role"] = contact.role
+    for target, thing, columns in (("account", account, ACCOUNT_FACTS), ("contact", contact, CONTACT_FACTS)):
+        if thing is not None:
+            found |= facts_of_columns({key: getattr(thing, column) for key, column in columns.items()})
+            if any(of == target for of, _ in public):
+                found |= custom_facts(target, thing.custom, public)
     return found
 
 
-def _iso(day: dt.date | None) -> str | None:
-    return None if day is None else str(day)
+def facts_of_columns(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of columns as events hold them: days and money as text."""
+    found = dict(values)
+    if found.get("arr") is not None:
+        found["arr"] = f"{Decimal(str(found['arr'])):.2f}"
+    for key in ("customer_since", "renewal_on"):
+        if found.get(key) is not None:
+            found[key] = str(found[key])
+    return found
+
+
+def custom_facts(target: str, custom: Mapping[str, Any], public: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """The values under the `public` custom fields of `target`; a field without a value is left out."""
+    return {f"{CUSTOM_FACTS[target]}{key}": custom[key] for of, key in public if of == target and key in custom}
 
 
 def record(

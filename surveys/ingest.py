@@ -19,6 +19,7 @@ the cause of the first one ("response:7:scored"), so a rule acts on it only if i
 """
 
 import datetime as dt
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -546,20 +547,14 @@ def _attributes(row: sql.Row, answer: Answer) -> dict[str, Any]:
 
 
 def _facts(row: sql.Row) -> dict[str, Any]:
+    """The same as `timeline.current_facts`, of what was looked up; what other apps register comes beside."""
     found: dict[str, Any] = {}
-    if row["account_id"] is not None:
-        arr = row["arr"]
-        found |= {
-            "owner": row["owner_id"],
-            "plan": row["plan"],
-            "segment": row["segment"],
-            "stage": row["stage_id"],
-            "country": row["country"],
-            "arr": None if arr is None else f"{arr:.2f}",
-            "currency": row["currency"],
-        }
-    if row["contact_id"] is not None:
-        found["role"] = row["role"]
+    public = json.loads(row["public_fields"] or "[]")
+    for target, columns in (("account", timeline.ACCOUNT_FACTS), ("contact", timeline.CONTACT_FACTS)):
+        if row[f"{target}_id"] is not None:
+            found |= timeline.facts_of_columns({key: row[column] for key, column in columns.items()})
+            if public:
+                found |= timeline.custom_facts(target, json.loads(row[f"{target}_custom"]), public)
     return found
 
 

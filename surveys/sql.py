@@ -22,6 +22,7 @@ from typing import Any
 
 from django.db import connection
 
+from accounts import timeline
 from core import jobs
 
 Row = dict[str, Any]
@@ -136,7 +137,7 @@ def _together() -> Iterator[None]:
 
 
 # --- 1. Finding ----------------------------------------------------------------------------------------------
-_FOUND = ["n", "survey_id", "metric", "edit_hours", "invitation_id", "invitation_survey_id", "invitation_version_id", "invitation_contact_id", "invitation_account_id", "is_test", "response_id", "contact_id", "merged_into_id", "role", "account_id", "plan", "segment", "country", "stage_id", "owner_id", "arr", "currency", "score_before", "new_id", "new_event_id"]
+_FOUND = ["n", "survey_id", "metric", "edit_hours", "invitation_id", "invitation_survey_id", "invitation_version_id", "invitation_contact_id", "invitation_account_id", "is_test", "response_id", "contact_id", "merged_into_id", "contact_custom", *timeline.CONTACT_FACTS.values(), "account_id", "account_custom", *timeline.ACCOUNT_FACTS.values(), "public_fields", "score_before", "new_id", "new_event_id"]
 
 
 @cache
@@ -144,6 +145,11 @@ def _look_up_sql(postgresql: bool) -> str:
     lock = " FOR NO KEY UPDATE" if postgresql else ""
     new_id = "nextval('surveys_response_id_seq')" if postgresql else "NULL"
     new_event_id = "nextval('accounts_event_id_seq')" if postgresql else "NULL"
+    contact_columns = ", ".join(timeline.CONTACT_FACTS.values())
+    contact_facts = ", ".join(f"c.{column}" for column in timeline.CONTACT_FACTS.values())
+    account_facts = ", ".join(f"a.{column}" for column in timeline.ACCOUNT_FACTS.values())
+    as_list = "jsonb_agg(jsonb_build_array(target, key))::text" if postgresql else "json_group_array(json_array(target, key))"
+    text = "::text" if postgresql else ""
     return f"""
 WITH i AS MATERIALIZED ({relation(_LOOK_UP_COLUMNS, postgresql=postgresql)}),
 f AS MATERIALIZED (
@@ -170,12 +176,12 @@ w AS MATERIALIZED (
   SELECT f.*, COALESCE(r.contact_id, f.contact_id) AS wanted_id
   FROM f LEFT JOIN surveys_response r ON r.id = f.response_id),
 c AS MATERIALIZED (
-  SELECT id, merged_into_id, role, account_id FROM accounts_contact
+  SELECT id, merged_into_id, custom, {contact_columns}, account_id FROM accounts_contact
   WHERE id IN (SELECT wanted_id FROM w) ORDER BY id{lock})
 SELECT w.n, s.id, s.metric, (SELECT edit_hours FROM team_workspace WHERE id = 1), w.invitation_id,
   w.invitation_survey_id, w.invitation_version_id, w.invitation_contact_id, w.invitation_account_id, w.is_test,
-  w.response_id, c.id, c.merged_into_id, c.role, a.id, a.plan, a.segment, a.country, a.stage_id, a.owner_id,
-  a.arr, a.currency, CASE WHEN b.latest_id = w.response_id THEN b.previous_score ELSE b.latest_score END,
+  w.response_id, c.id, c.merged_into_id, c.custom{text}, {contact_facts}, a.id, a.custom{text}, {account_facts},
+  (SELECT {as_list} FROM accounts_customfield WHERE NOT is_personal), CASE WHEN b.latest_id = w.response_id THEN b.previous_score ELSE b.latest_score END,
   {new_id}, {new_event_id}
 FROM w
 LEFT JOIN surveys_survey s ON s.id = w.survey_id
@@ -187,6 +193,9 @@ LEFT JOIN surveys_contactscore b ON b.contact_id = c.id AND b.metric = s.metric"
 def look_up(rows: Sequence[Row]) -> dict[int, Row]:
     """What is known about each answer, by its `n`; the contacts found are locked until the transaction ends."""
     with _together():  # with the BEGIN before it
+        if is_postgresql():
+            # Left to itself PostgreSQL plans these statements anew each time, which costs as much as one answer does.
+            _run("SET LOCAL plan_cache_mode = force_generic_plan", [])
         result = _run(_look_up_sql(is_postgresql()), [rows_json(rows)], fetch=True)
     found = {row[0]: dict(zip(_FOUND, row, strict=True)) for row in result}
     if not is_postgresql():

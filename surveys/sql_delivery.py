@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import connection
-from django.db.models import BooleanField, Q
+from django.db.models import BooleanField, Model, Q
 from django.db.models.expressions import RawSQL
 
+from accounts import timeline
 from accounts.models import Account, Contact
 from surveys import sql_eligibility
 from surveys.choices import CampaignState, InvitationState
@@ -23,12 +24,17 @@ from surveys.sql_eligibility import Rules, Text
 SENDING_STATES = (CampaignState.RUNNING, CampaignState.FINISHED)
 _STATES = f"('{CampaignState.RUNNING}', '{CampaignState.FINISHED}')"
 
+
+def _columns(model: type[Model], *names: str) -> tuple[str, ...]:
+    """These columns in the order in which `from_db` wants them."""
+    return tuple(field.attname for field in model._meta.local_concrete_fields if field.attname in names)
+
+
 # What events remember of a customer (accounts.timeline) and what mails say of them; other columns load when asked for.
-ACCOUNT_FIELDS = (
-    "id", "name", "owner_id", "plan", "segment", "stage_id", "industry", "country", "seats", "arr", "currency",
-    "customer_since", "renewal_on",
-)  # fmt: skip
-CONTACT_FIELDS = ("id", "account_id", "first_name", "last_name", "email", "role")
+ACCOUNT_FIELDS = _columns(Account, "id", "name", *timeline.ACCOUNT_FACTS.values(), "custom")
+CONTACT_FIELDS = _columns(
+    Contact, "id", "account_id", "first_name", "last_name", "email", *timeline.CONTACT_FACTS.values(), "custom"
+)
 _OWN = (
     "i.id, i.state, i.is_test, i.language, i.version_id, i.wave_id, i.account_id, i.contact_id, p.expires_after_days,"
     " o.name, t.name, t.email, v.reason"
@@ -99,11 +105,16 @@ def read_batch(ids: Sequence[int], rules: Rules, *, now: dt.datetime) -> list[tu
 
 
 def account_of(values: Sequence[Any]) -> Account | None:
-    return None if values[0] is None else Account.from_db("default", ACCOUNT_FIELDS, values)
+    return None if values[0] is None else Account.from_db("default", ACCOUNT_FIELDS, _read(ACCOUNT_FIELDS, values))
 
 
 def contact_of(values: Sequence[Any]) -> Contact | None:
-    return None if values[0] is None else Contact.from_db("default", CONTACT_FIELDS, values)
+    return None if values[0] is None else Contact.from_db("default", CONTACT_FIELDS, _read(CONTACT_FIELDS, values))
+
+
+def _read(names: Sequence[str], values: Sequence[Any]) -> list[Any]:
+    """The values with `custom` as the object it holds: here the driver gives its text."""
+    return [json.loads(value) if name == "custom" else value for name, value in zip(names, values, strict=True)]
 
 
 _NOTE_SENT = (

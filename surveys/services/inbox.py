@@ -6,13 +6,12 @@ from accounts import timeline
 from accounts.models import Account, Contact
 from accounts.services import contacts as contact_services
 from core.errors import Refused
+from surveys import domain
 from surveys.choices import Identity
-from surveys.models import Response
+from surveys.models import ContactScore, Response
 from surveys.services.responses import changing, event_of
 from team import audit
 from team.models import User
-
-WAITING = (Identity.INBOX, Identity.IGNORED, Identity.ANONYMOUS)
 
 
 def snapshot(account: Account | None) -> dict[str, object]:
@@ -42,6 +41,7 @@ def link_response(*, response: Response, contact: Contact, actor: User) -> Respo
     with changing([response.pk], more_contacts=[contact.pk]) as rows:
         (row,) = rows
         was = Identity(row.identity)
+        before = ContactScore.objects.filter(contact=contact, metric=row.metric).values_list("latest_score", flat=True).first()
         Response.objects.filter(pk=row.pk).update(
             contact=contact,
             account=contact.account,
@@ -52,14 +52,20 @@ def link_response(*, response: Response, contact: Contact, actor: User) -> Respo
         fresh = Response.objects.select_related("contact", "account").get(pk=row.pk)
         if was in (Identity.INBOX, Identity.IGNORED):
             event = event_of(fresh, "response.scored", "scored", actor=actor, state=fresh.state,
-                             channel=fresh.channel, has_comment=bool(fresh.comment))  # fmt: skip
+                             channel=fresh.channel, has_comment=bool(fresh.comment), **_before(before))  # fmt: skip
             event.occurred_at, event.origin = fresh.responded_at, fresh.origin
         else:
             event = event_of(fresh, "response.updated", "updated", actor=actor, change="relinked")
-        event.facts = {**timeline.current_facts(contact.account, contact), **event.facts}
         timeline.record_many([event])
         audit.record(action="response.linked", actor=actor, obj=fresh, contact=contact.pk, was=row.contact_id)
     return fresh
+
+
+def _before(score: int | None) -> dict[str, object]:
+    """What the contact's latest score was, as ingest says it of an answer that is matched at once."""
+    if score is None:
+        return {}
+    return {"contact_score_before": score, "contact_category_before": str(domain.category(score))}
 
 
 @transaction.atomic

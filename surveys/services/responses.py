@@ -5,12 +5,12 @@ a revision, and the chains set right, in one transaction.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, prefetch_related_objects
 
 from accounts import timeline
 from accounts.domain import Origin
@@ -28,18 +28,6 @@ from team.permissions import can_lead, can_work
 
 SLICE = 1_000
 REASON_LENGTH = 200
-
-
-def recompute_contact(contact_ids: Iterable[int]) -> None:
-    """Set right the chains and scores of these contacts; call it after moving or removing their answers.
-
-    For a change of the answers themselves use `changing`, which also keeps the figures.
-    """
-    ids = list(contact_ids)
-    with transaction.atomic():
-        sql.lock_contacts(ids)
-        sql.rechain(ids)
-        jobs.wake(FOLD)
 
 
 @contextmanager
@@ -66,7 +54,32 @@ def changing(response_ids: Iterable[int], *, more_contacts: Iterable[int] = ()) 
 
 
 def event_of(response: Response, kind: str, transition: str, *, actor: User | None, **data: Any) -> Event:
-    """An unsaved event about an answer."""
+    """An unsaved event about an answer, with the facts of its account and contact as they are now."""
+    facts = timeline.current_facts(response.account, response.contact)
+    return _event(response, kind, transition, actor=actor, facts=facts, **data)
+
+
+def events_of(
+    responses: Sequence[Response],
+    kind: str,
+    transition: str,
+    *,
+    actor: User | None,
+    data: Callable[[Response], Mapping[str, Any]] = lambda row: {},
+) -> list[Event]:
+    """`event_of` many answers, with a few statements for all of them."""
+    prefetch_related_objects(responses, "account", "contact")
+    facts = timeline.facts_of_many([(row.account, row.contact) for row in responses])
+    return [
+        _event(row, kind, transition, actor=actor, facts=known, **data(row))
+        for row, known in zip(responses, facts, strict=True)
+    ]
+
+
+def _event(
+    response: Response, kind: str, transition: str, *, actor: User | None, facts: Mapping[str, Any], **data: Any
+) -> Event:
+    category = str(domain.category(response.score))
     return Event(
         kind=kind,
         account_id=response.account_id,
@@ -77,14 +90,9 @@ def event_of(response: Response, kind: str, transition: str, *, actor: User | No
         cause_key=f"response:{response.pk}:{transition}",
         origin=Origin.LIVE,
         occurred_at=clock.now(),
-        data={"score": response.score, "category": str(domain.category(response.score)),
-              "survey": response.survey_id, **data},
-        facts={
-            **{key: response.attributes.get(key) for key in ("plan", "segment", "country", "owner", "stage")
-               if key in response.attributes},
-            "score": response.score, "category": str(domain.category(response.score)),
-        },
-    )  # fmt: skip
+        data={"score": response.score, "category": category, "survey": response.survey_id, **data},
+        facts={**facts, "score": response.score, "category": category},
+    )
 
 
 def slices(responses: "QuerySet[Response]") -> Iterator[list[int]]:
@@ -116,7 +124,7 @@ def exclude_responses(*, responses: "QuerySet[Response]", reason: str, actor: Us
         with changing(ids) as rows:
             chosen = [row for row in rows if not row.excluded_reason]
             Response.objects.filter(pk__in=[row.pk for row in chosen]).update(excluded_reason=reason)
-            timeline.record_many([event_of(row, "response.excluded", "excluded", actor=actor) for row in chosen])
+            timeline.record_many(events_of(chosen, "response.excluded", "excluded", actor=actor))
             for row in chosen:
                 audit.record(action="response.excluded", actor=actor, obj=row)
         number += len(chosen)
@@ -130,7 +138,7 @@ def restore_responses(*, responses: "QuerySet[Response]", actor: User) -> int:
         with changing(ids) as rows:
             chosen = [row for row in rows if row.excluded_reason]
             Response.objects.filter(pk__in=[row.pk for row in chosen]).update(excluded_reason="")
-            timeline.record_many([event_of(row, "response.restored", "restored", actor=actor) for row in chosen])
+            timeline.record_many(events_of(chosen, "response.restored", "restored", actor=actor))
             for row in chosen:
                 audit.record(action="response.restored", actor=actor, obj=row)
         number += len(chosen)
@@ -162,7 +170,9 @@ def set_loop_status(*, responses: "QuerySet[Response]", status: str, actor: User
             )  # fmt: skip
             Response.objects.filter(pk__in=[row.pk for row in rows]).update(loop_status=status)
             if kind is not None:
-                timeline.record_many([event_of(row, kind, status, actor=actor, was=row.loop_status) for row in rows])
+                timeline.record_many(
+                    events_of(rows, kind, status, actor=actor, data=lambda row: {"was": row.loop_status})
+                )
             for row in rows:
                 audit.record(action="response.loop", actor=actor, obj=row, status=status, was=row.loop_status)
         number += len(rows)
@@ -229,7 +239,7 @@ def _finalise(ids: Sequence[int], now: dt.datetime, silent_since: dt.datetime) -
     )
     Response.objects.filter(pk__in=[row.pk for row in rows]).update(finalised_at=now)
     told = [row for row in rows if is_counted(row)]
-    events = [event_of(row, "response.finalised", "finalised", actor=None, state=row.state) for row in told]
+    events = events_of(told, "response.finalised", "finalised", actor=None, data=lambda row: {"state": row.state})
     for event, row in zip(events, told, strict=True):
         event.origin = Origin(row.origin)
     timeline.record_many(events)
