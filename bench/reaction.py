@@ -34,8 +34,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=300)
     rows = parser.parse_args().rows
     postgres = PrivatePostgres()
-    deployment = Deployment(database_url=postgres.url, watchdog=120)
+    deployment = None
     try:
+        deployment = Deployment(database_url=postgres.url, watchdog=120)
         deployment.start("worker")
         with psycopg.connect(postgres.url, autocommit=True) as connection:
             connection.execute(WRITE, ["quick:0", 0])
@@ -53,7 +54,8 @@ def main() -> None:
         print(f"{len(taken)} reactions: median {taken[len(taken) // 2]:.0f} ms, p95 {taken[int(len(taken) * 0.95)]:.0f} ms,"
               f" p99 {taken[int(len(taken) * 0.99)]:.0f} ms, max {taken[-1]:.0f} ms")  # fmt: skip
     finally:
-        deployment.stop()
+        if deployment is not None:
+            deployment.stop()
         postgres.remove()
 
 
