@@ -28,7 +28,7 @@ def insert(model: type[M], things: Sequence[M]) -> Sequence[M]:
     if isinstance(key, models.AutoField) and things[0].pk is None:
         for thing, number in zip(things, next_ids(model, len(things)), strict=True):
             thing.pk = number
-    fields = []
+    fields: list[Any] = []
     for field in model._meta.concrete_fields:
         left = {_is_left_to_database(getattr(thing, field.attname)) for thing in things} if field.has_db_default() else {False}
         if len(left) > 1:
@@ -45,7 +45,7 @@ def insert(model: type[M], things: Sequence[M]) -> Sequence[M]:
 
 def insert_keys(model: type[M], keys: Sequence[int]) -> None:
     """Insert rows of a table whose only column is its key."""
-    key = model._meta.pk
+    key: Any = model._meta.pk
     if connection.vendor != "postgresql":
         model._base_manager.bulk_create([model(**{key.attname: number}) for number in keys], batch_size=CHUNK)
     elif keys:
@@ -60,12 +60,13 @@ def update(model: type[M], things: Sequence[M], names: Sequence[str]) -> None:
     """Write the fields `names` of `things`, which have keys."""
     if not things or not names:
         return
-    table, quote = model._meta.db_table, connection.ops.quote_name
-    fields = [model._meta.get_field(name) for name in names]
-    key = model._meta.pk
+    table: str = model._meta.db_table
+    quote: Callable[[Any], str] = connection.ops.quote_name
+    fields: list[Any] = [model._meta.get_field(name) for name in names]
+    key: Any = model._meta.pk
     if connection.vendor == "postgresql":
         arrays = [
-            [None if (text := read(getattr(thing, field.attname))) == "\\N" else text for thing in things]
+            [None if (value := getattr(thing, field.attname)) is None else read(value) for thing in things]
             for field, read in [(field, _plain_of(field)) for field in (key, *fields)]
         ]
         sets = ", ".join(f"{quote(f.column)} = v.c{i}::{_cast(f)}" for i, f in enumerate(fields, start=1))
@@ -95,7 +96,8 @@ def among(rows: "models.QuerySet[M]", name: str, values: Collection[Any]) -> "mo
     """
     if connection.vendor != "postgresql":
         return rows.filter(**{f"{name}__in": values})
-    field, quote = rows.model._meta.get_field(name), connection.ops.quote_name
+    field: Any = rows.model._meta.get_field(name)
+    quote = connection.ops.quote_name
     kind = "text" if isinstance(field, (models.CharField, models.TextField)) else _cast(field)
     column = f"{quote(rows.model._meta.db_table)}.{quote(field.column)}"
     return rows.extra(where=[f"{column} IN (SELECT unnest(%s::{kind}[]))"], params=[list(values)])  # noqa: S610 - own names only
@@ -115,7 +117,9 @@ def copy(table: str, columns: Sequence[str], lines: Sequence[str]) -> None:
     """COPY lines in its text form (values escaped by `text_of`) into a table (PostgreSQL)."""
     quote = connection.ops.quote_name
     names = ", ".join(quote(column) for column in columns)
-    with connection.cursor() as cursor, cursor.copy(f"COPY {quote(table)} ({names}) FROM STDIN") as sink:
+    statement = f"COPY {quote(table)} ({names}) FROM STDIN"
+    # Django translates the errors of `execute` only; callers wait for IntegrityError.
+    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as sink:
         sink.write(("\n".join(lines) + "\n").encode())
 
 

@@ -419,14 +419,15 @@ class Judge:
         for key, texts in missing.items():
             if not texts:
                 continue
+            rows: Iterable[Account]
             if key == "account_name":
                 rows = base.annotate(folded=Folded("name")).filter(folded__in=texts)
             else:
                 rows = bulk.among(base, key.removeprefix("account_"), texts)
             for account in rows:
                 account = by_key.setdefault(account.pk, account)
-                value = {"account_name": account.name, "account_domain": account.domain}.get(key, account.external_id)
-                self._known.setdefault(f"{key}:{_folded(key, value)}", []).append(account)
+                called = {"account_name": account.name, "account_domain": account.domain}.get(key, account.external_id)
+                self._known.setdefault(f"{key}:{_folded(key, called)}", []).append(account)
         self._seen_accounts = self._visible(Account, list(by_key)) if not self.sees_all else set()
 
     def _only(self, names: dict[str, str], what: str) -> Account | None:

@@ -41,10 +41,10 @@ def register() -> None:
 
 
 def work(job: jobs.JobContext) -> None:
-    run = Import.objects.filter(pk=job.subject_id, job_key=job.job.key).first()
+    run = Import.objects.filter(pk=job.subject_id or 0, job_key=job.job.key).first()
     if run is None or run.state not in {ImportState.CHECKING, ImportState.RUNNING}:
         return
-    actor = User.objects.filter(pk=job.job.requested_by).first()
+    actor = User.objects.filter(pk=job.job.requested_by or 0).first()
     if actor is None or not can_import(actor):
         raise Refused("The person who started this may not import any more. Nothing more has been written.")
     try:
@@ -173,7 +173,7 @@ def _finish(run: Import, actor: User, job: jobs.JobContext) -> None:
         held = _hold(run, job)
         now = clock.now()
         is_check = held.state == ImportState.CHECKING
-        counts = summary.counts_of(held)
+        counts: dict[str, Any] = summary.counts_of(held)
         if is_check:
             held.checked = {**held.checked, "counts": counts, "at": now.isoformat(), "by": actor.pk}
             held.state = ImportState.CHECKED
@@ -187,7 +187,7 @@ def _finish(run: Import, actor: User, job: jobs.JobContext) -> None:
 
 def _failed(job: Job) -> None:
     """The job was given up: say so on the import. What was written stays; the rest can be gone on with."""
-    held = Import.objects.select_for_update().filter(pk=job.subject_id, job_key=job.key).first()
+    held = Import.objects.select_for_update().filter(pk=job.subject_id or 0, job_key=job.key).first()
     if held is None:
         return
     is_check = held.state == ImportState.CHECKING
@@ -197,4 +197,4 @@ def _failed(job: Job) -> None:
     held.error = "It stopped because of an unexpected error; the log has the details." if is_unexpected else job.error
     held.finished_at, held.job_key = clock.now(), ""
     held.save(update_fields=["state", "error", "finished_at", "job_key"])
-    audit.record(action="import.failed", actor=User.objects.filter(pk=job.requested_by).first(), obj=held)
+    audit.record(action="import.failed", actor=User.objects.filter(pk=job.requested_by or 0).first(), obj=held)

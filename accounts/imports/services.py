@@ -27,7 +27,7 @@ WORKING = frozenset({ImportState.CHECKING, ImportState.RUNNING})
 OPEN = frozenset({ImportState.UPLOADED, ImportState.CHECKED})
 
 
-def upload_import(*, file: UploadedFile, target: str, actor: User) -> Import:
+def upload_import(*, file: "UploadedFile[Any]", target: str, actor: User) -> Import:
     """Take a file in: its kind is judged by its bytes, its digest taken, dialect and mapping proposed.
 
     Refuses what is not a CSV file, is larger than NPS_MAX_IMPORT_BYTES, or has no header.
@@ -83,7 +83,7 @@ def look(run: Import, dialect: Dialect | None = None) -> tuple[list[str], list[l
 
 
 def _look(run: Import, dialect: Dialect) -> tuple[list[str], list[list[str]]]:
-    if not run.file:
+    if not run.file.name:
         raise Refused("The uploaded file has been deleted. Upload it again.")
     with run.file.storage.open(run.file.name, "rb") as file:
         reader = Reader(file, dialect)
@@ -202,7 +202,7 @@ def clear_old(today: dt.date) -> int:
 def _drop_file(run: Import) -> None:
     """The file goes when the deletion is certain."""
     name, storage = run.file.name, run.file.storage
-    run.file = ""  # type: ignore[assignment]  # a file field is emptied by its empty name
+    run.file = ""
     if name:
         transaction.on_commit(lambda: storage.delete(name))
 

@@ -13,7 +13,7 @@ SHOWN_CELL = 120
 _HIDDEN = {"email_key", "address_key"}
 
 
-def counts_of(run: Import) -> dict[str, int]:
+def counts_of(run: Import) -> dict[str, Any]:
     return {
         "rows": run.rows_done,
         "created": run.created_count,

@@ -86,7 +86,7 @@ def _upload(request: UserRequest, cap: CappedUpload) -> HttpResponse:
         return _too_large(request)
     try:
         if form.is_valid():
-            file: UploadedFile = form.cleaned_data["file"]
+            file: UploadedFile[Any] = form.cleaned_data["file"]
             run = services.upload_import(file=file, target=form.cleaned_data["target"], actor=request.user)
             return redirect("accounts:import_detail", pk=run.pk)
     except Refused as refusal:
@@ -97,7 +97,7 @@ def _upload(request: UserRequest, cap: CappedUpload) -> HttpResponse:
 
 def _too_large(request: UserRequest) -> HttpResponse:
     """Answered without reading the rest of what is being sent."""
-    form = UploadForm({"target": request.GET.get("target", "contact")}, {})
+    form = UploadForm({"target": request.GET.get("target", "contact")})
     form.is_valid()
     form.errors.clear()
     form.add_error("file", services.too_large_text())
