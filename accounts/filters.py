@@ -8,6 +8,7 @@ from typing import Any
 import django_filters as filters
 from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Concat
+from drf_spectacular.utils import extend_schema_field
 
 from accounts import queries, segments
 from accounts.conditions import fold
@@ -59,6 +60,7 @@ class _Scoped(filters.FilterSet):
         super().__init__(data, queryset, request=request, **more)
         self.user: User = request.user
 
+    @extend_schema_field({"type": "integer", "description": "Id of a saved segment."})
     def in_segment(self, queryset: QuerySet[Any], name: str, value: Any) -> QuerySet[Any]:
         self.segment: Segment | None = None
         self.segment_trouble = ""

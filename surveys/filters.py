@@ -10,6 +10,7 @@ from typing import Any
 import django_filters as filters
 from django.db.models import F, Func, Q, QuerySet, TextField, Value
 from django.db.models.functions import Coalesce, Concat
+from drf_spectacular.utils import extend_schema_field
 
 from accounts import queries as account_queries
 from accounts import segments
@@ -40,6 +41,19 @@ def _words(values: Any) -> list[tuple[str, str]]:
     return [(value.value, value.value.replace("_", " ").capitalize()) for value in values]
 
 
+def _keys(*, words: bool = False, **options: Any) -> filters.MultipleChoiceFilter:
+    """A choice among rows of ours. The API's schema says what may be sent, never which rows or people there are."""
+    described: dict[str, Any] = {"type": "integer", "description": f"{options['label']}: ids."}
+    if words:
+        described = {
+            "type": "string",
+            "pattern": "^(me|none|[0-9]{1,18})$",
+            "description": f"{options['label']}: ids of people, `me`, or `none`.",
+        }
+    found: filters.MultipleChoiceFilter = extend_schema_field(described)(filters.MultipleChoiceFilter(**options))
+    return found
+
+
 class Noted(Func):
     """What was noted of the account at the answer, as text; empty when nothing was.
 
@@ -59,12 +73,10 @@ class ResponseFilter(filters.FilterSet):
     q = filters.CharFilter(method="search", label="Search", max_length=200)
     category = filters.MultipleChoiceFilter(choices=_words(Category), method="by_category", label="Category")
     score = filters.MultipleChoiceFilter(choices=[(str(s), str(s)) for s in range(11)], label="Score")
-    survey = filters.MultipleChoiceFilter(choices=_surveys, field_name="survey_id", label="Survey")
+    survey = _keys(choices=_surveys, field_name="survey_id", label="Survey")
     channel = filters.MultipleChoiceFilter(choices=_words(Channel), label="Channel")
-    owner = filters.MultipleChoiceFilter(
-        field_name="account__owner", choices=_people, method="by_owner", label="Account owner"
-    )
-    assignee = filters.MultipleChoiceFilter(choices=_people, method="by_assignee", label="Assignee")
+    owner = _keys(field_name="account__owner", choices=_people, method="by_owner", label="Account owner", words=True)
+    assignee = _keys(choices=_people, method="by_assignee", label="Assignee", words=True)
     loop_status = filters.MultipleChoiceFilter(choices=_words(LoopStatus), label="Status")
     identity = filters.MultipleChoiceFilter(choices=_words(Identity), label="Identity")
     commented = filters.BooleanFilter(method="by_comment", label="With a comment")
@@ -90,6 +102,7 @@ class ResponseFilter(filters.FilterSet):
         super().__init__(data, queryset, request=request, **more)
         self.user: User = request.user
 
+    @extend_schema_field({"type": "string", "format": "date", "description": "The last day of `latest`."})
     def unchanged(self, queryset: QuerySet[Response], name: str, value: Any) -> QuerySet[Response]:
         return queryset
 
@@ -140,6 +153,7 @@ class ResponseFilter(filters.FilterSet):
     def to_day(self, queryset: QuerySet[Response], name: str, value: dt.date) -> QuerySet[Response]:
         return queryset.filter(responded_at__lt=rollups.start_of(_after(value), rollups.zone()))
 
+    @extend_schema_field({"type": "integer", "description": "Id of a saved segment."})
     def in_segment(self, queryset: QuerySet[Response], name: str, value: Any) -> QuerySet[Response]:
         found = account_queries.list_segments(self.user).filter(pk=value).first()
         if found is None:
@@ -159,6 +173,7 @@ class ResponseFilter(filters.FilterSet):
         counted = Response.objects.counted().values("pk")
         return queryset.filter(pk__in=counted) if value else queryset.exclude(pk__in=counted)
 
+    @extend_schema_field({"type": "integer", "description": "Latest per contact, within so many days."})
     def only_latest(self, queryset: QuerySet[Response], name: str, value: Any) -> QuerySet[Response]:
         day = self.form.cleaned_data.get("as_of") or rollups.today()
         return latest_within(queryset, days=int(value), as_of=day)
