@@ -45,7 +45,7 @@ def register() -> None:
 def _places() -> None:
     navigation.register("main", "Accounts", "accounts:account_list", "accounts", key="a")
     navigation.register("main", "Contacts", "accounts:contact_list", "contacts", key="c")
-    navigation.register("main", "Segments", "accounts:segment_list", "segments", key="s")
+    navigation.register("main", "Segments", "accounts:segment_list", "segments", key="e")
     navigation.register("act", "Imports", "accounts:import_list", "upload", key="i", permission=can_import)
     navigation.register_search("accounts:account_list")
     group = "Customers and surveys"

@@ -26,6 +26,7 @@ ORDER = (
     "Today",
     "Accounts",
     "Contacts",
+    "Segments",
     "Feedback",
     "NPS",
     "Surveys",
@@ -36,6 +37,7 @@ ORDER = (
     "Health",
     "Imports",
     "Integrations",
+    "Caught mail",
     "Settings",
 )
 # The four places a phone keeps under the thumb; all others are behind "More".
@@ -44,7 +46,7 @@ ON_THE_BAR = ("Today", "Accounts", "Feedback", "NPS")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One place of the navigation: `key` is the letter after `g`, `badge` counts what waits there for a user."""
+    """One place of the navigation: `key` is what one types after `g`, `badge` counts what waits there for a user."""
 
     section: Section
     label: str

@@ -19,6 +19,6 @@ class SurveysConfig(AppConfig):
         answer_extensions.register()
         provider_events.register()
         navigation.register("ask", "Surveys", "surveys:survey_list", "surveys", "s")
-        navigation.register("ask", "Campaigns", "surveys:campaign_list", "campaigns", "c")
+        navigation.register("ask", "Campaigns", "surveys:campaign_list", "campaigns", "p")
         navigation.register("main", "Feedback", "surveys:response_list", "feedback", "f")
         navigation.register("main", "NPS", "surveys:nps", "nps", "n")

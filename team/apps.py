@@ -9,4 +9,4 @@ class TeamConfig(AppConfig):
         from core import navigation
         from team import mails, privacy, receivers, schema  # noqa: F401
 
-        navigation.register("foot", "Settings", "team:settings", "settings", "e")
+        navigation.register("foot", "Settings", "team:settings", "settings", ",")
