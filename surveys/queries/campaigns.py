@@ -39,6 +39,7 @@ STAGES: Mapping[str, tuple[str, str, Q]] = {
     "withdrawn": ("Withdrawn", "Planned, and then not asked after all", Q(state=InvitationState.WITHDRAWN)),
     "expired": ("No answer", "The time to answer is over", Q(state=InvitationState.EXPIRED)),
 }
+SHOWN_DAYS = 7
 FUNNEL = ("sent", "delivered", "opened", "scored", "commented")
 # Words for `Invitation.outcome_reason` beyond the reasons of eligibility.
 OUTCOMES: Mapping[str, str] = {
@@ -96,8 +97,12 @@ class Progress:
     chart: Sequence[charts.Stage]
 
     @property
-    def not_asked(self) -> int:
-        return sum(found.count for found in self.excluded)
+    def recent_days(self) -> Sequence[Day]:
+        return self.days[:SHOWN_DAYS]
+
+    @property
+    def earlier_days(self) -> Sequence[Day]:
+        return self.days[SHOWN_DAYS:]
 
 
 def list_campaigns() -> QuerySet[Campaign]:
@@ -174,7 +179,7 @@ def progress(campaign: Campaign, user: User) -> Progress:
         .annotate(date=TruncDate("asked_at", tzinfo=zone))
         .values("date")
         .annotate(sent=Count("pk"), scored=Count("pk", filter=Q(scored_at__isnull=False)))
-        .order_by("date")
+        .order_by("-date")
     )
     troubled = deliveries(user).filter(invitation__wave__campaign=campaign)
     reasons = dict(
