@@ -34,6 +34,7 @@ from core import clock
 from surveys import domain, identity, sql
 from surveys.choices import Channel, Identity, ResponseState
 from surveys.models import Response
+from team import audit
 from team.domain import RowScope
 from team.models import User
 from team.scope import scope_of
@@ -112,7 +113,7 @@ def ingest(
 ) -> list[Outcome]:
     """Take in answers; returns one outcome for each, in their order. Nothing is half-written.
 
-    `actor` is noted on the events. With `visible_to` (an API key's person) a contact outside that person's sight is
+    `actor` is noted on the events and, for corrections, in the audit log. With `visible_to` (an API key's person) a contact outside that person's sight is
     treated like an unknown one: the answer waits in the inbox, and neither loses nor reveals anything.
     """
     outcomes: dict[int, Outcome] = {}
@@ -217,10 +218,21 @@ def _take_in(
                 wake=[*relay, FOLD],
             )
             again += [p for p, row in plan.planned if row["id"] not in written]
+            _audit_corrections([p for p in plan.planned if p[1]["id"] in written], actor)
             outcomes.update({p.n: plan.results[p.n] for p, row in plan.planned if row["id"] in written})
         outcomes.update(plan.outcomes)
         pending = [*again, *later]
     raise RuntimeError("Answers kept changing under our hands")
+
+
+def _audit_corrections(written: list[tuple[_Pending, sql.Row]], actor: User | None) -> None:
+    """A correction may change what is locked for everybody else, so it is on record who made it."""
+    for p, row in written:
+        if actor is not None and p.answer.origin == Origin.CORRECTION:
+            audit.record(
+                action="response.corrected", actor=actor, obj=Response(pk=row["id"]),
+                score=row["score"], was=row.get("was_score"),
+            )  # fmt: skip
 
 
 def _first_of_each(pending: list[_Pending]) -> tuple[list[_Pending], list[_Pending]]:
@@ -273,7 +285,7 @@ class _Plan:
         if ids:
             rows = Response.objects.filter(pk__in=ids).order_by("pk").select_for_update(no_key=True)
             known = {r.pk: r for r in rows}
-        seen_accounts = self._visible_accounts(found)
+        seen_accounts = self._visible_accounts(found, known)
         more_facts = _registered_facts(found)
         again = []
         for p in taking:
@@ -286,12 +298,14 @@ class _Plan:
             if refusal is not None:
                 self.outcomes[p.n] = refusal
                 continue
+            if seen_accounts is not None:
+                earlier = known.get(row["response_id"])
+                if earlier is not None and earlier.account_id not in seen_accounts:
+                    self.outcomes[p.n] = _taken(p.answer)
+                    continue
             if seen_accounts is not None and row["contact_id"] and row["account_id"] not in seen_accounts:
                 if row["response_id"]:
-                    self.outcomes[p.n] = Outcome(
-                        "refused", code="conflict", field="external_id",
-                        message="This external id is taken. Use another one, or another source.",
-                    )  # fmt: skip
+                    self.outcomes[p.n] = _taken(p.answer)
                     continue
                 row = {**row, "contact_id": None, "account_id": None, "role": None}
             facts = more_facts.get((row["account_id"], row["contact_id"]), {})
@@ -305,10 +319,14 @@ class _Plan:
                 self._create(p, row, facts)
         return again
 
-    def _visible_accounts(self, found: Mapping[int, sql.Row]) -> set[int] | None:
+    def _visible_accounts(
+        self, found: Mapping[int, sql.Row], known: Mapping[int, Response]
+    ) -> set[int] | None:
+        """Which of the accounts concerned the person may see; an answer without an account is for scope all only."""
         if self.viewer is None:
             return None
         ids = {row["account_id"] for row in found.values() if row["account_id"]}
+        ids |= {earlier.account_id for earlier in known.values() if earlier.account_id}
         return set(Account.objects.visible_to(self.viewer).filter(pk__in=ids).values_list("pk", flat=True))
 
     def _create(self, p: _Pending, row: sql.Row, facts: Mapping[str, Any]) -> None:
@@ -521,6 +539,18 @@ def _refusal(answer: Answer, row: sql.Row) -> Outcome | None:
         if row["is_test"]:
             return Outcome("unchanged", code="test", message="The answer to a test is not recorded.")
     return None
+
+
+def _taken(answer: Answer) -> Outcome:
+    """An earlier copy is out of sight: it is neither changed nor told about."""
+    if answer.external_id is None:
+        return Outcome(
+            "refused", code="conflict", field="invitation_id", message="This invitation cannot be answered with this key."
+        )
+    return Outcome(
+        "refused", code="conflict", field="external_id",
+        message="This external id is taken. Use another one, or another source.",
+    )  # fmt: skip
 
 
 def is_counted(response: Response) -> bool:

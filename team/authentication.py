@@ -21,6 +21,7 @@ from rest_framework.throttling import BaseThrottle
 
 from core import clock, ratelimit
 from core.errors import Refused
+from team import audit
 from team.domain import ApiScope
 from team.models import ApiKey, User
 from team.permissions import can_view, can_work
@@ -73,7 +74,7 @@ def authenticate_key(
 
     `find` reads the key and its person by the prefix; the door of answers has a leaner one.
 
-    For views without DRF; follow with `check_scope` and `take_rate`.
+    For views without DRF; follow with `check_scope` and `take_rate`, and set `audit.calling_key`.
     """
     if not header:
         raise NotAuthenticated("Send an API key: Authorization: Bearer nps_…")
@@ -151,7 +152,11 @@ class ApiKeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[User, ApiKey] | None:
         refuse_key_in_address(request._request)
         header = request.META.get("HTTP_AUTHORIZATION")
-        return authenticate_key(header) if header is not None else None
+        if header is None:
+            return None
+        user, key = authenticate_key(header)
+        audit.calling_key.set(key)
+        return user, key
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"

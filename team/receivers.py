@@ -7,6 +7,7 @@ from allauth.account.adapter import get_adapter
 from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
 from allauth.mfa import signals as mfa_signals
 from django.contrib.auth import signals as auth_signals
+from django.core.signals import request_finished, request_started
 from django.dispatch import receiver
 from django.http import HttpRequest
 
@@ -18,6 +19,12 @@ from team.services import people
 
 def ip_of(request: HttpRequest | None) -> str | None:
     return get_adapter().get_client_ip(request) if request is not None else None
+
+
+@receiver([request_started, request_finished])
+def forget_key(**_: Any) -> None:
+    """Threads serve one request after the other: what one was called with is not said of the next."""
+    audit.calling_key.set(None)
 
 
 @receiver(account_signals.user_logged_in)

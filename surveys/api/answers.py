@@ -8,9 +8,12 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
+from accounts.domain import Origin
 from core.errors import Invalid, Refused
 from surveys.choices import Channel
 from surveys.ingest import Answer, Outcome
+from team.models import User
+from team.permissions import can_lead
 
 # Field of the API → field of an answer, with the kinds of JSON value it takes.
 _TEXTS = {
@@ -98,6 +101,15 @@ def _attributes(value: Any) -> Mapping[str, Any]:
         if not 0 < len(key) <= 60 or isinstance(inner, (dict, list)) or (isinstance(inner, str) and len(inner) > 60):
             raise Invalid("Names and values of attributes have at most 60 characters.", field="attributes")
     return value
+
+
+def check_origin(answer: Answer, user: User) -> None:
+    """A correction changes answers that are locked for everybody else; raises `Refused` (403) unless `user` leads."""
+    if answer.origin == Origin.CORRECTION and not can_lead(user):
+        raise Refused(
+            "Only the key of a lead or an administrator may correct answers.",
+            code="permission_denied", field="origin", status=403,
+        )  # fmt: skip
 
 
 STATUS = {"created": 201, "updated": 200, "unchanged": 200}

@@ -23,9 +23,9 @@ from core import clock, ratelimit
 from core.api import check_content_type, error_body, rate_headers, read_body, read_json
 from core.errors import Refused
 from surveys import ingest
-from surveys.api.answers import STATUS, answer_from, body_of, refusal_of
+from surveys.api.answers import STATUS, answer_from, body_of, check_origin, refusal_of
 from surveys.ingest import Answer, Outcome
-from team import authentication
+from team import audit, authentication
 from team.domain import DEFAULT_SCOPES, ApiScope, Role, RowScope
 from team.models import ApiKey, User
 
@@ -63,7 +63,14 @@ def submit(slot: _Slot) -> None:
             with _queue_lock:
                 taken = _queue[:MAX_GROUP]
                 del _queue[:MAX_GROUP]
-            _settle(taken)
+            try:
+                _settle(taken)
+            except BaseException:
+                # A worker that is being ended. Those whose requests it had taken must not wait for it.
+                for left in taken:
+                    if not left.is_settled:
+                        left.error = Refused("This was interrupted. Send it again.", code="interrupted", status=503)
+                raise
 
 
 def _settle(slots: list[_Slot]) -> None:
@@ -73,12 +80,15 @@ def _settle(slots: list[_Slot]) -> None:
     for authorization, together in by_key.items():
         try:
             user, key = authentication.authenticate_key(authorization, find=_find_key)
+            audit.calling_key.set(key)
             ready = [slot for slot in _rated(key, together) if _is_allowed(slot, user, key)]
             _write(ready, user)
         except Exception as error:
             for slot in together:
                 if not slot.is_settled:
                     slot.error = error
+        finally:
+            audit.calling_key.set(None)
 
 
 _KEY = """
@@ -149,6 +159,11 @@ def _is_allowed(slot: _Slot, user: User, key: ApiKey) -> bool:
     else:
         # Only now: who has no key learns nothing about the body.
         slot.error = slot.trouble
+        if slot.error is None and slot.answer is not None:
+            try:
+                check_origin(slot.answer, user)
+            except Refused as refusal:
+                slot.error = refusal
     return slot.error is None
 
 
@@ -157,7 +172,7 @@ def _write(slots: list[_Slot], user: User) -> None:
     if not answers:
         return
     try:
-        outcomes = ingest.ingest(answers, visible_to=user)
+        outcomes = ingest.ingest(answers, actor=user, visible_to=user)
     except Exception:
         if len(slots) == 1:
             raise

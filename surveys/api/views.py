@@ -21,10 +21,10 @@ from core.api import (
     bulk_response,
     bulk_rows,
 )
-from core.errors import Invalid
+from core.errors import Refused
 from surveys import ingest
 from surveys.api import door, serializers
-from surveys.api.answers import STATUS, answer_from, body_of, refusal_of
+from surveys.api.answers import STATUS, answer_from, body_of, check_origin, refusal_of
 from surveys.api.figures import read_figure_request
 from surveys.filters import ResponseFilter
 from surveys.models import Response
@@ -58,7 +58,8 @@ class ResponseViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewS
     )
     def create(self, request: Request) -> HttpResponse:
         answer = answer_from(request.data, now=clock.now())
-        (outcome,) = ingest.ingest([answer], visible_to=request.user)
+        check_origin(answer, request.user)
+        (outcome,) = ingest.ingest([answer], actor=request.user, visible_to=request.user)
         if outcome.result == "refused":
             raise refusal_of(outcome)
         return HttpResponse(body_of(outcome), status=STATUS[outcome.result])
@@ -76,11 +77,14 @@ class ResponseViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewS
         answers, places, results = [], [], []
         for index, row in enumerate(rows):
             try:
-                answers.append(answer_from(row, now=now))
-                places.append(index)
-            except Invalid as refusal:
+                answer = answer_from(row, now=now)
+                check_origin(answer, request.user)
+            except Refused as refusal:
                 results.append(RowResult.refused(index, refusal, _external_id(row)))
-        outcomes = ingest.ingest(answers, visible_to=request.user)
+            else:
+                answers.append(answer)
+                places.append(index)
+        outcomes = ingest.ingest(answers, actor=request.user, visible_to=request.user)
         for index, answer, outcome in zip(places, answers, outcomes, strict=True):
             if outcome.result == "refused":
                 results.append(RowResult.refused(index, refusal_of(outcome), answer.external_id))

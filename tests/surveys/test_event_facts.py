@@ -8,8 +8,8 @@ import pytest
 from accounts import timeline
 from accounts.models import Contact, CustomField, Event
 from surveys import sql_delivery
-from surveys.services import inbox, responses
 from surveys.models import Response
+from surveys.services import inbox, responses
 from tests import factories
 
 OF_THE_ANSWER = {"score", "category"}
