@@ -10,7 +10,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.db import DatabaseError
 
 from accounts.models import Interaction, InteractionMail
-from accounts.services.interactions import MAIL
+from accounts.services.interactions import MAIL, resend_mail
 from core import outbox
 from core.failures import describe
 from core.mail.address import Address, BadAddress, clean
@@ -18,6 +18,7 @@ from core.mail.outcome import Kind as Outcome
 from core.mail.outcome import safe
 from core.mail.smtp import EmailBackend
 from team import queries as team_queries
+from team.models import User
 
 # How often a mail whose fate is unknown goes out in all: a letter twice is better than a customer without an answer.
 SENDS_IN_DOUBT = 2
@@ -25,8 +26,14 @@ SENDS_IN_DOUBT = 2
 
 def register() -> None:
     """Make the kind of work known (from `AppConfig.ready`)."""
-    kind = outbox.Kind(MAIL, InteractionMail, send, batch=10, max_attempts=12, idempotent=True)
+    kind = outbox.Kind(
+        MAIL, InteractionMail, send, batch=10, max_attempts=12, idempotent=True, retry_by_hand=_resend
+    )
     outbox.register(kind)
+
+
+def _resend(row: InteractionMail, actor: User) -> None:
+    resend_mail(interaction=row.interaction, actor=actor)
 
 
 def send(batch: "outbox.Batch[InteractionMail]") -> None:

@@ -38,6 +38,7 @@ from typing import Any
 from django.conf import settings
 from django.db import close_old_connections, connection, transaction
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule, Task
 
@@ -382,23 +383,29 @@ class _Handler:
     func: Callable[[JobContext], object]
     long: bool
     on_failed: Callable[[Job], object] | None
+    retry_by_hand: Callable[[Job, Any], object] | None
 
 
 _handlers: dict[str, _Handler] = {}
 
 
 def handler(
-    kind: str, *, long: bool = False, on_failed: Callable[[Job], object] | None = None
+    kind: str,
+    *,
+    long: bool = False,
+    on_failed: Callable[[Job], object] | None = None,
+    retry_by_hand: Callable[[Job, Any], object] | None = None,
 ) -> Callable[[Callable[[JobContext], object]], Callable[[JobContext], object]]:
     """Declare the function that does jobs of `kind`.
 
     It may be called again after a kill, so it starts from what it saved. `Refused` fails the job with its message; any
     other error is tried again, five times in all. `long` jobs leave at least one worker to others. `on_failed(job)` is
-    called when the job failed for good, with `job.error`.
+    called when the job failed for good, with `job.error`. `retry_by_hand(job, actor)` is how an administrator tries a
+    failed job again where that takes more than the job itself: it makes whatever new job is needed.
     """
 
     def decorate(func: Callable[[JobContext], object]) -> Callable[[JobContext], object]:
-        _handlers[kind] = _Handler(func, long, on_failed)
+        _handlers[kind] = _Handler(func, long, on_failed, retry_by_hand)
         return func
 
     return decorate
@@ -464,10 +471,21 @@ def _job_failed(job: Job) -> None:
             log_failure(logger, f"job {job.kind}: on_failed", error)
 
 
+def _retry_by_hand(job: Job, actor: Any) -> None:
+    entry = _handlers.get(job.kind)
+    same = Job.objects.filter(pk=job.pk)
+    if entry is None or entry.retry_by_hand is None:
+        outbox.retry_by_hand(same)
+        return
+    entry.retry_by_hand(job, actor)
+    same.update(state=outbox.State.CANCELLED, error="Another job carries on with it", finished_at=Now())
+
+
 def register_job_kinds() -> None:
     """Called when the apps are ready; also what the tests call after a reset."""
     options: dict[str, Any] = {
         "batch": 1, "lease_seconds": 150, "idempotent": True, "on_dead": _job_failed, "order_by": ("next_at", "id"),
+        "retry_by_hand": _retry_by_hand,
     }  # fmt: skip
     outbox.register(outbox.Kind(JOB, Job, _work_jobs, scope=lambda: ~_long_kinds(), **options))
     outbox.register(

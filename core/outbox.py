@@ -142,6 +142,8 @@ class _KindOptions:
     keep_done: bool = True
     max_running: int = 0
     pump: Callable[[], int] | None = None
+    retry_by_hand: Callable[[Any, Any], None] | None = None
+    settle_by_hand: Callable[[Any, State, Any], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,8 @@ class Kind(_KindOptions):
     - `pump()`: replaces claiming altogether, for a table of bare markers that are consumed in the transaction that
       handles them: does a batch, returns how many markers it consumed (0: none). `handle` is then never called.
     - `on_dead(row)`: called after a row was given up, or was refused by `per_row`; its failure is logged and changes nothing.
+    - `retry_by_hand(row, actor)`, `settle_by_hand(row, state, actor)`: what a person's decision about a row means for
+      what the row is about; each raises `Refused` where it is not possible. Without them only the row changes.
     """
 
     name: str
@@ -188,6 +192,16 @@ def kind_named(name: str) -> Kind | None:
 
 def kinds() -> list[Kind]:
     return list(_kinds.values())
+
+
+def kind_of(row: OutboxRow) -> Kind | None:
+    """The kind a row is worked off as; several may share its table."""
+    for kind in kinds():
+        if kind.table is type(row) and (
+            kind.scope is None or kind.table._base_manager.filter(_q(kind.scope), pk=row.pk).exists()
+        ):
+            return kind
+    return None
 
 
 def add(rows: Sequence[OutboxRow]) -> None:

@@ -171,6 +171,7 @@ class WithHistory(SimpleHistoryAdmin, BackOffice):
         return True
 
 
+REFUSALS_SHOWN = 10
 TROUBLE = (State.DEAD, State.FAILED, State.IN_DOUBT)
 
 
@@ -200,23 +201,29 @@ class OutboxAdmin(BackOffice):
 
     @admin.action(description="Try again (dead, failed or in doubt)")
     def try_again(self, request: Any, rows: QuerySet[Model]) -> None:
-        count = operation.retry(rows=rows, actor=request.user)
+        decided = operation.retry(rows=rows, actor=request.user)
         self._say(
-            request, count, "will be tried again", "Only dead, failed or doubtful rows can be tried again."
+            request, decided, "will be tried again", "Only dead, failed or doubtful rows can be tried again."
         )
 
     @admin.action(description="It had happened: mark as done (in doubt)")
     def mark_done(self, request: Any, rows: QuerySet[Model]) -> None:
-        count = operation.settle(rows=rows, state=State.DONE, actor=request.user)
-        self._say(request, count, "marked as done", "Only rows in doubt can be settled.")
+        decided = operation.settle(rows=rows, state=State.DONE, actor=request.user)
+        self._say(request, decided, "marked as done", "Only rows in doubt can be settled.")
 
     @admin.action(description="It had not happened, and shall not: cancel (in doubt, dead or failed)")
     def give_up(self, request: Any, rows: QuerySet[Model]) -> None:
-        count = operation.settle(rows=rows, state=State.CANCELLED, actor=request.user)
-        self._say(request, count, "cancelled", "Only rows in doubt, dead or failed can be cancelled.")
+        decided = operation.settle(rows=rows, state=State.CANCELLED, actor=request.user)
+        self._say(request, decided, "cancelled", "Only rows in doubt, dead or failed can be cancelled.")
 
-    def _say(self, request: HttpRequest, count: int, done: str, nothing: str) -> None:
+    def _say(self, request: HttpRequest, decided: operation.Decided, done: str, nothing: str) -> None:
+        count = decided.count
+        for refusal in decided.refusals[:REFUSALS_SHOWN]:
+            self.message_user(request, refusal, messages.ERROR)
+        if len(decided.refusals) > REFUSALS_SHOWN:
+            more = len(decided.refusals) - REFUSALS_SHOWN
+            self.message_user(request, f"{more} more could not be dealt with either.", messages.ERROR)
         if count:
             self.message_user(request, f"{count} {'row' if count == 1 else 'rows'} {done}.", messages.SUCCESS)
-        else:
+        elif not decided.refusals:
             self.message_user(request, nothing, messages.WARNING)

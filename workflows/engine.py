@@ -124,5 +124,12 @@ def retry_step(*, row: RunStep) -> None:
 def register() -> None:
     timeline.subscribe("workflows.rules", on_event, live_only=True)
     outbox.register(
-        outbox.Kind(STEP, RunStep, outbox.per_row(do_step), idempotent=True, on_dead=step_given_up)
+        outbox.Kind(
+            STEP,
+            RunStep,
+            outbox.per_row(do_step),
+            idempotent=True,
+            on_dead=step_given_up,
+            retry_by_hand=lambda row, actor: retry_step(row=row),
+        )
     )

@@ -37,7 +37,18 @@ class _Stopped(Exception):
 
 
 def register() -> None:
-    jobs.handler(JOB, long=True, on_failed=_failed)(work)
+    jobs.handler(JOB, long=True, on_failed=_failed, retry_by_hand=_carry_on)(work)
+
+
+def _carry_on(job: Job, actor: User) -> None:
+    """An administrator has a failed import go on, like the button on its page."""
+    from accounts.imports import services
+
+    run = Import.objects.filter(pk=job.subject_id or 0, state=ImportState.FAILED).first()
+    later = Job.objects.filter(kind=JOB, subject_id=job.subject_id, pk__gt=job.pk)
+    if run is None or later.exists():
+        raise Refused("This import has moved on. Its own page says where it stands.")
+    services.carry_on(run=run, actor=actor)
 
 
 def work(job: jobs.JobContext) -> None:

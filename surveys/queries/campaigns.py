@@ -47,6 +47,7 @@ OUTCOMES: Mapping[str, str] = {
     "bounced": "Address does not exist",
     "complained": "Marked as spam",
     "gave_up": "Given up after repeated temporary errors",
+    "called_off": "Called off by an administrator",
     "not_built": "The mail could not be built",
     "stopped": "The campaign was stopped",
     "suppressed": "On the suppression list",

@@ -47,7 +47,7 @@ MAX_ATTEMPTS = 9
 SERVER_PAUSE_SECONDS = 60.0
 RECORD_SECONDS = 15.0
 # Outcomes an invitation shows instead of "sent".
-REFUSED, BOUNCED, GAVE_UP, NOT_BUILT = "refused", "bounced", "gave_up", "not_built"
+REFUSED, BOUNCED, GAVE_UP, NOT_BUILT, CALLED_OFF = "refused", "bounced", "gave_up", "not_built", "called_off"
 
 _server_away_until = 0.0
 
@@ -56,7 +56,8 @@ def register() -> None:
     """Make survey mail and its release known to the outbox."""
     outbox.register(
         outbox.Kind(
-            pacing.MAIL, Delivery, send_batch, max_attempts=MAX_ATTEMPTS, filter=_may_be_claimed, on_dead=give_up
+            pacing.MAIL, Delivery, send_batch, max_attempts=MAX_ATTEMPTS, filter=_may_be_claimed, on_dead=give_up,
+            retry_by_hand=lambda row, actor: send_again(delivery=row, actor=actor), settle_by_hand=_settle_by_hand,
         )
     )
     outbox.register(outbox.Kind(pacing.RELEASE, "surveys.Wave", _never, pump=_release_or_finish))
@@ -270,7 +271,14 @@ def _record_doubt(batch: Batch, row: Delivery, outcome: Outcome, now: dt.datetim
     with transaction.atomic():
         batch.in_doubt([row], outcome.diagnostic or "Nobody knows whether it arrived.", code=_code(outcome))
         # It may well have arrived, so for the next campaign the person counts as asked.
-        Invitation.objects.filter(pk=row.invitation_id).update(asked_at=now)
+        _count_as_asked(row.invitation_id, now)
+
+
+def _count_as_asked(invitation_id: int, at: dt.datetime) -> None:
+    """The person counts as asked, and the link in the mail, should it have arrived, is good for as long as any other."""
+    asked = Invitation.objects.filter(pk=invitation_id, asked_at__isnull=True)
+    days = asked.values_list("wave__campaign__expires_after_days", flat=True).first()
+    asked.update(asked_at=at, expires_at=None if days is None else at + dt.timedelta(days=days))
 
 
 def _record_refusal(batch: Batch, row: Delivery, outcome: Outcome, now: dt.datetime) -> None:
@@ -375,7 +383,7 @@ def resolve_doubts() -> int:
     doubtful = Delivery.objects.filter(state=State.IN_DOUBT)
     unknown = doubtful.filter(invitation__asked_at__isnull=True).values_list("invitation_id", "finished_at")
     for invitation_id, at in unknown:
-        Invitation.objects.filter(pk=invitation_id, asked_at__isnull=True).update(asked_at=at or clock.now())
+        _count_as_asked(invitation_id, at or clock.now())
     seen = (
         Q(invitation__opened_at__isnull=False)
         | Q(invitation__scored_at__isnull=False)
@@ -423,10 +431,33 @@ def send_again(*, delivery: Delivery, actor: User) -> None:
     if not outbox.retry_by_hand(waiting):
         raise Refused("This message is on its way already.")
     Invitation.objects.filter(pk=invitation.pk).update(
-        state=InvitationState.SENDING, asked_at=None, delivered_at=None, outcome_reason=""
+        state=InvitationState.SENDING, asked_at=None, delivered_at=None, expires_at=None, outcome_reason=""
     )
     audit.record(action="delivery.sent_again", actor=actor, obj=delivery)
     jobs.wake(pacing.MAIL)
+
+
+def _settle_by_hand(row: Delivery, state: State, actor: User) -> None:
+    """What an administrator says of a message: it arrived, or it did not and never shall."""
+    if state == State.DONE:
+        mark_as_sent(delivery=row, actor=actor)
+    else:
+        call_off(delivery=row, actor=actor)
+
+
+@transaction.atomic
+def call_off(*, delivery: Delivery, actor: User) -> None:
+    """A person knows that a doubtful or failed mail did not arrive, and it shall not go out: nobody was asked by it.
+
+    Raises `Refused` when it is not waiting for a decision.
+    """
+    waiting = Delivery.objects.filter(pk=delivery.pk, state__in=[State.IN_DOUBT, State.FAILED, State.DEAD])
+    if not waiting.update(state=State.CANCELLED, error="Called off by hand", lease_until=None, finished_at=clock.now()):
+        raise Refused("This message is not waiting for a decision.")
+    Invitation.objects.filter(pk=delivery.invitation_id, state=InvitationState.SENDING).update(
+        state=InvitationState.FAILED, asked_at=None, outcome_reason=CALLED_OFF
+    )
+    audit.record(action="delivery.called_off", actor=actor, obj=delivery)
 
 
 # --- Tests ---------------------------------------------------------------------------------------------------
