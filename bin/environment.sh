@@ -15,9 +15,9 @@ as_root() {
 }
 
 find_python() {
-    for candidate in ${PYTHON:-} python3 python3.13 python3.12 python3.11; do
+    for candidate in ${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do
         if command -v "$candidate" >/dev/null 2>&1 &&
-            "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
+            "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             printf '%s' "$candidate"
             return 0
         fi
@@ -28,7 +28,7 @@ find_python() {
 make_venv() {
     # A virtual environment whose Python was removed or that was moved does not run: make it anew.
     if [ -x .venv/bin/python ] && .venv/bin/python -c 'import pip' 2>/dev/null; then return 0; fi
-    python=$(find_python) || fail "Python 3.11, 3.12 or 3.13 is needed and was not found. On Debian or Ubuntu:" \
+    python=$(find_python) || fail "Python 3.11 or newer is needed and was not found. On Debian or Ubuntu:" \
         "    $(as_root 'apt-get install -y python3 python3-venv')"
     if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
         package=$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
@@ -51,6 +51,7 @@ install_lock() {
     [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return 0
     echo "Installing $1 (once, then again only when it changes) ..."
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$1" ||
-        fail "The packages could not be installed; see above. A network connection to PyPI is needed."
+        fail "The packages could not be installed; see above. A network connection to PyPI is needed." \
+            "If a package does not support this Python yet: remove .venv, and set PYTHON=python3.13 (or another from 3.11)."
     printf '%s' "$wanted" >"$stamp"
 }
