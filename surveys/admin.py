@@ -4,12 +4,9 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 
-from accounts.domain import normalise_email
-from core import secrets
-from core.errors import Invalid
-from surveys.choices import SuppressionReason
 from surveys.models import (
     Campaign,
     Delivery,
@@ -122,6 +119,12 @@ class SuppressForm(RefusalForm):
         fields = ("detail",)
 
 
+class LiftForm(ActionForm):
+    """The reason that a lift is recorded with."""
+
+    why = forms.CharField(label="Reason", max_length=200, required=False)
+
+
 @admin.register(Suppression)
 class SuppressionAdmin(WithHistory):
     may_add = True
@@ -131,6 +134,7 @@ class SuppressionAdmin(WithHistory):
     ordering = ("-created_at", "-pk")
     search_fields = ("detail",)
     actions = ("lift",)
+    action_form = LiftForm
     exclude = ("address_key",)
 
     def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -142,24 +146,15 @@ class SuppressionAdmin(WithHistory):
         return super().get_fields(request, obj) if obj else ("email", "detail")
 
     def perform_save(self, request: Any, obj: Any, values: dict[str, Any], *, change: bool) -> Suppression:
-        key = normalise_email(values["email"])
-        if not key:
-            raise Invalid("This is not an e-mail address.", field="email")
-        return suppressions.suppress(
-            address_key=secrets.address_key(key),
-            reason=SuppressionReason.MANUAL,
-            detail=values["detail"],
-            actor=request.user,
-        )
+        return suppressions.suppress_by_hand(email=values["email"], detail=values["detail"], actor=request.user)
 
-    @admin.action(description="Lift: these addresses may be asked again")
+    @admin.action(description="Lift with the reason given: these addresses may be asked again")
     def lift(self, request: Any, rows: QuerySet[Suppression]) -> None:
+        why = request.POST.get("why", "")
         self.each(
             request,
             rows.filter(lifted_at__isnull=True),
-            lambda row: suppressions.lift(
-                address_key=row.address_key, channel=row.channel, actor=request.user
-            ),
+            lambda row: suppressions.lift_by_hand(entry=row, why=why, actor=request.user),
             "lifted",
         )
 

@@ -7,7 +7,6 @@ backend, such as a provider's through django-anymail, it lies before the hand-ov
 """
 
 import os
-import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -259,16 +258,3 @@ def _provider_trouble(error: Exception) -> Outcome:
     if isinstance(error, Unsendable | BadAddress) or name in {"AnymailUnsupportedFeature", "BadHeaderError"}:
         return Outcome(Kind.REFUSED, Stage.BUILD, diagnostic=describe(error))
     return Outcome(Kind.IN_DOUBT, Stage.FINAL, status or 0, diagnostic=describe(error))
-
-
-def _never_connected(error: BaseException | None) -> bool:
-    """Whether no connection came about, so that the provider cannot have the mail."""
-    while error is not None:
-        if isinstance(error, ConnectionRefusedError | socket.gaierror) or type(error).__name__ in {
-            "ConnectTimeout",
-            "NewConnectionError",
-            "ConnectTimeoutError",
-        }:
-            return True
-        error = error.__cause__ or error.__context__
-    return False

@@ -13,8 +13,6 @@ from surveys.models import Response, ResponseRevision
 from team import queries as team_queries
 from team.models import User
 
-WAITING = (Identity.INBOX,)
-
 
 def list_responses(user: User) -> QuerySet[Response]:
     """The answers a person may see, newest first, with what a row of a list shows."""

@@ -11,7 +11,6 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 
-from core import clock
 from core.errors import Invalid, Refused
 from surveys.choices import CampaignState, SurveyState
 from surveys.content import Content, Issue, Logo
@@ -215,11 +214,6 @@ def is_frozen(version: SurveyVersion) -> bool:
         or Response.objects.filter(version=version).exists()
         or Invitation.objects.filter(version=version, is_test=False).exists()
     )
-
-
-def mark_used(version: SurveyVersion) -> None:
-    """Freeze a version. Call in the transaction that first asks it."""
-    SurveyVersion.objects.filter(pk=version.pk, used_at__isnull=True).update(used_at=clock.now())
 
 
 def _held(survey: Survey) -> Survey:

@@ -20,6 +20,7 @@ from core.errors import Refused
 from core.failures import log_failure
 from core.secrets import address_key
 from surveys import rendering, texts, tokens
+from surveys.ingest import clean_comment
 from surveys.intent_rules import GESTURES, Proof
 from surveys.queries import respond as queries
 from surveys.queries.respond import HostedPage, PageState, Visit
@@ -62,6 +63,12 @@ def hosted(*methods: str) -> Callable[[HostedView], HostedView]:
                 except DatabaseError as error:
                     log_failure(logger, "Hosted page", error)
                     response = trouble(request)
+                except RequestDataTooBig:
+                    response = HttpResponse(status=413)
+                except SuspiciousOperation:
+                    response = HttpResponse(status=400)
+                except Refused:
+                    response = say(spoken(request), spoken(request).texts.closed, status=409)
             response.headers.setdefault("Cache-Control", "no-store")
             response.headers["Referrer-Policy"] = "no-referrer"
             response.headers["X-Robots-Tag"] = "noindex, nofollow"
@@ -420,12 +427,6 @@ def read_score(given: list[str]) -> int | None:
     if len(given) != 1 or not re.fullmatch(r"10|[0-9]", given[0], re.ASCII):
         return None
     return int(given[0])
-
-
-def clean_comment(text: str) -> str:
-    """What was written, with plain line ends and without control characters; nothing else is touched."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]", "", text).strip()
 
 
 def read_seconds(text: str) -> float:

@@ -167,6 +167,7 @@ def test_a_connection_lost_after_the_final_dot_leaves_the_mail_in_doubt(smtp: Se
     row, ask = only()
     assert (row.state, len(server.messages)) == ("in_doubt", 1)
     assert ask.asked_at is not None
+    assert ask.expires_at - ask.asked_at == dt.timedelta(days=ask.wave.campaign.expires_after_days)
 
 
 def doubtful(smtp: SettingsWrapper) -> tuple[Delivery, Invitation]:

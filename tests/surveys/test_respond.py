@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from accounts.models import Event
 from core import clock
+from core.errors import Refused
 from surveys import ingest, tokens
 from surveys.models import Invitation, PageVisit, Response, ScoreIntent
 from tests.surveys import hosted
@@ -546,3 +547,20 @@ def test_the_brand_is_a_stylesheet_that_is_kept_for_ever() -> None:
     assert css.content.decode() == ":root{--brand:#ffcc00;--on-brand:#111314}\n"
     assert "<style" not in page
     assert "style=" not in page
+
+
+@pytest.mark.parametrize("way", ["refused", "too_big"])
+def test_what_goes_wrong_on_the_gesture_keeps_the_link_out_of_the_log(
+    jonas: Respondent, way: str, monkeypatch: pytest.MonkeyPatch, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(**_: Any) -> None:
+        raise Refused("Closed meanwhile.")
+
+    if way == "refused":
+        monkeypatch.setattr("surveys.services.respond.answer", refuse)
+    else:
+        settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
+    page = jonas.gesture(9)
+
+    assert page.status_code == {"refused": 409, "too_big": 413}[way]
+    assert jonas.token not in caplog.text

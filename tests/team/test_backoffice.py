@@ -283,7 +283,28 @@ def test_an_address_is_suppressed_without_being_kept(as_administrator: Client):
     assert "acme" not in str(Suppression.objects.values())
     act(as_administrator, Suppression, "lift", row)
     row.refresh_from_db()
+    assert row.lifted_at is None  # no reason was given
+    act(as_administrator, Suppression, "lift", row, why="Asked us by phone")
+    row.refresh_from_db()
     assert row.lifted_at is not None
+    assert AuditEntry.objects.get(action="suppression.lifted").detail["why"] == "Asked us by phone"
+
+
+def test_the_back_office_never_releases_an_erased_address(as_administrator: Client):
+    row = Suppression.objects.create(address_key="a" * 64, channel="email", reason="erased")
+
+    act(as_administrator, Suppression, "lift", row, why="They asked")
+
+    row.refresh_from_db()
+    assert row.lifted_at is None
+
+
+def test_what_is_no_address_is_said_at_its_field(as_administrator: Client):
+    page = as_administrator.post("/admin/surveys/suppression/add/", {"email": "ann@localhost", "detail": ""})
+    again = as_administrator.post("/admin/surveys/suppression/add/", {"email": "x" * 70 + "@acme.example", "detail": ""})
+
+    assert (page.status_code, again.status_code) == (HTTPStatus.OK, HTTPStatus.OK)
+    assert Suppression.objects.count() == 0
 
 
 def test_rules_are_switched_through_their_service(as_administrator: Client):
