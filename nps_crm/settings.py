@@ -192,11 +192,11 @@ ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "team.tokens.SetPasswordTokens"
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
-# Sign-in tries are counted by team.adapters, exactly and before the check; the rest is left to allauth.
+# Sign-in tries and reset requests are counted by team.adapters, exactly and before the check; the rest by allauth.
 ACCOUNT_RATE_LIMITS = {
     "login": "",
     "login_failed": "",
-    "reset_password": "20/h/ip,5/h/key",
+    "reset_password": "",
     "change_password": "10/h/user",
     "reauthenticate": "",
 }

@@ -20,6 +20,8 @@ HOUR = 3600
 TRIES_PER_ADDRESS_OF_ORIGIN = 20
 TRIES_PER_EMAIL = 10
 CODES_PER_PERSON = 10
+RESETS_PER_ADDRESS_OF_ORIGIN = 20
+RESETS_PER_EMAIL = 5
 
 
 def count_try(kind: str, value: str, limit: int) -> None:
@@ -46,6 +48,11 @@ def origin_of(request: HttpRequest, adapter: DefaultAccountAdapter) -> str:
 
 
 class AccountAdapter(DefaultAccountAdapter):
+    def count_reset(self, email: str) -> None:
+        """Count a request for a new password, whether the address is known or not."""
+        count_try("reset_origin", origin_of(self.request, self), RESETS_PER_ADDRESS_OF_ORIGIN)
+        count_try("reset_email", email, RESETS_PER_EMAIL)
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from allauth.account import forms as account_forms
+from allauth.account.adapter import get_adapter
 from allauth.mfa.base import forms as mfa_forms
 from allauth.mfa.totp import forms as totp_forms
 from django import forms
@@ -31,6 +32,10 @@ from team.permissions import can_work
 
 # --- Sign-in -------------------------------------------------------------------------------------------------
 class ResetPasswordForm(account_forms.ResetPasswordForm):
+    def clean_email(self) -> str:
+        get_adapter().count_reset(self.cleaned_data["email"])
+        return str(super().clean_email())
+
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
         """Queue the mail; for an unknown address the same work to no effect, so that time tells nothing."""
         mails.queue(mails.Mail.RESET, next(iter(self.users), None))

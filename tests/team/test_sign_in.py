@@ -397,6 +397,31 @@ def test_a_link_is_void_after_the_address_changed(
     assert csm.check_password(PASSWORD)
 
 
+@pytest.mark.parametrize("email", ["csm@example.com", "nobody@example.com"])
+def test_five_reset_mails_an_hour_for_an_address_known_or_not(
+    client: Client, csm: User, drain: Drain, email: str
+):
+    for number in range(5):
+        client.post("/auth/password/reset/", {"email": email}, REMOTE_ADDR=f"198.51.100.{number}")
+
+    response = client.post("/auth/password/reset/", {"email": email.upper()}, REMOTE_ADDR="198.51.100.99")
+    drain()
+
+    assert "Too many tries. Wait 12 minutes" in response.content.decode()
+    assert len(mail.outbox) == (5 if email == csm.email else 0)
+
+
+def test_twenty_reset_requests_an_hour_from_one_place(client: Client, csm: User, drain: Drain):
+    for number in range(20):
+        client.post("/auth/password/reset/", {"email": f"someone{number}@example.com"})
+
+    response = client.post("/auth/password/reset/", {"email": csm.email})
+    drain()
+
+    assert "Too many tries" in response.content.decode()
+    assert mail.outbox == []
+
+
 # --- The door of the back office -----------------------------------------------------------------------------
 def test_the_back_office_is_behind_the_same_door(client: Client, administrator: User):
     response = client.get("/admin/accounts/account/", follow=True)
