@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class SurveysConfig(AppConfig):
@@ -9,9 +10,10 @@ class SurveysConfig(AppConfig):
         from core import navigation
         from surveys import answer_extensions, campaign_extensions, privacy, provider_events  # noqa: F401
         from surveys.insight import rollups
-        from surveys.services import campaigns, delivery, responses
+        from surveys.services import campaigns, definitions, delivery, responses
 
         rollups.register()
+        post_migrate.connect(definitions.ensure_definitions, sender=self, dispatch_uid="surveys.definitions")
         responses.register()
         campaigns.register()
         delivery.register()

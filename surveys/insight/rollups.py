@@ -75,31 +75,52 @@ def local_day(column: str) -> str:
 def _tally_select(postgresql: bool) -> str:
     """Rows (breakdown, span, day, survey_key, value, metric, s0…s10) of the relation `placed`.
 
-    Counted by score first and turned into columns after, which costs each answer one sum instead of eleven.
+    Counted by score first and turned into columns after, which costs each answer one sum instead of eleven. PostgreSQL
+    counts all breakdowns of a span in one pass.
     """
-    parts = []
-    for span in (0, *SPANS):
-        if span == 0:
-            day = "day"
-        elif postgresql:
-            day = f"LEAST(day + {span}, gone)"
-        else:
-            day = f"MIN(date(day, '+{span} days'), COALESCE(gone, '9999-12-31'))"
-        parts += [
-            f"SELECT '{breakdown}' AS breakdown, {span} AS span, {day} AS day, survey_key, {value} AS value, metric,"
-            f" score, SUM(delta) AS number FROM placed GROUP BY {day}, survey_key, {value}, metric, score"
-            if breakdown != ALL
-            else f"SELECT '{ALL}' AS breakdown, {span} AS span, {day} AS day, survey_key, '' AS value, metric,"
-            f" score, SUM(delta) AS number FROM placed GROUP BY {day}, survey_key, metric, score"
-            for breakdown, value in BREAKDOWNS.items()
-        ]
+    counted = _counted_postgresql() if postgresql else _counted_sqlite()
     columns = ", ".join(
         f"SUM(CASE WHEN score = {score} THEN number ELSE 0 END) AS s{score}" for score in range(11)
     )
     return (
-        f"SELECT breakdown, span, day, survey_key, value, metric, {columns} FROM ({' UNION ALL '.join(parts)}) u"
+        f"SELECT breakdown, span, day, survey_key, value, metric, {columns} FROM ({' UNION ALL '.join(counted)}) u"
         " GROUP BY breakdown, span, day, survey_key, value, metric"
     )
+
+
+def _counted_postgresql() -> list[str]:
+    values = {name: column for name, column in BREAKDOWNS.items() if name != ALL}
+    columns = list(values.values())
+    # GROUPING gives a bit for each column that a grouping set leaves out, the first column's bit being the highest.
+    everything = 2 ** len(columns) - 1
+    names = " ".join(
+        f"WHEN {everything - 2 ** (len(columns) - 1 - place)} THEN '{name}'" for place, name in enumerate(values)
+    )
+    sets = ", ".join(["(ends_on, survey_key, metric, score)"] + [
+        f"(ends_on, survey_key, metric, score, {column})" for column in columns
+    ])  # fmt: skip
+    parts = []
+    for span in (0, *SPANS):
+        day = "day" if span == 0 else f"LEAST(day + {span}, gone)"
+        parts.append(
+            f"SELECT CASE GROUPING({', '.join(columns)}) {names} ELSE '{ALL}' END AS breakdown, {span} AS span,"
+            f" ends_on AS day, survey_key, COALESCE({', '.join(columns)}, '') AS value, metric, score,"
+            f" SUM(delta) AS number FROM (SELECT *, {day} AS ends_on FROM placed) p GROUP BY GROUPING SETS ({sets})"
+        )
+    return parts
+
+
+def _counted_sqlite() -> list[str]:
+    parts = []
+    for span in (0, *SPANS):
+        day = "day" if span == 0 else f"MIN(date(day, '+{span} days'), COALESCE(gone, '9999-12-31'))"
+        for breakdown, value in BREAKDOWNS.items():
+            by = f", {value}" if breakdown != ALL else ""
+            parts.append(
+                f"SELECT '{breakdown}' AS breakdown, {span} AS span, {day} AS day, survey_key, {value} AS value, metric,"
+                f" score, SUM(delta) AS number FROM placed GROUP BY {day}, survey_key{by}, metric, score"
+            )
+    return parts
 
 
 _TALLY_NAMES = "breakdown, span, day, survey_key, value, metric, " + ", ".join(SCORE_COLUMNS)

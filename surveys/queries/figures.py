@@ -28,7 +28,7 @@ MIN_PEOPLE = 3  # below so many people an account's mean says more about the per
 LISTED = 5
 BY = {"plan": "Plan", "segment": "Segment", "country": "Country", "owner": "Owner", "channel": "Channel"}
 UNITS = {Unit.LATEST_PER_CONTACT: "latest answer per contact", Unit.ALL_RESPONSES: "all answers"}
-_DEFAULTS = {
+DEFAULTS = {
     "company": ("Company NPS", Unit.LATEST_PER_CONTACT, 90),
     "account": ("Account score", Unit.MEAN_PER_ACCOUNT, 365),
     "all": ("All answers", Unit.ALL_RESPONSES, 90),
@@ -40,13 +40,13 @@ def definition(key: str) -> MetricDefinition:
     """The named way of counting; its default where nobody has stored one."""
     found = MetricDefinition.objects.filter(key=key).first()
     if found is None:
-        name, unit, days = _DEFAULTS[key]
+        name, unit, days = DEFAULTS[key]
         found = MetricDefinition(key=key, name=name, metric=MetricFamily.NPS, unit=unit, window_days=days)
     return found
 
 
 def find_definition(key: str) -> MetricDefinition | None:
-    if key in _DEFAULTS:
+    if key in DEFAULTS:
         return definition(key)
     return MetricDefinition.objects.filter(key=key).first()
 

@@ -11,7 +11,9 @@ from surveys.filters import latest_within
 from surveys.ingest import ingest
 from surveys.insight import figures, rollups
 from surveys.insight.figures import Question
-from surveys.models import Response
+from surveys.models import MetricDefinition, Response
+from surveys.queries import figures as queries
+from surveys.services import definitions
 from team.models import RoleScope
 from tests import factories
 
@@ -185,3 +187,18 @@ def test_no_answers_are_no_data(db, lead):
     figure = figures.figure(Question(lead), rollups.today())
 
     assert (figure.n, figure.counts.score, figure.mean, figure.median) == (0, None, None, None)
+
+
+def test_every_deployment_has_the_named_definitions(db):
+    found = {d.key: (d.unit, d.window_days) for d in MetricDefinition.objects.all()}
+
+    assert found["company"] == ("latest_per_contact", 90)
+    assert found["account"] == ("mean_per_account", 365)
+
+
+def test_a_changed_definition_stays_as_it_was_changed(db, lead):
+    MetricDefinition.objects.filter(key="company").update(window_days=180)
+
+    definitions.ensure_definitions()
+
+    assert queries.question_of(queries.definition("company"), lead).days == 180
