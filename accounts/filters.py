@@ -37,11 +37,12 @@ def _owners() -> list[tuple[str, str]]:
     return [("me", "Me"), ("none", "Nobody"), *people]
 
 
-def _values(column: str) -> Callable[[], list[tuple[str, str]]]:
+def _values(column: str, user: User) -> Callable[[], list[tuple[str, str]]]:
+    """The values that occur in the accounts `user` may see."""
+
     def read() -> list[tuple[str, str]]:
-        found = (
-            Account.objects.exclude(**{column: ""}).order_by(column).values_list(column, flat=True).distinct()
-        )
+        seen = Account.objects.visible_to(user).exclude(**{column: ""})
+        found = seen.order_by(column).values_list(column, flat=True).distinct()
         return [(value, value) for value in found[:300]]
 
     return read
@@ -55,10 +56,13 @@ class _Scoped(filters.FilterSet):
     """A filter set that knows whose rows it cuts. An unknown or foreign segment yields nothing."""
 
     target = "account"
+    listed: tuple[str, ...] = ()
 
     def __init__(self, data: Any = None, queryset: Any = None, *, request: Any = None, **more: Any) -> None:
         super().__init__(data, queryset, request=request, **more)
         self.user: User = request.user
+        for name in self.listed:
+            self.filters[name].extra["choices"] = _values(name, self.user)
 
     @extend_schema_field({"type": "integer", "description": "Id of a saved segment."})
     def in_segment(self, queryset: QuerySet[Any], name: str, value: Any) -> QuerySet[Any]:
@@ -89,12 +93,13 @@ class _Scoped(filters.FilterSet):
 
 
 class AccountFilter(_Scoped):
+    listed = ("plan", "segment", "country")
     q = filters.CharFilter(method="search", label="Search", max_length=200)
     owner = filters.MultipleChoiceFilter(choices=_owners, method="owned", label="Owner")
     stage = filters.MultipleChoiceFilter(choices=_stages, label="Stage")
-    plan = filters.MultipleChoiceFilter(choices=_values("plan"), label="Plan")
-    segment = filters.MultipleChoiceFilter(choices=_values("segment"), label="Segment")
-    country = filters.MultipleChoiceFilter(choices=_values("country"), label="Country")
+    plan = filters.MultipleChoiceFilter(label="Plan")
+    segment = filters.MultipleChoiceFilter(label="Segment")
+    country = filters.MultipleChoiceFilter(label="Country")
     renewal = filters.ChoiceFilter(choices=RENEWALS, method="renews", label="Renewal")
     saved = filters.NumberFilter(
         method="in_segment", label="Saved segment", min_value=1, max_value=2**62, decimal_places=0

@@ -39,13 +39,10 @@ ACCOUNT, CONTACT = "account", "contact"
 
 
 # --- Fields --------------------------------------------------------------------------------------------------
-def _distinct(model: type[Model], column: str) -> list[tuple[str, str]]:
-    found = (
-        model._default_manager.exclude(**{column: ""})
-        .order_by(column)
-        .values_list(column, flat=True)
-        .distinct()
-    )
+def _distinct(model: type[Account] | type[Contact], column: str, user: User | None) -> list[tuple[str, str]]:
+    """The values that occur, for a person only those in rows they may see."""
+    rows: QuerySet[Any] = model.objects.all() if user is None else model.objects.visible_to(user)
+    found = rows.exclude(**{column: ""}).order_by(column).values_list(column, flat=True).distinct()
     return [(value, value) for value in found[: conditions.MAX_VALUES]]
 
 
@@ -64,14 +61,14 @@ def _people() -> list[tuple[str, str]]:
     return [(conditions.ME, "Me"), *((str(user.pk), str(user)) for user in people)]
 
 
-def _account_fields(target: str, prefix: str, key: str, group: str) -> list[SegmentField]:
+def _account_fields(target: str, prefix: str, key: str, group: str, user: User | None) -> list[SegmentField]:
     def field(name: str, label: str, kind: Kind, *, path: str = "", **more: Any) -> SegmentField:
         return SegmentField(
             f"{key}{name}", label, target, f"{prefix}{path or name}", kind, group=group, **more
         )
 
     def listed(column: str) -> Any:
-        return lambda: _distinct(Account, column)
+        return lambda: _distinct(Account, column, user)
 
     return [
         field("name", "Account name", Kind.TEXT),
@@ -97,7 +94,7 @@ def _account_fields(target: str, prefix: str, key: str, group: str) -> list[Segm
     ]
 
 
-def _contact_fields() -> list[SegmentField]:
+def _contact_fields(user: User | None) -> list[SegmentField]:
     def field(name: str, label: str, kind: Kind, **more: Any) -> SegmentField:
         return SegmentField(name, label, CONTACT, name, kind, group="Contact", **more)
 
@@ -108,7 +105,7 @@ def _contact_fields() -> list[SegmentField]:
         field("phone", "Phone", Kind.TEXT),
         field("job_title", "Job title", Kind.TEXT),
         field("role", "Role", Kind.CHOICE, choices=_roles),
-        field("language", "Language", Kind.CHOICE, choices=lambda: _distinct(Contact, "language")),
+        field("language", "Language", Kind.CHOICE, choices=lambda: _distinct(Contact, "language", user)),
         field("time_zone", "Time zone", Kind.TEXT),
         field("external_id", "External id", Kind.TEXT),
         field("created_at", "Contact added", Kind.DATE, moment=True),
@@ -165,25 +162,26 @@ def _custom_field(definition: CustomField, target: str, prefix: str, key: str, g
     )
 
 
-def fields_for(target: str) -> dict[str, SegmentField]:
+def fields_for(target: str, user: User | None = None) -> dict[str, SegmentField]:
     """Every field of `target` by key, in the order of the editor: its own, custom ones, those of higher apps.
 
-    Contacts can also be chosen by the fields of their account, as `account.<key>`.
+    Contacts can also be chosen by the fields of their account, as `account.<key>`. With `user` the values offered are
+    those of rows this person may see.
     """
     custom = list(CustomField.objects.order_by("position", "label", "pk"))
     found: list[SegmentField] = []
     if target == CONTACT:
-        found += _contact_fields()
+        found += _contact_fields(user)
         found += [_custom_field(c, CONTACT, "", "", "Contact") for c in custom if c.target == CONTACT]
         found += [f for f in extend.registered.segment_fields.values() if f.target == CONTACT]
-        found += _account_fields(CONTACT, "account__", "account.", "Account")
+        found += _account_fields(CONTACT, "account__", "account.", "Account", user)
         found += [
             _custom_field(c, CONTACT, "account__", "account.", "Account")
             for c in custom
             if c.target == ACCOUNT
         ]
     else:
-        found += _account_fields(ACCOUNT, "", "", "Account")
+        found += _account_fields(ACCOUNT, "", "", "Account", user)
         found += [_custom_field(c, ACCOUNT, "", "", "Account") for c in custom if c.target == ACCOUNT]
         found += [f for f in extend.registered.segment_fields.values() if f.target == ACCOUNT]
     return {field.key: field for field in found}

@@ -23,7 +23,7 @@ SHOWN = 8
 @requires(can_view)
 @require_safe
 def segment_list(request: UserRequest) -> HttpResponse:
-    fields = {target: segments.fields_for(target) for target in services.TARGETS}
+    fields = {target: segments.fields_for(target, request.user) for target in services.TARGETS}
     rows = []
     for segment in queries.list_segments(request.user):
         row: dict[str, Any] = {"segment": segment, "may_change": services.may_change(segment, request.user)}
@@ -89,7 +89,7 @@ def segment_create(request: UserRequest) -> HttpResponse:
     target = request.GET.get("target", "account")
     if target not in services.TARGETS:
         raise Http404
-    fields = segments.fields_for(target)
+    fields = segments.fields_for(target, request.user)
     if request.method != "POST":
         return _draw(request, target, SegmentForm(), segment_editor.Editor(), None, fields=fields)
     editor = segment_editor.from_post(request.POST)
@@ -120,7 +120,7 @@ def segment_create(request: UserRequest) -> HttpResponse:
 def segment_edit(request: UserRequest, pk: int) -> HttpResponse:
     """A segment in its editor; whoever may not change it sees it there all the same."""
     segment = get_object_or_404(queries.list_segments(request.user), pk=pk)
-    fields = segments.fields_for(segment.target)
+    fields = segments.fields_for(segment.target, request.user)
     version = versions.version_of(segment, services.EDITABLE)
     initial = {"name": segment.name, "is_shared": segment.is_shared, "version": version}
     if request.method != "POST":

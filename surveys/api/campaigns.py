@@ -24,8 +24,8 @@ from team.domain import ApiScope
 from team.models import User
 from team.permissions import can_lead, can_work
 
+MAX_ID = 2**63 - 1
 SCOPES = {"read": ApiScope.SURVEYS_READ, "write": ApiScope.SURVEYS_WRITE}
-Orderings = ClassVar[dict[str, tuple[str, ...]]]
 
 
 def _values(values: Any) -> list[tuple[str, str]]:
@@ -33,10 +33,10 @@ def _values(values: Any) -> list[tuple[str, str]]:
 
 
 # --- Campaigns -----------------------------------------------------------------------------------------------
-class CampaignFilter(filters.FilterSet):  # type: ignore[misc]
+class CampaignFilter(filters.FilterSet):
     state = django_filters.ChoiceFilter(choices=_values(CampaignState))
-    survey = django_filters.NumberFilter(field_name="survey_id")
-    segment = django_filters.NumberFilter(field_name="segment_id")
+    survey = django_filters.NumberFilter(field_name="survey_id", min_value=1, max_value=MAX_ID)
+    segment = django_filters.NumberFilter(field_name="segment_id", min_value=1, max_value=MAX_ID)
 
     class Meta:
         model = Campaign
@@ -67,7 +67,7 @@ class CampaignWriteSerializer(serializers.Serializer[Any]):
 
 class ReasonCountSerializer(serializers.Serializer[Any]):
     reason = serializers.ChoiceField(choices=_values(Reason))
-    label = serializers.CharField(source="text.label")
+    title = serializers.CharField(source="text.label")
     count = serializers.IntegerField()
 
 
@@ -115,7 +115,7 @@ class CampaignViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewS
     allowed: ClassVar[Mapping[str, Any]] = {"write": can_lead}
     serializer_class = CampaignSerializer
     filterset_class = CampaignFilter
-    orderings: Orderings = {"name": ("name",), "created_at": ("created_at",)}
+    orderings: ClassVar[dict[str, tuple[str, ...]]] = {"name": ("name",), "created_at": ("created_at",)}
 
     def get_queryset(self) -> QuerySet[Campaign]:
         return queries.list_campaigns()
@@ -130,7 +130,7 @@ class CampaignViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewS
 
     def partial_update(self, request: Request, pk: int) -> Response:
         campaign: Campaign = self.get_object()
-        now = {
+        now: dict[str, Any] = {
             "name": campaign.name, "survey": campaign.survey, "segment": campaign.segment,
             "starts_at": campaign.starts_at, "daily_limit": campaign.daily_limit,
             "expires_after_days": campaign.expires_after_days,
@@ -198,10 +198,10 @@ class CampaignViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewS
 
 
 # --- Invitations ---------------------------------------------------------------------------------------------
-class InvitationFilter(filters.FilterSet):  # type: ignore[misc]
-    campaign = django_filters.NumberFilter(field_name="wave__campaign_id")
-    contact = django_filters.NumberFilter(field_name="contact_id")
-    account = django_filters.NumberFilter(field_name="account_id")
+class InvitationFilter(filters.FilterSet):
+    campaign = django_filters.NumberFilter(field_name="wave__campaign_id", min_value=1, max_value=MAX_ID)
+    contact = django_filters.NumberFilter(field_name="contact_id", min_value=1, max_value=MAX_ID)
+    account = django_filters.NumberFilter(field_name="account_id", min_value=1, max_value=MAX_ID)
     state = django_filters.MultipleChoiceFilter(choices=_values(InvitationState))
     asked_since = django_filters.IsoDateTimeFilter(field_name="asked_at", lookup_expr="gte")
 
@@ -234,14 +234,14 @@ class InvitationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiVie
     scopes = {"read": ApiScope.SURVEYS_READ}
     serializer_class = InvitationSerializer
     filterset_class = InvitationFilter
-    orderings: Orderings = {"planned_at": ("planned_at",)}
+    orderings: ClassVar[dict[str, tuple[str, ...]]] = {"planned_at": ("planned_at",)}
 
     def get_queryset(self) -> QuerySet[Invitation]:
         return queries.all_invitations(cast(User, self.request.user))
 
 
 # --- Suppressions --------------------------------------------------------------------------------------------
-class SuppressionFilter(filters.FilterSet):  # type: ignore[misc]
+class SuppressionFilter(filters.FilterSet):
     reason = django_filters.ChoiceFilter(choices=_values(SuppressionReason))
     email = django_filters.CharFilter(method="by_email", label="A whole e-mail address.")
 
@@ -282,12 +282,13 @@ class LiftSerializer(serializers.Serializer[Any]):
 class SuppressionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
     scopes = SCOPES
     allowed: ClassVar[Mapping[str, Any]] = {"write": can_work}
+    queryset = Suppression.objects.none()
     serializer_class = SuppressionSerializer
     filterset_class = SuppressionFilter
-    orderings: Orderings = {"created_at": ("created_at",)}
+    orderings: ClassVar[dict[str, tuple[str, ...]]] = {"created_at": ("created_at",)}
 
     def get_queryset(self) -> QuerySet[Suppression]:
-        return suppression_queries.list_suppressions()
+        return suppression_queries.list_suppressions(self._user)
 
     @property
     def _user(self) -> User:

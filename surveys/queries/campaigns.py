@@ -61,6 +61,7 @@ class CampaignRow:
 
     campaign: Campaign
     counts: Mapping[str, int]
+    audience: str
 
     @property
     def share_sent(self) -> float:
@@ -131,7 +132,18 @@ def rows(campaigns: Sequence[Campaign], user: User) -> list[CampaignRow]:
     )
     by_campaign = {row["wave__campaign"]: row for row in found}
     nothing = dict.fromkeys(wanted, 0)
-    return [CampaignRow(campaign, by_campaign.get(campaign.pk, nothing)) for campaign in campaigns]
+    return [
+        CampaignRow(campaign, by_campaign.get(campaign.pk, nothing), audience_name(campaign, user))
+        for campaign in campaigns
+    ]
+
+
+def audience_name(campaign: Campaign, user: User) -> str:
+    """Whom the campaign asks, in words. The name of somebody else's private segment stays theirs."""
+    segment = campaign.segment
+    if segment is None:
+        return "Every contact"
+    return segment.name if segment.is_shared or segment.owner_id == user.pk else "A private segment"
 
 
 def invitations(campaign: Campaign, user: User) -> QuerySet[Invitation]:

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import Contact
 from surveys.choices import SuppressionReason
 from surveys.models import Suppression
+from team.domain import RowScope
 from team.models import User
+from team.scope import scope_of
 
 LABELS = {
     SuppressionReason.UNSUBSCRIBED: ("Unsubscribed", ""),
@@ -35,8 +37,12 @@ class Line:
         return LABELS[SuppressionReason(self.entry.reason)][1]
 
 
-def list_suppressions(*, reason: str = "", address_key: str = "", lifted: bool = False) -> QuerySet[Suppression]:
+def list_suppressions(user: User, *, reason: str = "", address_key: str = "", lifted: bool = False) -> QuerySet[Suppression]:
+    """The list as far as `user` may see: all of it, or the addresses of visible contacts and what `user` added."""
     found = Suppression.objects.filter(lifted_at__isnull=not lifted).select_related("created_by")
+    if scope_of(user) is not RowScope.ALL:
+        visible = Contact.objects.visible_to(user).filter(address_key=OuterRef("address_key"))
+        found = found.filter(Exists(visible) | Q(created_by=user))
     if reason:
         found = found.filter(reason=reason)
     if address_key:

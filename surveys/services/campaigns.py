@@ -168,7 +168,7 @@ def check_launch(*, campaign: Campaign, at: dt.datetime | None = None) -> None:
     people = audience(segment=campaign.segment, user=campaign.launched_by)
     if not people.exists():
         raise Refused(
-            f"Nobody is in the segment “{campaign.segment}” at present. Change its conditions or choose another audience."
+            "Nobody is in its segment at present. Change its conditions or choose another audience."
             if campaign.segment
             else "There are no contacts yet. Import some first.",
             field="segment",
@@ -184,7 +184,8 @@ def check_launch(*, campaign: Campaign, at: dt.datetime | None = None) -> None:
 
 
 def _start(campaign: Campaign, actor: User | None, now: dt.datetime) -> None:
-    version = SurveyVersion.objects.get(pk=campaign.survey.current_id)
+    version = campaign.survey.current
+    assert version is not None, "Checked: the survey is published."
     campaign.state, campaign.launched_at = CampaignState.RUNNING, now
     campaign.starts_at = campaign.starts_at or now
     _save(campaign, actor)
@@ -241,7 +242,7 @@ def plan(job: jobs.JobContext) -> None:
 
 def planning_failed(job: Job) -> None:
     """The wave cannot be planned: the campaign waits, with the reason."""
-    wave = Wave.objects.select_related("campaign").filter(pk=job.subject_id).first()
+    wave = Wave.objects.select_related("campaign").filter(pk=job.subject_id or 0).first()
     if wave is not None:
         _pause(wave.campaign_id, f"The audience could not be planned: {job.error}"[:200])
 
@@ -347,9 +348,9 @@ def pause_if_bouncing(campaign_id: int) -> bool:
     complained = invitations.filter(outcome_reason=SuppressionReason.COMPLAINED).count()
     asked = invitations.filter(Q(asked_at__isnull=False) | Q(outcome_reason=SuppressionReason.BOUNCED)).count()
     if asked >= BOUNCE_MINIMUM and bounced > asked * BOUNCE_SHARE:
-        why = f"{bounced} of {asked} mails bounced, more than 5 %. Check where the addresses come from before you resume."
+        why = f"{100 * bounced / asked:.1f} % of the mails bounced, more than 5 %. Check where the addresses come from before you resume."
     elif asked >= COMPLAINT_MINIMUM and complained > asked * COMPLAINT_SHARE:
-        why = f"{complained} of {asked} people reported the mail as spam, more than 0.1 %. Check audience and wording."
+        why = f"{100 * complained / asked:.2f} % of the people reported the mail as spam, more than 0.1 %. Check audience and wording."
     else:
         return False
     return _pause(campaign_id, why)
@@ -358,7 +359,7 @@ def pause_if_bouncing(campaign_id: int) -> bool:
 def _locked(campaign: Campaign) -> Campaign:
     return (
         Campaign.objects.select_for_update(of=("self",))
-        .select_related("survey", "segment", "launched_by")
+        .select_related("survey__current", "segment", "launched_by")
         .get(pk=campaign.pk)
     )
 

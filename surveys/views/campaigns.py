@@ -24,6 +24,7 @@ from team.http import UserRequest, requires
 from team.permissions import can_lead, can_view
 
 PAGE_SIZE = 50
+BEFORE_LAUNCH = frozenset({CampaignState.DRAFT, CampaignState.SCHEDULED})
 STEPS = ("survey", "audience", "when", "review")
 
 
@@ -110,13 +111,16 @@ def campaign_when(request: UserRequest, pk: int) -> HttpResponseBase:
 def campaign_review(request: UserRequest, pk: int) -> HttpResponseBase:
     """Who would be asked now and who not, by reason, with the people behind every number; and the launch."""
     campaign = _draft(pk)
+    if campaign.state not in BEFORE_LAUNCH:
+        return redirect("surveys:campaign_detail", pk=pk)
     try:
         preview = queries.preview(segment=campaign.segment, user=request.user)
     except Refused as refusal:  # a field that the segment asks for was taken away
-        messages.error(request, f"The segment “{campaign.segment}” can no longer be read. {refusal.message}")
+        messages.error(request, f"The segment can no longer be read. {refusal.message}")
         return redirect("surveys:campaign_audience", pk=pk)
     context = {
         "campaign": campaign,
+        "audience": queries.audience_name(campaign, request.user),
         "preview": preview,
         "days": queries.days_needed(campaign, preview.asked),
         "is_later": campaign.starts_at is not None and campaign.starts_at > clock.now(),
@@ -132,6 +136,8 @@ def campaign_review(request: UserRequest, pk: int) -> HttpResponseBase:
 def campaign_people(request: UserRequest, pk: int) -> HttpResponseBase:
     """The people behind one number of the review."""
     campaign = _draft(pk)
+    if campaign.state not in BEFORE_LAUNCH:
+        return redirect("surveys:campaign_detail", pk=pk)
     code = request.GET.get("reason", "")
     reason = _reason(code)
     counts = queries.preview(segment=campaign.segment, user=request.user)
@@ -178,7 +184,7 @@ def _draft(pk: int) -> Campaign:
 
 def _update(request: UserRequest, campaign: Campaign, form: Any, **changes: Any) -> bool:
     """Save one step; what the service refuses is shown beside its field."""
-    values = {
+    values: dict[str, Any] = {
         "name": campaign.name,
         "survey": campaign.survey,
         "segment": campaign.segment,
@@ -199,7 +205,7 @@ def _add_error(form: Any, refusal: Refused) -> None:
 
 
 def _step(request: HttpRequest, step: str, form: Any, campaign: Campaign | None, **more: Any) -> HttpResponse:
-    if campaign is not None and campaign.state not in {CampaignState.DRAFT, CampaignState.SCHEDULED}:
+    if campaign is not None and campaign.state not in BEFORE_LAUNCH:
         return redirect("surveys:campaign_detail", pk=campaign.pk)
     context = {"form": form, "campaign": campaign, "name": step, "step": STEPS.index(step) + 1, **more}
     status = 422 if form.is_bound and form.errors else 200
@@ -219,6 +225,7 @@ def campaign_detail(request: UserRequest, pk: int) -> HttpResponseBase:
     now = clock.now()
     context = {
         "campaign": campaign,
+        "audience": queries.audience_name(campaign, request.user),
         "progress": queries.progress(campaign, request.user),
         "doubtful": queries.list_doubtful(campaign, request.user)[:20],
         "failures": queries.list_failed(campaign, request.user)[:20],

@@ -37,7 +37,7 @@ def _list(request: UserRequest, *, status: int = 200, **forms: Any) -> HttpRespo
             key = services.key_of(asked)
         except Invalid as refusal:
             problem = refusal.message
-    found = queries.list_suppressions(reason=reason, address_key=key)
+    found = queries.list_suppressions(request.user, reason=reason, address_key=key)
     page = Paginator(found.none() if problem else found, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "page": page,
@@ -76,7 +76,7 @@ def suppression_add(request: UserRequest) -> HttpResponseBase:
 @requires(can_lead)
 def suppression_lift(request: UserRequest, pk: int) -> HttpResponseBase:
     """Take an entry off the list, with the reason."""
-    entry = get_object_or_404(queries.list_suppressions(), pk=pk)
+    entry = get_object_or_404(queries.list_suppressions(request.user), pk=pk)
     form = LiftForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -118,7 +118,7 @@ def suppression_import(request: UserRequest) -> HttpResponseBase:
 def suppression_export(request: UserRequest) -> HttpResponseBase:
     """The list with the addresses of contacts we still have; of the others only the key is known."""
     services.note_export(actor=request.user)
-    entries = list(queries.list_suppressions())
+    entries = list(queries.list_suppressions(request.user))
 
     def rows() -> Iterator[list[Any]]:
         for start in range(0, len(entries), 1000):

@@ -88,7 +88,7 @@ def test_an_empty_segment_is_refused_with_the_remedy(as_lead: Client, survey: Su
     assert "Nobody is in this audience" in go(as_lead, "campaign_review", campaign)
     refused = as_lead.post(reverse("surveys:campaign_launch", args=[campaign.pk]), follow=True)
 
-    assert "Nobody is in the segment “Nobody” at present" in text(refused)
+    assert "Nobody is in its segment at present" in text(refused)
     campaign.refresh_from_db()
     assert campaign.state == CampaignState.DRAFT
 

@@ -309,7 +309,7 @@ def test_a_campaign_pauses_itself_when_too_many_mails_bounce(smtp: SettingsWrapp
 
     wave.campaign.refresh_from_db()
     assert wave.campaign.state == CampaignState.PAUSED
-    assert "11 of 200 mails bounced" in wave.campaign.pause_reason
+    assert "5.5 % of the mails bounced" in wave.campaign.pause_reason
 
 
 def test_nothing_leaves_where_sending_is_switched_off(smtp: SettingsWrapper, lead: User) -> None:
