@@ -35,7 +35,9 @@ def choices(values: type[StrEnum]) -> list[tuple[str, str]]:
 class LifecycleStage(models.Model):
     name = models.CharField(max_length=60, unique=True)
     position = models.PositiveSmallIntegerField(default=0)
-    is_customer = models.BooleanField(default=True, help_text="Accounts in this stage are counted as customers.")
+    is_customer = models.BooleanField(
+        default=True, help_text="Accounts in this stage are counted as customers."
+    )
     history = HistoricalRecords()
 
     def __str__(self) -> str:
@@ -67,7 +69,9 @@ class Account(models.Model):
     name = models.CharField(max_length=200)
     external_id = models.CharField(max_length=120, null=True, blank=True, unique=True)
     domain = models.CharField(max_length=253, blank=True, default="")
-    parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children")
+    parent = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children"
+    )
     stage = models.ForeignKey(LifecycleStage, on_delete=models.PROTECT, null=True, blank=True)
     stage_since = models.DateField(null=True, blank=True)
     owner = models.ForeignKey(
@@ -96,7 +100,9 @@ class Account(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(condition=~Q(name=""), name="accounts_account_name"),
-            models.CheckConstraint(condition=Q(parent__isnull=True) | ~Q(parent=F("id")), name="accounts_account_parent"),
+            models.CheckConstraint(
+                condition=Q(parent__isnull=True) | ~Q(parent=F("id")), name="accounts_account_parent"
+            ),
         ]
         indexes = [
             models.Index(fields=["owner", "name"], name="accounts_account_owner"),
@@ -118,7 +124,9 @@ class AccountOwner(models.Model):
     history = HistoricalRecords()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["account", "user", "role"], name="accounts_accountowner_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "user", "role"], name="accounts_accountowner_once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.role} of account {self.account_id}"
@@ -143,7 +151,8 @@ class Contract(models.Model):
             models.CheckConstraint(condition=Q(ends_on__gte=F("starts_on")), name="accounts_contract_period"),
             models.CheckConstraint(condition=Q(arr__gte=0), name="accounts_contract_arr"),
             models.CheckConstraint(
-                condition=Q(outcome="open", outcome_on__isnull=True) | (~Q(outcome="open") & Q(outcome_on__isnull=False)),
+                condition=Q(outcome="open", outcome_on__isnull=True)
+                | (~Q(outcome="open") & Q(outcome_on__isnull=False)),
                 name="accounts_contract_outcome",
             ),
         ]
@@ -176,7 +185,9 @@ class Contact(models.Model):
     custom = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
-    merged_into = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="merged")
+    merged_into = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="merged"
+    )
     erased_at = models.DateTimeField(null=True, blank=True)
     # A contact's past is read by its id; indexes on the copied values would only slow every write.
     history = HistoricalRecords(
@@ -214,7 +225,9 @@ class Interaction(models.Model):
     """Logged human contact: a note, call, meeting or mail."""
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="interactions")
-    contact = models.ForeignKey(Contact, on_delete=models.SET_NULL, null=True, blank=True, related_name="interactions")
+    contact = models.ForeignKey(
+        Contact, on_delete=models.SET_NULL, null=True, blank=True, related_name="interactions"
+    )
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     kind = models.CharField(max_length=10, choices=choices(InteractionKind))
     subject = models.CharField(max_length=200, blank=True, default="")
@@ -270,7 +283,9 @@ class MetricPoint(models.Model):
                 fields=["metric", "account", "observed_at", "recorded_at"], name="accounts_metricpoint_once"
             )
         ]
-        indexes = [models.Index(fields=["account", "metric", "-observed_at"], name="accounts_metricpoint_latest")]
+        indexes = [
+            models.Index(fields=["account", "metric", "-observed_at"], name="accounts_metricpoint_latest")
+        ]
 
     def __str__(self) -> str:
         return f"Point {self.pk}"
@@ -285,9 +300,15 @@ class Event(models.Model):
 
     kind = models.CharField(max_length=60)
     # Their indexes below begin with them.
-    account = models.ForeignKey(Account, on_delete=models.CASCADE, null=True, related_name="events", db_index=False)
-    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, null=True, related_name="events", db_index=False)
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    account = models.ForeignKey(
+        Account, on_delete=models.CASCADE, null=True, related_name="events", db_index=False
+    )
+    contact = models.ForeignKey(
+        Contact, on_delete=models.CASCADE, null=True, related_name="events", db_index=False
+    )
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
     subject_type = models.CharField(max_length=40, blank=True, default="")
     subject_id = models.BigIntegerField(null=True)
     cause_key = models.CharField(max_length=160)
@@ -341,7 +362,9 @@ class Segment(models.Model):
     name = models.CharField(max_length=80)
     target = models.CharField(max_length=10, choices=[("account", "Accounts"), ("contact", "Contacts")])
     conditions = models.JSONField(default=dict)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="segments")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="segments"
+    )
     is_shared = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_default=Now())
     history = HistoricalRecords()
@@ -382,11 +405,15 @@ class Import(models.Model):
     accounts_created = models.PositiveIntegerField(default=0)
     error = models.CharField(max_length=500, blank=True, default="")
     job_key = models.CharField(max_length=200, blank=True, default="")
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
-    cleared_at = models.DateTimeField(null=True, help_text="When the file and all cells taken from it were deleted.")
+    cleared_at = models.DateTimeField(
+        null=True, help_text="When the file and all cells taken from it were deleted."
+    )
 
     objects: ClassVar = ImportQuerySet.as_manager()
 

@@ -118,7 +118,9 @@ def facts_of_columns(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def custom_facts(target: str, custom: Mapping[str, Any], public: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """The values under the `public` custom fields of `target`; a field without a value is left out."""
-    return {f"{CUSTOM_FACTS[target]}{key}": custom[key] for of, key in public if of == target and key in custom}
+    return {
+        f"{CUSTOM_FACTS[target]}{key}": custom[key] for of, key in public if of == target and key in custom
+    }
 
 
 def record(
@@ -186,7 +188,9 @@ def relay_batch(limit: int = 200) -> int:
             waiting = waiting.select_for_update(skip_locked=True)
         ids = list(waiting.values_list("event_id", flat=True)[:limit])
         rows = [
-            EventDelivery(key=f"event:{event_id}:{subscriber.name}", event_id=event_id, subscriber=subscriber.name)
+            EventDelivery(
+                key=f"event:{event_id}:{subscriber.name}", event_id=event_id, subscriber=subscriber.name
+            )
             for event_id, kind, origin in Event.objects.filter(pk__in=ids).values_list("pk", "kind", "origin")
             for subscriber in subscribers.values()
             if subscriber.wants(kind, origin)

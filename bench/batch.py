@@ -47,9 +47,13 @@ def copy(rows: int) -> dict[str, float]:
     data = "".join(lines)
     connection.ensure_connection()
     began = time.perf_counter()
-    with connection.connection.transaction(), connection.connection.cursor() as cursor:
-        with cursor.copy(f"COPY surveys_response ({COLUMNS}) FROM STDIN") as stream:
-            stream.write(data)
+    raw = connection.connection
+    with (
+        raw.transaction(),
+        raw.cursor() as cursor,
+        cursor.copy(f"COPY surveys_response ({COLUMNS}) FROM STDIN") as to,
+    ):
+        to.write(data)
     return {"rps": rows / (time.perf_counter() - began), "errors": 0}
 
 
@@ -87,7 +91,11 @@ def main() -> None:
                 benchlib.wrk(url, "answers.lua", clients=4, seconds=1, args=(uuid.uuid4().hex[:12], *args))
                 with benchlib.Meter(started.pid) as meter:
                     found = benchlib.wrk(
-                        url, "answers.lua", clients=4, seconds=options.seconds, args=(uuid.uuid4().hex[:12], *args)
+                        url,
+                        "answers.lua",
+                        clients=4,
+                        seconds=options.seconds,
+                        args=(uuid.uuid4().hex[:12], *args),
                     )
             return {
                 **found, "rps": found["rps"] * size, "cpu ms": meter.cpu / max(1, found["n"] * size) * 1e3,
@@ -107,7 +115,9 @@ def main() -> None:
         f"Answers a second, {options.rounds} rounds", found, limit=LIMIT,
         columns=["rps", "p50", "p99", "cpu ms", "errors", "others"],
     )  # fmt: skip
-    print(f"\nP5 100 a call over COPY {100 * benchlib.ratio(found, 'product: 100 a call', LIMIT):.0f} % (must 25, aim 40)")
+    print(
+        f"\nP5 100 a call over COPY {100 * benchlib.ratio(found, 'product: 100 a call', LIMIT):.0f} % (must 25, aim 40)"
+    )
     benchlib.save("batch", found)
 
 

@@ -44,7 +44,9 @@ def setup() -> None:
     from django.db import connection
 
     if connection.vendor != "postgresql" or "bench" not in str(connection.settings_dict["NAME"]):
-        raise SystemExit('Set DATABASE_URL to a PostgreSQL database with "bench" in its name: its tables are emptied.')
+        raise SystemExit(
+            'Set DATABASE_URL to a PostgreSQL database with "bench" in its name: its tables are emptied.'
+        )
 
 
 def dsn() -> dict[str, str]:
@@ -115,7 +117,9 @@ class Meter:
         self.database = postmaster()
 
     def _own(self) -> float:
-        return sum(cpu_seconds(pid) for pid in self.pids) + (cpu_seconds(self.database) if self.database else 0)
+        return sum(cpu_seconds(pid) for pid in self.pids) + (
+            cpu_seconds(self.database) if self.database else 0
+        )
 
     def __enter__(self) -> "Meter":
         self.load0 = cpu_seconds(os.getpid())
@@ -126,7 +130,9 @@ class Meter:
         now = psutil.cpu_times()
         self.seconds = time.perf_counter() - self.t0
         self.cpu = self._own() - self.own0
-        busy = sum(getattr(now, k) - getattr(self.all0, k) for k in ("user", "nice", "system", "irq", "softirq"))
+        busy = sum(
+            getattr(now, k) - getattr(self.all0, k) for k in ("user", "nice", "system", "irq", "softirq")
+        )
         load = cpu_seconds(os.getpid()) - self.load0
         self.others = max(0.0, (busy - self.cpu - load) / self.seconds)
 
@@ -134,7 +140,9 @@ class Meter:
 class Server:
     """A web server of ours in a process group of its own, ended by its pid."""
 
-    def __init__(self, command: Sequence[str], port: int, env: dict[str, str] | None = None, cwd: Path = ROOT) -> None:
+    def __init__(
+        self, command: Sequence[str], port: int, env: dict[str, str] | None = None, cwd: Path = ROOT
+    ) -> None:
         self.process = subprocess.Popen(
             command, cwd=cwd, env={**os.environ, **(env or {})}, start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -175,7 +183,18 @@ def granian(app: str, port: int, *, threads: int, workers: int = 2) -> list[str]
 # --- Load ----------------------------------------------------------------------------------------------------
 def wrk(url: str, script: str, *, clients: int, seconds: float, args: Sequence[object]) -> dict[str, float]:
     """Run wrk with one of our scripts; answers other than 2xx count as errors."""
-    command = ["wrk", "-t1", f"-c{clients}", f"-d{max(1, round(seconds))}s", "--timeout", "10s", "-s", str(HERE / script), url, "--"]
+    command = [
+        "wrk",
+        "-t1",
+        f"-c{clients}",
+        f"-d{max(1, round(seconds))}s",
+        "--timeout",
+        "10s",
+        "-s",
+        str(HERE / script),
+        url,
+        "--",
+    ]
     run = subprocess.run([*command, *map(str, args)], capture_output=True, text=True, check=False)
     lines = [line for line in run.stdout.splitlines() if line.startswith("JSON ")]
     if not lines:
@@ -232,7 +251,9 @@ def ratio(found: dict[str, list[dict[str, float]]], name: str, limit: str) -> fl
     )
 
 
-def table(title: str, found: dict[str, list[dict[str, float]]], *, limit: str, columns: Sequence[str]) -> None:
+def table(
+    title: str, found: dict[str, list[dict[str, float]]], *, limit: str, columns: Sequence[str]
+) -> None:
     print(f"\n{title}\n")
     print("| way | " + " | ".join(columns) + f" | of {limit} |")
     print("|---|" + "---|" * (len(columns) + 1))

@@ -126,7 +126,9 @@ def over_http(user: User, path: str, runs: int = 11) -> float:
         spent = []
         for turn in range(runs + 3):
             began = time.perf_counter()
-            response = requests.get(f"http://127.0.0.1:{PORT}{path}", cookies=cookies, timeout=120, allow_redirects=False)
+            response = requests.get(
+                f"http://127.0.0.1:{PORT}{path}", cookies=cookies, timeout=120, allow_redirects=False
+            )
             if response.status_code != 200:
                 raise SystemExit(f"{path} answered {response.status_code}")
             if turn > 2:
@@ -136,7 +138,9 @@ def over_http(user: User, path: str, runs: int = 11) -> float:
 
 def size_of(*tables: str) -> int:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT SUM(pg_total_relation_size(t::regclass)) FROM unnest(%s::text[]) t", [list(tables)])
+        cursor.execute(
+            "SELECT SUM(pg_total_relation_size(t::regclass)) FROM unnest(%s::text[]) t", [list(tables)]
+        )
         return int(cursor.fetchone()[0])
 
 
@@ -147,7 +151,9 @@ def main() -> None:
     ingest.prepare()
     lead, csm = people()
     saved = Segment(
-        name="Bench", target="account", conditions={"all": [{"field": "plan", "op": "in", "value": ["Business"]}]}
+        name="Bench",
+        target="account",
+        conditions={"all": [{"field": "plan", "op": "in", "value": ["Business"]}]},
     )
     found: dict[int, dict[str, float]] = {}
     for size in map(int, options.sizes.split(",")):
@@ -165,7 +171,9 @@ def main() -> None:
         found[size] = {
             "tally rows": rows,
             "rebuild s": spent,
-            "share of disk %": 100 * size_of("surveys_tally", "surveys_accountscore") / size_of("surveys_response"),
+            "share of disk %": 100
+            * size_of("surveys_tally", "surveys_accountscore")
+            / size_of("surveys_response"),
             "page SQL ms": part["sql"] * 1e3,
             "page ms": page * 1e3,
             "HTTP ms": http * 1e3,
@@ -174,14 +182,18 @@ def main() -> None:
         }
         print(", ".join(f"{k} {v:,.1f}" for k, v in found[size].items()), flush=True)
     sizes = list(found)
-    print("\n| | " + " | ".join(f"{size:,}" for size in sizes) + " | ratio |\n|---|" + "---|" * (len(sizes) + 1))
+    print(
+        "\n| | " + " | ".join(f"{size:,}" for size in sizes) + " | ratio |\n|---|" + "---|" * (len(sizes) + 1)
+    )
     for name in found[sizes[0]]:
         values = [found[size][name] for size in sizes]
         print(f"| {name} | " + " | ".join(f"{v:,.1f}" for v in values) + f" | {values[-1] / values[0]:.2f} |")
     last = found[sizes[-1]]
     print(f"\nP8 page SQL, {sizes[-1]:,} over {sizes[0]:,}: {last['page SQL ms'] / found[sizes[0]]['page SQL ms']:.2f}"
           " (must 1.5, aim 1.2)")  # fmt: skip
-    print(f"P10 HTTP over SQL at {sizes[-1]:,}: {last['HTTP ms'] / last['page SQL ms']:.2f} (must 2, aim 1.3)")
+    print(
+        f"P10 HTTP over SQL at {sizes[-1]:,}: {last['HTTP ms'] / last['page SQL ms']:.2f} (must 2, aim 1.3)"
+    )
     benchlib.save("dashboard", found)
 
 

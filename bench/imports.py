@@ -56,7 +56,9 @@ LAST = ("Müller", "O'Neill", "García", "Smith", "Kowalski", "Østergaard", "Ng
 def contact_file(rows: int, seed: str) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["Contact ID", "First name", "Last name", "E-mail", "Phone", "Job title", "Language", "Company ID"])
+    writer.writerow(
+        ["Contact ID", "First name", "Last name", "E-mail", "Phone", "Job title", "Language", "Company ID"]
+    )
     for i in range(rows):
         writer.writerow(
             [
@@ -95,7 +97,10 @@ def empty() -> None:
 
 def take(table: str) -> bytes:
     out = io.BytesIO()
-    with connection.cursor() as cursor, cursor.copy(f"COPY (SELECT * FROM {table} ORDER BY 1) TO STDOUT") as source:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY (SELECT * FROM {table} ORDER BY 1) TO STDOUT") as source,
+    ):
         for piece in source:
             out.write(piece)
     return out.getvalue()
@@ -138,8 +143,12 @@ def main() -> None:
     for turn in range(options.rounds):
         data = contact_file(options.rows, f"r{turn}")
         empty()
-        run = services.upload_import(file=SimpleUploadedFile("contacts.csv", data), target="contact", actor=actor)
-        services.start_check(run=run, dialect=Dialect.of(run.dialect), columns=Columns.of(run.mapping), actor=actor)
+        run = services.upload_import(
+            file=SimpleUploadedFile("contacts.csv", data), target="contact", actor=actor
+        )
+        services.start_check(
+            run=run, dialect=Dialect.of(run.dialect), columns=Columns.of(run.mapping), actor=actor
+        )
         note("check", timed(drain))
         run.refresh_from_db()
         assert run.created_count == options.rows, (run.state, run.error, run.checked.get("counts"))
@@ -152,7 +161,9 @@ def main() -> None:
             profile.disable()
             pstats.Stats(profile).sort_stats("tottime").print_stats(28)
         assert Contact.objects.count() == options.rows
-        again = services.upload_import(file=SimpleUploadedFile("contacts.csv", data), target="contact", actor=actor)
+        again = services.upload_import(
+            file=SimpleUploadedFile("contacts.csv", data), target="contact", actor=actor
+        )
         Import.objects.filter(pk=again.pk).update(state="checked")
         services.start_import(run=again, actor=actor)
         note("the same file again, all unchanged", timed(drain))
@@ -163,19 +174,29 @@ def main() -> None:
         note("floor 1: COPY, contacts only", put(kept, TABLES[:1]))
         empty()
         note("floor 2: COPY, all rows that are written", put(kept, TABLES))
-        print(f"round {turn + 1}: " + ", ".join(f"{name} {values[-1]:,.0f}/s" for name, values in found.items()), flush=True)
+        print(
+            f"round {turn + 1}: "
+            + ", ".join(f"{name} {values[-1]:,.0f}/s" for name, values in found.items()),
+            flush=True,
+        )
     median = {name: statistics.median(values) for name, values in found.items()}
     ratios = {
-        floor: statistics.median(ours / theirs for ours, theirs in zip(found["import"], found[floor], strict=True))
+        floor: statistics.median(
+            ours / theirs for ours, theirs in zip(found["import"], found[floor], strict=True)
+        )
         for floor in found
         if floor.startswith("floor")
     }
     print(f"\n{options.rows:,} rows, median of {options.rounds} rounds")
     processor = {name: statistics.median(values) for name, values in cpu.items()}
     for name, rate in median.items():
-        print(f"{name:45} {rate:10,.0f} rows/s {processor[name]:8.0f} µs of processor a row (ours and the database's)")
+        print(
+            f"{name:45} {rate:10,.0f} rows/s {processor[name]:8.0f} µs of processor a row (ours and the database's)"
+        )
     for floor, ratio in ratios.items():
-        print(f"import over {floor:37} {ratio:8.0%} by the clock, {processor[floor] / processor['import']:6.0%} by processor")
+        print(
+            f"import over {floor:37} {ratio:8.0%} by the clock, {processor[floor] / processor['import']:6.0%} by processor"
+        )
     print(json.dumps({"rows": options.rows, "rates": median, "ratios": ratios, "cpu": processor}))
 
 

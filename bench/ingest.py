@@ -43,7 +43,12 @@ def prepare() -> str:
     )
     text, prefix, digest = new_key()
     ApiKey.objects.create(
-        name="bench", user=user, prefix=prefix, digest=digest, scopes=["responses:write"], rate_limit=1_000_000_000
+        name="bench",
+        user=user,
+        prefix=prefix,
+        digest=digest,
+        scopes=["responses:write"],
+        rate_limit=1_000_000_000,
     )
     for pk in range(1, 6):
         Survey.objects.get_or_create(pk=pk, defaults={"name": f"Bench survey {pk}", "state": "active"})

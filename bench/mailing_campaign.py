@@ -107,7 +107,9 @@ HEAD = (
 def empty() -> None:
     name = connection.settings_dict["NAME"]
     if "bench" not in name or connection.vendor != "postgresql":
-        raise SystemExit(f"This empties its database; {name!r} is no PostgreSQL database with “bench” in its name.")
+        raise SystemExit(
+            f"This empties its database; {name!r} is no PostgreSQL database with “bench” in its name."
+        )
     with connection.cursor() as cursor:
         cursor.execute(
             "TRUNCATE accounts_account, accounts_contact, surveys_survey, surveys_campaign, surveys_invitation,"
@@ -122,7 +124,10 @@ def people(count: int) -> None:
         for n in range(40)
     ]  # fmt: skip
     accounts = Account.objects.bulk_create(
-        [Account(name=f"Account <{n}>", owner=owners[n % 40], plan="pro", segment="SMB") for n in range(count)],
+        [
+            Account(name=f"Account <{n}>", owner=owners[n % 40], plan="pro", segment="SMB")
+            for n in range(count)
+        ],
         batch_size=5000,
     )
     Contact.objects.bulk_create(
@@ -190,7 +195,8 @@ def in_parallel(number: int) -> float:
     """How long `number` worker processes take for all that is due."""
     command = [sys.executable, __file__, "--worker", str(PORT)]
     crew = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(number)
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(number)
     ]
     for one in crew:
         assert one.stdout
@@ -221,8 +227,12 @@ def without_waiting(run: Callable[[], object]) -> None:
 def reset(wave: Wave) -> None:
     """Put the rows back as they were before sending."""
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE accounts_event, accounts_eventrelay, surveys_delivery, django_q_ormq, accounts_eventdelivery CASCADE")
-        cursor.execute("UPDATE surveys_invitation SET state = 'planned', asked_at = NULL, delivered_at = NULL, expires_at = NULL")
+        cursor.execute(
+            "TRUNCATE accounts_event, accounts_eventrelay, surveys_delivery, django_q_ormq, accounts_eventdelivery CASCADE"
+        )
+        cursor.execute(
+            "UPDATE surveys_invitation SET state = 'planned', asked_at = NULL, delivered_at = NULL, expires_at = NULL"
+        )
         cursor.execute("UPDATE surveys_wave SET state = 'sending'")
         cursor.execute("UPDATE surveys_campaign SET state = 'running', finished_at = NULL")
         cursor.execute("UPDATE surveys_waveday SET released = 0")
@@ -270,7 +280,9 @@ def floor(pieces: list[str], count: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--messages", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--profile", action="store_true")
@@ -318,19 +330,29 @@ def main() -> None:
         assert Invitation.objects.filter(state="sent").count() == count
         speeds.setdefault("product, batches of 20, two workers", []).append(count / took)
         reset(wave)
-        timed("the same, one worker, not waiting for the disk", count, lambda: without_waiting(lambda: drain(20)))
+        timed(
+            "the same, one worker, not waiting for the disk",
+            count,
+            lambda: without_waiting(lambda: drain(20)),
+        )
         reset(wave)
         Delivery.objects.filter(pk__in=Delivery.objects.order_by("-pk").values("pk")[: count - few]).delete()
         timed("product, one by one", few, lambda: drain(1))
     SINK.terminate()
     base = speeds["floor: pieces and kept connection (smtplib)"]
-    print(f"{count} messages, {options.rounds} rounds, client, PostgreSQL and sink on {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    print(
+        f"{count} messages, {options.rounds} rounds, client, PostgreSQL and sink on {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    )
     print(f"one durable commit takes {durable_commit_ms():.1f} ms")
     print("\n| way | messages/s | client cpu µs | of floor |\n|---|---|---|---|")
     for name, values in speeds.items():
         ratio = statistics.median(one / other for one, other in zip(values, base, strict=True))
-        print(f"| {name} | {statistics.median(values):,.0f} | {statistics.median(cpu[name]) if name in cpu else 0:.0f} | {ratio:.0%} |")
-    print(f"\nplanned {count / planned:,.0f} people/s, released {count / released:,.0f}/s; P16: must 30 %, aim 70 % of the floor")
+        print(
+            f"| {name} | {statistics.median(values):,.0f} | {statistics.median(cpu[name]) if name in cpu else 0:.0f} | {ratio:.0%} |"
+        )
+    print(
+        f"\nplanned {count / planned:,.0f} people/s, released {count / released:,.0f}/s; P16: must 30 %, aim 70 % of the floor"
+    )
 
 
 if __name__ == "__main__":

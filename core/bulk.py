@@ -30,7 +30,11 @@ def insert(model: type[M], things: Sequence[M]) -> Sequence[M]:
             thing.pk = number
     fields: list[Any] = []
     for field in model._meta.concrete_fields:
-        left = {_is_left_to_database(getattr(thing, field.attname)) for thing in things} if field.has_db_default() else {False}
+        left = (
+            {_is_left_to_database(getattr(thing, field.attname)) for thing in things}
+            if field.has_db_default()
+            else {False}
+        )
         if len(left) > 1:
             raise ValueError(f"Set {field.name} on all of the rows or on none")
         if left == {False}:
@@ -52,7 +56,8 @@ def insert_keys(model: type[M], keys: Sequence[int]) -> None:
         quote = connection.ops.quote_name
         with connection.cursor() as cursor:
             cursor.execute(
-                f"INSERT INTO {quote(model._meta.db_table)} ({quote(key.column)}) SELECT unnest(%s::bigint[])", [list(keys)]
+                f"INSERT INTO {quote(model._meta.db_table)} ({quote(key.column)}) SELECT unnest(%s::bigint[])",
+                [list(keys)],
             )
 
 

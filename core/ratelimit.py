@@ -29,7 +29,8 @@ def take(key: str, *, limit: int, per_seconds: float, cost: float = 1) -> Verdic
     rate = limit / per_seconds
     with connection.cursor() as cursor:
         cursor.execute(
-            _statement(lasting=connection.in_atomic_block), {"key": key[:120], "limit": float(limit), "cost": float(cost), "rate": rate}
+            _statement(lasting=connection.in_atomic_block),
+            {"key": key[:120], "limit": float(limit), "cost": float(cost), "rate": rate},
         )
         tokens, allowed = cursor.fetchone()[:2]
     missing = (limit - tokens) if allowed else (cost - tokens)

@@ -49,7 +49,9 @@ if not ADDRESS_KEY:
         raise ImproperlyConfigured("Set NPS_ADDRESS_KEY to a long random text that never changes.")
     ADDRESS_KEY = "only-for-development"
 ALLOWED_HOSTS = env.list("NPS_ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("NPS_CSRF_TRUSTED_ORIGINS", [BASE_URL] if BASE_URL.startswith("https") else [])
+CSRF_TRUSTED_ORIGINS = env.list(
+    "NPS_CSRF_TRUSTED_ORIGINS", [BASE_URL] if BASE_URL.startswith("https") else []
+)
 TRUSTED_PROXIES = env.int("NPS_TRUSTED_PROXIES", 0, validate=validate.Range(min=0, max=5))
 
 # --- Applications ------------------------------------------------------------------------------------------
@@ -116,7 +118,11 @@ TEMPLATES: list[dict[str, Any]] = [
         "DIRS": [BASE_DIR / "nps_crm" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "builtins": ["core.templatetags.ui", "core.templatetags.charts", "template_partials.templatetags.partials"],
+            "builtins": [
+                "core.templatetags.ui",
+                "core.templatetags.charts",
+                "template_partials.templatetags.partials",
+            ],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -188,7 +194,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "team.adapters.AccountAdapter"
 ACCOUNT_FORMS = {"reset_password": "team.forms.ResetPasswordForm"}
 ACCOUNT_SESSION_REMEMBER = True
-ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "team.tokens.SetPasswordTokens"
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "team.tokens.SetPasswordTokens"  # noqa: S105 - the path of a class
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
@@ -217,7 +223,9 @@ USERSESSIONS_TRACK_ACTIVITY = False
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 # Absolute and idle end of a session.
 SESSION_COOKIE_AGE = 3600 * env.int("NPS_SESSION_HOURS", 12, validate=validate.Range(min=1, max=168))
-SESSION_IDLE_SECONDS = 60 * env.int("NPS_SESSION_IDLE_MINUTES", 180, validate=validate.Range(min=5, max=10080))
+SESSION_IDLE_SECONDS = 60 * env.int(
+    "NPS_SESSION_IDLE_MINUTES", 180, validate=validate.Range(min=5, max=10080)
+)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 

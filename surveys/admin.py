@@ -146,7 +146,9 @@ class SuppressionAdmin(WithHistory):
         return super().get_fields(request, obj) if obj else ("email", "detail")
 
     def perform_save(self, request: Any, obj: Any, values: dict[str, Any], *, change: bool) -> Suppression:
-        return suppressions.suppress_by_hand(email=values["email"], detail=values["detail"], actor=request.user)
+        return suppressions.suppress_by_hand(
+            email=values["email"], detail=values["detail"], actor=request.user
+        )
 
     @admin.action(description="Lift with the reason given: these addresses may be asked again")
     def lift(self, request: Any, rows: QuerySet[Suppression]) -> None:

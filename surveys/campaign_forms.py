@@ -62,7 +62,11 @@ class TimingForm(forms.Form):
         help_text="Empty: all at once. The first day begins with the launch, each further one with your working day.",
     )  # fmt: skip
     expires_after_days = forms.IntegerField(
-        label="Accept answers for", min_value=1, max_value=365, initial=30, help_text="Days after the mail was sent."
+        label="Accept answers for",
+        min_value=1,
+        max_value=365,
+        initial=30,
+        help_text="Days after the mail was sent.",
     )
 
     def clean(self) -> dict[str, Any]:
@@ -92,7 +96,9 @@ class SuppressForm(forms.Form):
     """An address that must not be asked."""
 
     email = forms.CharField(label="E-mail address", max_length=254)
-    detail = forms.CharField(label="Why", max_length=200, required=False, help_text="Shown to your colleagues.")
+    detail = forms.CharField(
+        label="Why", max_length=200, required=False, help_text="Shown to your colleagues."
+    )
 
 
 class LiftForm(forms.Form):
@@ -103,5 +109,6 @@ class SuppressionFileForm(forms.Form):
     """A CSV file with one address a line."""
 
     file = forms.FileField(
-        label="CSV file", help_text="Addresses in the first column or in one called email; a column reason is optional."
+        label="CSV file",
+        help_text="Addresses in the first column or in one called email; a column reason is optional.",
     )

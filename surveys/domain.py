@@ -101,7 +101,9 @@ class Counts:
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(
-            self.promoters + other.promoters, self.passives + other.passives, self.detractors + other.detractors
+            self.promoters + other.promoters,
+            self.passives + other.passives,
+            self.detractors + other.detractors,
         )
 
 

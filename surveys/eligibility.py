@@ -6,11 +6,12 @@ when a wave is planned (surveys/planning.py), and once more right before each ma
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from accounts.models import Contact
@@ -40,7 +41,9 @@ REASONS: Mapping[Reason, ReasonText] = {
         "No e-mail address", "The contact has no e-mail address.", "Add an address to the contact."
     ),
     Reason.INVALID_ADDRESS: ReasonText(
-        "Address is not valid", "What stands as e-mail address is no address.", "Correct the contact's address."
+        "Address is not valid",
+        "What stands as e-mail address is no address.",
+        "Correct the contact's address.",
     ),
     Reason.UNSUBSCRIBED: ReasonText(
         "Unsubscribed",
@@ -56,19 +59,29 @@ REASONS: Mapping[Reason, ReasonText] = {
         "Marked as spam", "The person reported an earlier mail as spam.", "Write personally instead."
     ),
     Reason.SUPPRESSED: ReasonText(
-        "On the suppression list", "Somebody here put the address on the list.", "Lift the entry under Suppressions."
+        "On the suppression list",
+        "Somebody here put the address on the list.",
+        "Lift the entry under Suppressions.",
     ),
     Reason.ACCOUNT_CHURNED: ReasonText(
-        "Account has left", "The account is marked as churned.", "Correct the date on the account if it stayed."
+        "Account has left",
+        "The account is marked as churned.",
+        "Correct the date on the account if it stayed.",
     ),
     Reason.DUPLICATE_ADDRESS: ReasonText(
-        "Same address twice", "Another contact of this campaign has the same address.", "Correct the address of one of them."
+        "Same address twice",
+        "Another contact of this campaign has the same address.",
+        "Correct the address of one of them.",
     ),
     Reason.ALREADY_PLANNED: ReasonText(
-        "Planned elsewhere", "Another campaign is about to ask this person.", "It goes first; ask again afterwards."
+        "Planned elsewhere",
+        "Another campaign is about to ask this person.",
+        "It goes first; ask again afterwards.",
     ),
     Reason.TENURE: ReasonText(
-        "Customer for too short a time", "The minimum time as a customer is not reached.", "It passes by itself."
+        "Customer for too short a time",
+        "The minimum time as a customer is not reached.",
+        "It passes by itself.",
     ),
     Reason.RECENTLY_ANSWERED: ReasonText(
         "Answered recently", "The person answered a survey within the quiet time.", "It passes by itself."
@@ -77,7 +90,9 @@ REASONS: Mapping[Reason, ReasonText] = {
         "Declined recently", "The person declined a survey within the quiet time.", "It passes by itself."
     ),
     Reason.RECENTLY_ASKED: ReasonText(
-        "Asked recently", "The person was asked within the quiet time and has not answered.", "It passes by itself."
+        "Asked recently",
+        "The person was asked within the quiet time and has not answered.",
+        "It passes by itself.",
     ),
     Reason.ACCOUNT_LIMIT: ReasonText(
         "Account limit",
@@ -157,7 +172,7 @@ def rules_of(workspace: Workspace, *, channel: Channel = Channel.EMAIL) -> Rules
 def preview(contacts: QuerySet[Contact], *, now: dt.datetime | None = None) -> Preview:
     """Counts over a whole audience, as a wave planned now would come out."""
     text = sql.verdicts(sql.contacts_text(contacts), rules(), now=now or clock.now())
-    with connection.cursor() as cursor:
+    with _many(), connection.cursor() as cursor:
         cursor.execute(f"{text.sql} SELECT reason, COUNT(*) FROM verdict GROUP BY reason", text.params)
         found: dict[str | None, int] = dict(cursor.fetchall())
     counts = tuple(ReasonCount(r, found[r.value]) for r in PRIORITY if r.value in found)
@@ -175,11 +190,23 @@ def list_judged(
     """A page of those who would be asked (`reason` None) or of those left out for one reason, by contact id."""
     text = sql.verdicts(sql.contacts_text(contacts), rules(), now=now or clock.now())
     which, params = ("IS NULL", ()) if reason is None else ("= %s", (reason.value,))
-    return _read(
-        f"{text.sql} SELECT contact_id, reason, next_eligible_at FROM verdict WHERE reason {which}"
-        " ORDER BY contact_id LIMIT %s OFFSET %s",
-        (*text.params, *params, limit, offset),
-    )
+    with _many():
+        return _read(
+            f"{text.sql} SELECT contact_id, reason, next_eligible_at FROM verdict WHERE reason {which}"
+            " ORDER BY contact_id LIMIT %s OFFSET %s",
+            (*text.params, *params, limit, offset),
+        )
+
+
+@contextmanager
+def _many() -> Iterator[None]:
+    """Around a statement over a whole audience. On SQLite reading opens no transaction, which would lock out writers."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with transaction.atomic():
+        sql.settle_in()
+        yield
 
 
 def judge(contact_ids: Iterable[int], *, now: dt.datetime | None = None) -> dict[int, Verdict]:
@@ -205,7 +232,9 @@ def judge_invitations(invitation_ids: Sequence[int], *, now: dt.datetime | None 
     text = sql.verdicts(sql_delivery.audience(invitation_ids), rules(), now=now or clock.now())
     rows: dict[int, Verdict] = {}
     with connection.cursor() as cursor:
-        cursor.execute(f"{text.sql} SELECT own_id, contact_id, reason, next_eligible_at FROM verdict", text.params)
+        cursor.execute(
+            f"{text.sql} SELECT own_id, contact_id, reason, next_eligible_at FROM verdict", text.params
+        )
         for own_id, *rest in cursor.fetchall():
             rows[own_id] = _verdict(rest)
     return rows

@@ -50,7 +50,9 @@ def _keys(*, words: bool = False, **options: Any) -> filters.MultipleChoiceFilte
             "pattern": "^(me|none|[0-9]{1,18})$",
             "description": f"{options['label']}: ids of people, `me`, or `none`.",
         }
-    found: filters.MultipleChoiceFilter = extend_schema_field(described)(filters.MultipleChoiceFilter(**options))
+    found: filters.MultipleChoiceFilter = extend_schema_field(described)(
+        filters.MultipleChoiceFilter(**options)
+    )
     return found
 
 
@@ -75,7 +77,9 @@ class ResponseFilter(filters.FilterSet):
     score = filters.MultipleChoiceFilter(choices=[(str(s), str(s)) for s in range(11)], label="Score")
     survey = _keys(choices=_surveys, field_name="survey_id", label="Survey")
     channel = filters.MultipleChoiceFilter(choices=_words(Channel), label="Channel")
-    owner = _keys(field_name="account__owner", choices=_people, method="by_owner", label="Account owner", words=True)
+    owner = _keys(
+        field_name="account__owner", choices=_people, method="by_owner", label="Account owner", words=True
+    )
     assignee = _keys(choices=_people, method="by_assignee", label="Assignee", words=True)
     loop_status = filters.MultipleChoiceFilter(choices=_words(LoopStatus), label="Status")
     identity = filters.MultipleChoiceFilter(choices=_words(Identity), label="Identity")
@@ -91,7 +95,9 @@ class ResponseFilter(filters.FilterSet):
     country = filters.CharFilter(method="by_attribute", label="Country", max_length=60)
     owner_then = filters.CharFilter(method="by_attribute", label="Owner at the answer", max_length=20)
     counted = filters.BooleanFilter(method="only_counted", label="Counted in figures")
-    latest = filters.NumberFilter(method="only_latest", label="Latest per contact, days", min_value=1, max_value=MAX_DAYS)
+    latest = filters.NumberFilter(
+        method="only_latest", label="Latest per contact, days", min_value=1, max_value=MAX_DAYS
+    )
     as_of = filters.DateFilter(method="unchanged", label="As of")
 
     class Meta:
@@ -167,7 +173,9 @@ class ResponseFilter(filters.FilterSet):
 
     def by_attribute(self, queryset: QuerySet[Response], name: str, value: str) -> QuerySet[Response]:
         key = "owner" if name == "owner_then" else name
-        return queryset.alias(**{f"_{key}": Noted(key)}).filter(**{f"_{key}": "" if value == "none" else value})
+        return queryset.alias(**{f"_{key}": Noted(key)}).filter(
+            **{f"_{key}": "" if value == "none" else value}
+        )
 
     def only_counted(self, queryset: QuerySet[Response], name: str, value: bool) -> QuerySet[Response]:
         counted = Response.objects.counted().values("pk")

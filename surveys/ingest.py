@@ -157,7 +157,9 @@ def _cleaned(n: int, answer: Answer, now: dt.datetime) -> _Pending:
     if type(answer.score) is not int or not domain.SCORE_MIN <= answer.score <= domain.SCORE_MAX:
         raise _Unfit("score", "The score must be a whole number from 0 to 10.")
     if not _SOURCE.fullmatch(answer.source):
-        raise _Unfit("source", "A source is 1 to 40 small letters, digits, dots, dashes, colons or underscores.")
+        raise _Unfit(
+            "source", "A source is 1 to 40 small letters, digits, dots, dashes, colons or underscores."
+        )
     if answer.channel not in _CHANNELS:
         raise _Unfit("channel", f"The channel must be one of: {', '.join(sorted(_CHANNELS))}.")
     if answer.origin not in _ORIGINS:
@@ -176,8 +178,16 @@ def _cleaned(n: int, answer: Answer, now: dt.datetime) -> _Pending:
             raise _Unfit(name, "The time lies in the future. Check the clock and the offset of the sender.")
     comment = None if answer.comment is None else clean_comment(answer.comment)
     if comment is not None and len(comment) > MAX_COMMENT:
-        raise _Unfit("comment", f"The comment has {len(comment):,} characters; at most {MAX_COMMENT:,} are kept.")
-    for name, limit in (("contact_external_id", 120), ("email", 254), ("name", 200), ("phone", 40), ("language", 10)):
+        raise _Unfit(
+            "comment", f"The comment has {len(comment):,} characters; at most {MAX_COMMENT:,} are kept."
+        )
+    for name, limit in (
+        ("contact_external_id", 120),
+        ("email", 254),
+        ("name", 200),
+        ("phone", 40),
+        ("language", 10),
+    ):
         if len(getattr(answer, name)) > limit:
             raise _Unfit(name, f"At most {limit} characters are possible here.")
     key = identity.email_key(answer.email)
@@ -238,7 +248,8 @@ def _audit_corrections(written: list[tuple[_Pending, sql.Row]], actor: User | No
 def _first_of_each(pending: list[_Pending]) -> tuple[list[_Pending], list[_Pending]]:
     """Answers that are certainly different ones, and those that may be the same again."""
     seen: set[object] = set()
-    first, later = [], []
+    first: list[_Pending] = []
+    later: list[_Pending] = []
     for p in pending:
         keys: set[object] = set()
         if p.answer.external_id is not None:
@@ -332,11 +343,16 @@ class _Plan:
     def _create(self, p: _Pending, row: sql.Row, facts: Mapping[str, Any]) -> None:
         answer = p.answer
         who = identity.verdict(
-            contact_id=row["contact_id"], hint=p.hint, channel=answer.channel, invited=row["invitation_id"] is not None
+            contact_id=row["contact_id"],
+            hint=p.hint,
+            channel=answer.channel,
+            invited=row["invitation_id"] is not None,
         )
         completed = answer.completed or bool(p.comment)
         state = ResponseState.COMPLETED if completed else ResponseState.SCORED
-        account_id = row["account_id"] or (row["invitation_account_id"] if who is Identity.ANONYMOUS else None)
+        account_id = row["account_id"] or (
+            row["invitation_account_id"] if who is Identity.ANONYMOUS else None
+        )
         counted = who in (Identity.MATCHED, Identity.ANONYMOUS)
         hours = row["edit_hours"] if row["edit_hours"] is not None else 24
         new: sql.Row = {
@@ -388,7 +404,9 @@ class _Plan:
             and answer.source_updated_at < old.source_updated_at
         )
         if stale:
-            self.outcomes[p.n] = Outcome("unchanged", old.pk, old.identity, "stale", "A newer version is known.")
+            self.outcomes[p.n] = Outcome(
+                "unchanged", old.pk, old.identity, "stale", "A newer version is known."
+            )
             return
         comment = old.comment if p.comment is None else p.comment
         completed = old.state == ResponseState.COMPLETED or answer.completed or bool(comment)
@@ -525,11 +543,16 @@ class _Plan:
 
 def _refusal(answer: Answer, row: sql.Row) -> Outcome | None:
     if row["survey_id"] is None:
-        return Outcome("refused", code="unknown_survey", message="There is no survey with this id.", field="survey_id")
+        return Outcome(
+            "refused", code="unknown_survey", message="There is no survey with this id.", field="survey_id"
+        )
     if answer.invitation_id is not None:
         if row["invitation_id"] is None:
             return Outcome(
-                "refused", code="unknown_invitation", message="There is no such invitation.", field="invitation_id"
+                "refused",
+                code="unknown_invitation",
+                message="There is no such invitation.",
+                field="invitation_id",
             )
         if row["invitation_survey_id"] != row["survey_id"]:
             return Outcome(
@@ -545,7 +568,10 @@ def _taken(answer: Answer) -> Outcome:
     """An earlier copy is out of sight: it is neither changed nor told about."""
     if answer.external_id is None:
         return Outcome(
-            "refused", code="conflict", field="invitation_id", message="This invitation cannot be answered with this key."
+            "refused",
+            code="conflict",
+            field="invitation_id",
+            message="This invitation cannot be answered with this key.",
         )
     return Outcome(
         "refused", code="conflict", field="external_id",

@@ -43,7 +43,9 @@ class Survey(models.Model):
     current = models.ForeignKey(
         "surveys.SurveyVersion", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
     created_at = models.DateTimeField(db_default=Now())
     history = HistoricalRecords()
 
@@ -62,11 +64,15 @@ class SurveyVersion(models.Model):
     content = models.JSONField(default=dict)
     logo = models.FileField(upload_to="brand/", blank=True)
     used_at = models.DateTimeField(null=True, blank=True)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["survey", "number"], name="surveys_surveyversion_number")]
+        constraints = [
+            models.UniqueConstraint(fields=["survey", "number"], name="surveys_surveyversion_number")
+        ]
 
     def __str__(self) -> str:
         return f"Version {self.number} of survey {self.survey_id}"
@@ -77,14 +83,18 @@ class Campaign(models.Model):
 
     name = models.CharField(max_length=120)
     survey = models.ForeignKey(Survey, on_delete=models.PROTECT, related_name="campaigns")
-    segment = models.ForeignKey(Segment, on_delete=models.PROTECT, null=True, blank=True, related_name="campaigns")
+    segment = models.ForeignKey(
+        Segment, on_delete=models.PROTECT, null=True, blank=True, related_name="campaigns"
+    )
     channel = models.CharField(max_length=10, choices=choices(Channel), default=Channel.EMAIL)
     state = models.CharField(max_length=10, choices=choices(CampaignState), default=CampaignState.DRAFT)
     starts_at = models.DateTimeField(null=True, blank=True)
     daily_limit = models.PositiveIntegerField(null=True, blank=True)
     expires_after_days = models.PositiveSmallIntegerField(default=30)
     pause_reason = models.CharField(max_length=200, blank=True, default="")
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
     created_at = models.DateTimeField(db_default=Now())
     launched_at = models.DateTimeField(null=True, blank=True)
     launched_by = models.ForeignKey(
@@ -98,7 +108,8 @@ class Campaign(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["name"], name="surveys_campaign_name"),
             models.CheckConstraint(
-                condition=Q(daily_limit__isnull=True) | Q(daily_limit__gte=1), name="surveys_campaign_daily_limit"
+                condition=Q(daily_limit__isnull=True) | Q(daily_limit__gte=1),
+                name="surveys_campaign_daily_limit",
             ),
         ]
 
@@ -143,13 +154,13 @@ class WaveDay(models.Model):
 class Exclusion(models.Model):
     """Somebody in the audience of a wave who is not asked, and why."""
 
-    wave = models.ForeignKey(Wave, on_delete=models.CASCADE, related_name="exclusions")
-    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="+")
+    wave = models.ForeignKey(Wave, on_delete=models.CASCADE, related_name="exclusions", db_index=False)
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="+", db_index=False)
     reason = models.CharField(max_length=20, choices=choices(Reason))
     next_eligible_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["wave", "contact"], name="surveys_exclusion_once")]
+        constraints = [models.UniqueConstraint(fields=["contact", "wave"], name="surveys_exclusion_once")]
         indexes = [models.Index(fields=["wave", "reason"], name="surveys_exclusion_reason")]
 
     def __str__(self) -> str:
@@ -160,12 +171,16 @@ class Invitation(models.Model):
     """One ask of one person in one wave. `recipient_key` is the contact's address key and never changes."""
 
     # Indexes are the dearest part of planning (bench/planning.py), so keys that another index begins with have none.
-    wave = models.ForeignKey(Wave, on_delete=models.PROTECT, null=True, related_name="invitations", db_index=False)
+    wave = models.ForeignKey(
+        Wave, on_delete=models.PROTECT, null=True, related_name="invitations", db_index=False
+    )
     version = models.ForeignKey(SurveyVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
     contact = models.ForeignKey(
         Contact, on_delete=models.SET_NULL, null=True, related_name="invitations", db_index=False
     )
-    account = models.ForeignKey(Account, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False)
+    account = models.ForeignKey(
+        Account, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False
+    )
     recipient_key = models.CharField(max_length=64)
     language = models.CharField(max_length=10, default="en")
     state = models.CharField(max_length=10, choices=choices(InvitationState), default=InvitationState.PLANNED)
@@ -190,7 +205,9 @@ class Invitation(models.Model):
         constraints = [
             # The key first, so that the same index finds what an address was ever asked.
             models.UniqueConstraint(fields=["recipient_key", "wave"], name="surveys_invitation_once"),
-            models.CheckConstraint(condition=Q(is_test=True) | Q(tester__isnull=True), name="surveys_invitation_tester"),
+            models.CheckConstraint(
+                condition=Q(is_test=True) | Q(tester__isnull=True), name="surveys_invitation_tester"
+            ),
         ]
         indexes = [
             models.Index(fields=["account", "-planned_at"], name="surveys_invitation_account"),
@@ -205,7 +222,9 @@ class Invitation(models.Model):
 class Delivery(OutboxRow):
     """One message of an invitation: owner of the Message-ID, the claim, the fence and the outcome."""
 
-    invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
+    invitation = models.ForeignKey(
+        Invitation, on_delete=models.CASCADE, related_name="deliveries", db_index=False
+    )
     step = models.CharField(max_length=20, default="first")
     channel = models.CharField(max_length=10, choices=choices(Channel), default=Channel.EMAIL)
     message_id = models.CharField(max_length=120)
@@ -220,13 +239,18 @@ class Delivery(OutboxRow):
         indexes = [
             models.Index(fields=["next_at", "id"], condition=Q(state="pending"), name="surveys_delivery_due"),
             models.Index(
-                fields=["lease_until"], condition=Q(state__in=["claimed", "sending"]), name="surveys_delivery_leased"
+                fields=["lease_until"],
+                condition=Q(state__in=["claimed", "sending"]),
+                name="surveys_delivery_leased",
             ),
             models.Index(
-                fields=["state", "id"], condition=Q(state__in=["in_doubt", "failed", "dead"]),
+                fields=["state", "id"],
+                condition=Q(state__in=["in_doubt", "failed", "dead"]),
                 name="surveys_delivery_troubled",
             ),
-            models.Index(fields=["provider_id"], condition=~Q(provider_id=""), name="surveys_delivery_provider"),
+            models.Index(
+                fields=["provider_id"], condition=~Q(provider_id=""), name="surveys_delivery_provider"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -253,20 +277,26 @@ class ScoreIntent(models.Model):
 
     invitation = models.OneToOneField(Invitation, on_delete=models.CASCADE, related_name="intent")
     score = models.SmallIntegerField()
-    comment = models.TextField(blank=True, default="", help_text="What was sent with a score that is held back.")
+    comment = models.TextField(
+        blank=True, default="", help_text="What was sent with a score that is held back."
+    )
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
     evidence = models.JSONField(default=dict)
     suspicion = models.CharField(max_length=200, blank=True, default="")
     state = models.CharField(max_length=10, choices=choices(IntentState), default=IntentState.WAITING)
     decided_at = models.DateTimeField(null=True)
-    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
 
     objects: ClassVar = ScoreIntentQuerySet.as_manager()
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(score__gte=0) & Q(score__lte=10), name="surveys_scoreintent_range")
+            models.CheckConstraint(
+                condition=Q(score__gte=0) & Q(score__lte=10), name="surveys_scoreintent_range"
+            )
         ]
         indexes = [models.Index(fields=["state", "-last_seen_at"], name="surveys_scoreintent_state")]
 
@@ -284,7 +314,9 @@ class Response(models.Model):
     version = models.ForeignKey(
         SurveyVersion, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
     )
-    invitation = models.OneToOneField(Invitation, on_delete=models.SET_NULL, null=True, related_name="response")
+    invitation = models.OneToOneField(
+        Invitation, on_delete=models.SET_NULL, null=True, related_name="response"
+    )
     contact = models.ForeignKey(
         Contact, on_delete=models.SET_NULL, null=True, related_name="responses", db_index=False
     )
@@ -327,7 +359,8 @@ class Response(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["source", "external_id"], name="surveys_response_external"),
             models.CheckConstraint(
-                condition=Q(score__gte=F("scale_min")) & Q(score__lte=F("scale_max")), name="surveys_response_range"
+                condition=Q(score__gte=F("scale_min")) & Q(score__lte=F("scale_max")),
+                name="surveys_response_range",
             ),
             models.CheckConstraint(
                 condition=~Q(metric="nps") | Q(scale_min=0, scale_max=10), name="surveys_response_nps_scale"
@@ -338,7 +371,9 @@ class Response(models.Model):
             models.Index(fields=["account", "-responded_at", "-id"], name="surveys_response_account"),
             models.Index(fields=["-responded_at", "-id"], name="surveys_response_when"),
             models.Index(
-                fields=["received_at"], condition=Q(finalised_at__isnull=True), name="surveys_response_partial"
+                fields=["received_at"],
+                condition=Q(finalised_at__isnull=True),
+                name="surveys_response_partial",
             ),
             models.Index(
                 fields=["-responded_at", "-id"], condition=Q(identity="inbox"), name="surveys_response_inbox"
@@ -357,9 +392,7 @@ class Response(models.Model):
 class ResponseRevision(models.Model):
     """What was known of a response from `known_at` on: numbers and keys, no text. Append-only."""
 
-    response = models.ForeignKey(
-        Response, on_delete=models.CASCADE, related_name="revisions", db_index=False
-    )
+    response = models.ForeignKey(Response, on_delete=models.CASCADE, related_name="revisions", db_index=False)
     known_at = models.DateTimeField(db_default=Now())
     responded_at = models.DateTimeField()
     score = models.SmallIntegerField()
@@ -392,7 +425,9 @@ class ContactScore(models.Model):
     previous_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["contact", "metric"], name="surveys_contactscore_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["contact", "metric"], name="surveys_contactscore_once")
+        ]
         indexes = [models.Index(fields=["metric", "latest_score"], name="surveys_contactscore_latest")]
 
     def __str__(self) -> str:
@@ -416,7 +451,9 @@ class AccountScore(models.Model):
     changes_on = models.DateField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["account", "metric"], name="surveys_accountscore_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "metric"], name="surveys_accountscore_once")
+        ]
         indexes = [
             models.Index(fields=["metric", "mean"], name="surveys_accountscore_mean"),
             models.Index(fields=["changes_on"], name="surveys_accountscore_changes"),
@@ -494,7 +531,8 @@ class Tally(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["breakdown", "span", "day", "survey_key", "value", "metric"], name="surveys_tally_once"
+                fields=["breakdown", "span", "day", "survey_key", "value", "metric"],
+                name="surveys_tally_once",
             )
         ]
 
@@ -510,7 +548,9 @@ class Suppression(models.Model):
     reason = models.CharField(max_length=15, choices=choices(SuppressionReason))
     detail = models.CharField(max_length=200, blank=True, default="")
     created_at = models.DateTimeField(db_default=Now())
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
     lifted_at = models.DateTimeField(null=True)
     history = HistoricalRecords()
 

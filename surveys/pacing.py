@@ -38,7 +38,9 @@ def release_due() -> int:
     """Release the next chunk of every running wave; returns how many invitations became deliveries."""
     if not settings.SENDING_ENABLED:
         return 0
-    running = Wave.objects.filter(state=WaveState.SENDING, campaign__state=CampaignState.RUNNING).order_by("pk")
+    running = Wave.objects.filter(state=WaveState.SENDING, campaign__state=CampaignState.RUNNING).order_by(
+        "pk"
+    )
     released = sum(release(wave_id) for wave_id in running.values_list("pk", flat=True))
     if released:
         jobs.wake(MAIL)

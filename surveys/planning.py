@@ -40,7 +40,9 @@ class Slice:
     done: bool
 
 
-def plan_wave(wave_id: int, *, size: int = SLICE, after_slice: Callable[[Wave], object] | None = None) -> Wave:
+def plan_wave(
+    wave_id: int, *, size: int = SLICE, after_slice: Callable[[Wave], object] | None = None
+) -> Wave:
     """Plan what is left of a wave. `after_slice` is called outside transactions after each slice, for progress."""
     while True:
         result = plan_slice(wave_id, size=size)
@@ -55,8 +57,14 @@ def plan_slice(wave_id: int, *, size: int = SLICE) -> Slice:
     """Plan the next slice in one transaction, under the planning lock. Harmless on a wave that is planned or stopped."""
     with transaction.atomic():
         _take_lock()
-        wave = Wave.objects.select_related("campaign__segment", "campaign__launched_by", "version").get(pk=wave_id)
-        if wave.state != WaveState.PLANNING or wave.campaign.state not in {CampaignState.RUNNING, CampaignState.PAUSED}:
+        sql.settle_in()
+        wave = Wave.objects.select_related("campaign__segment", "campaign__launched_by", "version").get(
+            pk=wave_id
+        )
+        if wave.state != WaveState.PLANNING or wave.campaign.state not in {
+            CampaignState.RUNNING,
+            CampaignState.PAUSED,
+        }:
             return Slice(0, 0, True)
         people = audience_queries.audience(segment=wave.campaign.segment, user=wave.campaign.launched_by)
         now = clock.now()
@@ -112,7 +120,10 @@ def _unplanned(people: QuerySet[Contact], wave: Wave) -> QuerySet[Contact]:
 def _write(wave: Wave, people: QuerySet[Contact], now: dt.datetime) -> tuple[int, int]:
     """Write the invitations and exclusions of these people; returns how many of each."""
     text = sql.verdicts(
-        sql.contacts_text(people), eligibility.rules(channel=Channel(wave.campaign.channel)), now=now, wave_id=wave.pk
+        sql.contacts_text(people),
+        eligibility.rules(channel=Channel(wave.campaign.channel)),
+        now=now,
+        wave_id=wave.pk,
     )
     moment = sql.moment(now)
     # Placed so that the first of every account come before any second: ids then spread a limited day over accounts.

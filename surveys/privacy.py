@@ -61,4 +61,6 @@ declare(
     neutral="id delta metric account_key survey_key channel score responded_at superseded_at plan segment country"
     " owner_key",
 )
-declare("surveys.Tally", neutral="id metric breakdown span day survey_key value s0 s1 s2 s3 s4 s5 s6 s7 s8 s9 s10")
+declare(
+    "surveys.Tally", neutral="id metric breakdown span day survey_key value s0 s1 s2 s3 s4 s5 s6 s7 s8 s9 s10"
+)

@@ -25,7 +25,7 @@ PASSING = {"timed_out", "spam", "other", "unsubscribed"}
 
 
 def is_configured() -> bool:
-    return bool(settings.ANYMAIL.get("WEBHOOK_SECRET"))
+    return bool(dict(settings.ANYMAIL).get("WEBHOOK_SECRET"))
 
 
 def register() -> None:
@@ -45,5 +45,3 @@ def _heard(sender: Any, event: Any, esp_name: str, **_: Any) -> None:
         at=event.timestamp,
         detail=str(event.description or event.reject_reason or "")[:200],
     )
-
-

@@ -7,7 +7,7 @@ from django.db import models
 from accounts.querysets import accounts_visible_to
 
 if TYPE_CHECKING:
-    from surveys.models import Invitation, Response, ScoreIntent
+    from surveys.models import Invitation, Response, ScoreIntent  # noqa: F401 - in the quoted bases below
     from team.models import User
 
 

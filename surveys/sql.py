@@ -26,7 +26,9 @@ from accounts import timeline
 from core import jobs
 
 Row = dict[str, Any]
-COUNTED = "({0}excluded_reason = '' AND {0}deleted_upstream_at IS NULL AND {0}identity IN ('matched', 'anonymous'))"
+COUNTED = (
+    "({0}excluded_reason = '' AND {0}deleted_upstream_at IS NULL AND {0}identity IN ('matched', 'anonymous'))"
+)
 
 _LOOK_UP_COLUMNS = {
     "n": "integer",
@@ -69,7 +71,24 @@ _RESPONSE_COLUMNS = {
     "loop_status": "text",
 }
 # What an update may change; the rest of an answer stays what it was when it came.
-_UPDATED = ["version_id", "invitation_id", "contact_id", "account_id", "score", "comment", "language", "state", "may_contact", "responded_at", "source_updated_at", "finalised_at", "superseded_at", "identity", "identity_hint", "attributes"]
+_UPDATED = [
+    "version_id",
+    "invitation_id",
+    "contact_id",
+    "account_id",
+    "score",
+    "comment",
+    "language",
+    "state",
+    "may_contact",
+    "responded_at",
+    "source_updated_at",
+    "finalised_at",
+    "superseded_at",
+    "identity",
+    "identity_hint",
+    "attributes",
+]
 _BESIDE_COLUMNS = {
     "known_at": "timestamptz",
     "is_deleted": "boolean",
@@ -137,7 +156,30 @@ def _together() -> Iterator[None]:
 
 
 # --- 1. Finding ----------------------------------------------------------------------------------------------
-_FOUND = ["n", "survey_id", "metric", "edit_hours", "invitation_id", "invitation_survey_id", "invitation_version_id", "invitation_contact_id", "invitation_account_id", "is_test", "response_id", "contact_id", "merged_into_id", "contact_custom", *timeline.CONTACT_FACTS.values(), "account_id", "account_custom", *timeline.ACCOUNT_FACTS.values(), "public_fields", "score_before", "new_id", "new_event_id"]
+_FOUND = [
+    "n",
+    "survey_id",
+    "metric",
+    "edit_hours",
+    "invitation_id",
+    "invitation_survey_id",
+    "invitation_version_id",
+    "invitation_contact_id",
+    "invitation_account_id",
+    "is_test",
+    "response_id",
+    "contact_id",
+    "merged_into_id",
+    "contact_custom",
+    *timeline.CONTACT_FACTS.values(),
+    "account_id",
+    "account_custom",
+    *timeline.ACCOUNT_FACTS.values(),
+    "public_fields",
+    "score_before",
+    "new_id",
+    "new_event_id",
+]
 
 
 @cache
@@ -148,7 +190,11 @@ def _look_up_sql(postgresql: bool) -> str:
     contact_columns = ", ".join(timeline.CONTACT_FACTS.values())
     contact_facts = ", ".join(f"c.{column}" for column in timeline.CONTACT_FACTS.values())
     account_facts = ", ".join(f"a.{column}" for column in timeline.ACCOUNT_FACTS.values())
-    as_list = "jsonb_agg(jsonb_build_array(target, key))::text" if postgresql else "json_group_array(json_array(target, key))"
+    as_list = (
+        "jsonb_agg(jsonb_build_array(target, key))::text"
+        if postgresql
+        else "json_group_array(json_array(target, key))"
+    )
     text = "::text" if postgresql else ""
     return f"""
 WITH i AS MATERIALIZED ({relation(_LOOK_UP_COLUMNS, postgresql=postgresql)}),
@@ -212,9 +258,7 @@ def _give_ids(found: dict[int, Row], column: str, table: str) -> None:
 
 # --- 2. Writing ----------------------------------------------------------------------------------------------
 _EVENT = "kind account_id contact_id actor_id subject_type subject_id cause_key origin occurred_at recorded_at facts data"
-_MARK = (
-    "delta metric account_key survey_key channel score responded_at superseded_at plan segment country owner_key"
-)
+_MARK = "delta metric account_key survey_key channel score responded_at superseded_at plan segment country owner_key"
 
 
 def _mark_values(prefix: str, attributes: str) -> str:
@@ -345,7 +389,16 @@ _CHAIN = f"""
       {COUNTED.format("")} AS counted
     FROM surveys_response WHERE contact_id IN (SELECT key FROM keys)) q
   WINDOW w AS (PARTITION BY contact_id, metric, counted ORDER BY responded_at, id)"""
-_SCORE = ["contact_id", "metric", "latest_id", "latest_score", "latest_at", "previous_id", "previous_score", "previous_at"]
+_SCORE = [
+    "contact_id",
+    "metric",
+    "latest_id",
+    "latest_score",
+    "latest_at",
+    "previous_id",
+    "previous_score",
+    "previous_at",
+]
 _SCORE_UPSERT = (
     "INSERT INTO surveys_contactscore ({names}) SELECT contact_id, metric, id, score, responded_at, previous_id,"
     " previous_score, previous_at FROM chain WHERE counted AND place = 1"
@@ -426,7 +479,10 @@ def lock_contacts(contact_ids: Iterable[int]) -> None:
     """Hold these contacts until the transaction ends, in key order."""
     ids = sorted(set(contact_ids))
     if ids and is_postgresql():
-        _run("SELECT id FROM accounts_contact WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE", [ids])
+        _run(
+            "SELECT id FROM accounts_contact WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE",
+            [ids],
+        )
 
 
 # --- Marks of any other change -------------------------------------------------------------------------------

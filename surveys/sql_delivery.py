@@ -33,7 +33,14 @@ def _columns(model: type[Model], *names: str) -> tuple[str, ...]:
 # What events remember of a customer (accounts.timeline) and what mails say of them; other columns load when asked for.
 ACCOUNT_FIELDS = _columns(Account, "id", "name", *timeline.ACCOUNT_FACTS.values(), "custom")
 CONTACT_FIELDS = _columns(
-    Contact, "id", "account_id", "first_name", "last_name", "email", *timeline.CONTACT_FACTS.values(), "custom"
+    Contact,
+    "id",
+    "account_id",
+    "first_name",
+    "last_name",
+    "email",
+    *timeline.CONTACT_FACTS.values(),
+    "custom",
 )
 _OWN = (
     "i.id, i.state, i.is_test, i.language, i.version_id, i.wave_id, i.account_id, i.contact_id, p.expires_after_days,"
@@ -101,20 +108,31 @@ def read_batch(ids: Sequence[int], rules: Rules, *, now: dt.datetime) -> list[tu
             f" WHERE {which}",
             [*judged.params, *params],
         )
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
 
 
 def account_of(values: Sequence[Any]) -> Account | None:
-    return None if values[0] is None else Account.from_db("default", ACCOUNT_FIELDS, _read(ACCOUNT_FIELDS, values))
+    return (
+        None
+        if values[0] is None
+        else Account.from_db("default", ACCOUNT_FIELDS, _read(ACCOUNT_FIELDS, values))
+    )
 
 
 def contact_of(values: Sequence[Any]) -> Contact | None:
-    return None if values[0] is None else Contact.from_db("default", CONTACT_FIELDS, _read(CONTACT_FIELDS, values))
+    return (
+        None
+        if values[0] is None
+        else Contact.from_db("default", CONTACT_FIELDS, _read(CONTACT_FIELDS, values))
+    )
 
 
 def _read(names: Sequence[str], values: Sequence[Any]) -> list[Any]:
     """The values with `custom` as the object it holds: here the driver gives its text."""
-    return [json.loads(value) if name == "custom" else value for name, value in zip(names, values, strict=True)]
+    return [
+        json.loads(value) if name == "custom" else value for name, value in zip(names, values, strict=True)
+    ]
 
 
 _NOTE_SENT = (
@@ -138,5 +156,3 @@ def note_sent(rows: Sequence[Mapping[str, Any]], *, now: dt.datetime) -> None:
     """
     with connection.cursor() as cursor:
         cursor.execute(_NOTE_SENT, [json.dumps(rows, separators=(",", ":")), now, now, now, now])
-
-

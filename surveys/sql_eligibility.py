@@ -75,6 +75,14 @@ def _no_moment() -> str:
     return "NULL::timestamptz" if _is_postgresql() else "NULL"
 
 
+def settle_in() -> None:
+    """Room and a plan for judging many at once, until the transaction ends: sorts in memory, and no compiling of
+    expressions, which takes longer than the whole statement for a slice."""
+    if _is_postgresql():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true)")
+
+
 def moment(value: dt.datetime) -> Any:
     """A moment as this database compares it with its columns."""
     return connection.ops.adapt_datetimefield_value(value)
@@ -99,7 +107,8 @@ def verdicts(audience: Text, rules: Rules, *, now: dt.datetime, wave_id: int = 0
     """
     present = moment(now)
     today = now.astimezone(dt.UTC).date().isoformat()
-    already, already_params = "", ()
+    already = ""
+    already_params: tuple[int, ...] = ()
     if wave_id:
         already = (
             " WHERE NOT EXISTS (SELECT 1 FROM surveys_invitation w WHERE w.contact_id = who.contact_id AND w.wave_id = %s)"
@@ -180,10 +189,14 @@ def verdicts(audience: Text, rules: Rules, *, now: dt.datetime, wave_id: int = 0
         *[present] * 4,
     )
     # Of several people with one address the first is asked; of an account, those who were not asked for longest.
+    # Addresses are rarely shared, so only those that are get sorted.
     part(
-        ", placed AS (SELECT judged.*, CASE WHEN own_reason IS NULL THEN ROW_NUMBER() OVER (PARTITION BY"
-        " address_key, own_reason IS NULL ORDER BY account_id IS NULL, account_id, contact_id) END AS same_address"
-        " FROM judged)"
+        ", shared AS (SELECT address_key FROM judged WHERE own_reason IS NULL GROUP BY address_key HAVING COUNT(*) > 1)"
+        ", placed AS (SELECT judged.*, CASE WHEN own_reason IS NULL THEN 1 END AS same_address FROM judged"
+        " WHERE own_reason IS NOT NULL OR address_key NOT IN (SELECT address_key FROM shared)"
+        " UNION ALL SELECT judged.*, ROW_NUMBER() OVER (PARTITION BY address_key"
+        " ORDER BY account_id IS NULL, account_id, contact_id) FROM judged"
+        " WHERE own_reason IS NULL AND address_key IN (SELECT address_key FROM shared))"
         ", ranked AS (SELECT placed.*, CASE WHEN same_address = 1 THEN ROW_NUMBER() OVER (PARTITION BY account_id,"
         " same_address = 1 ORDER BY last_asked IS NOT NULL, last_asked, contact_id) END AS place FROM placed)"
     )

@@ -3,7 +3,17 @@
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from surveys import provider_events
-from surveys.views import campaigns, feedback, inbox, intents, nps, respond, suppressions, surveys, unsubscribe
+from surveys.views import (
+    campaigns,
+    feedback,
+    inbox,
+    intents,
+    nps,
+    respond,
+    suppressions,
+    surveys,
+    unsubscribe,
+)
 
 app_name = "surveys"
 urlpatterns: list[URLPattern | URLResolver] = []

@@ -7,7 +7,7 @@ from accounts.models import Account, Contact
 from core import clock
 from surveys import ingest
 from surveys.ingest import Answer
-from surveys.models import Invitation, Response, Survey
+from surveys.models import Response, Survey
 from team.authentication import new_key
 from team.domain import Role
 from team.models import ApiKey, Team, User
@@ -17,7 +17,9 @@ def team(name: str = "North") -> Team:
     return Team.objects.create(name=name)
 
 
-def user(email: str = "person@example.com", *, role: Role = Role.CSM, name: str = "A Person", **fields: Any) -> User:
+def user(
+    email: str = "person@example.com", *, role: Role = Role.CSM, name: str = "A Person", **fields: Any
+) -> User:
     return User.objects.create_user(email, "a password long enough", name=name, role=role, **fields)
 
 

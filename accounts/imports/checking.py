@@ -80,7 +80,9 @@ class Judge:
         # Accounts that a check found to be made, by everything they are called; in a real run they exist by then.
         self._announced: dict[str, Account] = {}
         self._known: dict[str, list[Account]] = {}
-        self._people = {person.email.lower(): person for person in User.objects.all()} if run.target == "account" else {}
+        self._people = (
+            {person.email.lower(): person for person in User.objects.all()} if run.target == "account" else {}
+        )
         self._stages = {words.folded(stage.name): stage for stage in LifecycleStage.objects.all()}
         self._readers = self._make_readers()
         self._claimed = self._claiming_columns()
@@ -102,7 +104,9 @@ class Judge:
             read = self._reader_of(targets[key].kind)
             if key in definitions:
                 definition = definitions[key]
-                found.append((number, key, lambda cell, read=read, d=definition: custom.clean_one(read(cell), d)))  # type: ignore[misc]
+                found.append(
+                    (number, key, lambda cell, read=read, d=definition: custom.clean_one(read(cell), d))
+                )  # type: ignore[misc]
             else:
                 found.append((number, key, read))
         return found
@@ -124,12 +128,16 @@ class Judge:
     def _owner(self, cell: str) -> Any:
         found = self._people.get(cell.lower())
         if found is None:
-            same = [person for person in self._people.values() if words.folded(person.name) == words.folded(cell)]
+            same = [
+                person for person in self._people.values() if words.folded(person.name) == words.folded(cell)
+            ]
             found = same[0] if len(same) == 1 else None
         if found is None:
             if self.columns.unknown_owner == LEAVE:
                 raise _Left
-            raise ValueError("names nobody here. Invite that person first, or choose that unknown owners are left out")
+            raise ValueError(
+                "names nobody here. Invite that person first, or choose that unknown owners are left out"
+            )
         return found
 
     def _stage(self, cell: str) -> Any:
@@ -183,7 +191,9 @@ class Judge:
             if line != row.line and not first:
                 first = line
                 what = {"email": "e-mail address", "external_id": "external id"}.get(key, key)
-                found.reason = f"The same {what} stands in line {line:,}. The first row counts; remove one of them."
+                found.reason = (
+                    f"The same {what} stands in line {line:,}. The first row counts; remove one of them."
+                )
         if first:
             return found
         try:
@@ -249,7 +259,11 @@ class Judge:
         plan = Plan()
         decide = self._decide_account if self.target == "account" else self._decide_contact
         sound = [one for one in prepared if not one.reason]
-        stored = self._stored_accounts(sound, lock) if self.target == "account" else self._stored_contacts(sound, lock)
+        stored = (
+            self._stored_accounts(sound, lock)
+            if self.target == "account"
+            else self._stored_contacts(sound, lock)
+        )
         for one in prepared:
             if one.reason:
                 plan.decisions.append(Decision(one.row, REFUSED, one.reason))
@@ -267,7 +281,9 @@ class Judge:
         ids = {one.values["external_id"] for one in prepared if one.values.get("external_id")}
         keys = {one.values["email_key"] for one in prepared if one.values.get("email_key")}
         found: dict[int, Contact] = {}
-        base = Contact.objects.prefetch_related("account").order_by("pk")  # one object for each account, not each row
+        base = Contact.objects.prefetch_related("account").order_by(
+            "pk"
+        )  # one object for each account, not each row
         if lock:
             base = base.select_for_update(of=("self",))
         # Two statements, each by its own index; an OR of both would read the whole table.
@@ -297,7 +313,9 @@ class Judge:
         account = self._place(plan, one.account)
         if contact is None:
             if account is None and not self.sees_all:
-                raise Refused("The row names no account, and without one the contact would be outside your view.")
+                raise Refused(
+                    "The row names no account, and without one the contact would be outside your view."
+                )
             contact = Contact(**values, custom={k: v for k, v in one.custom.items() if v is not None})
             contact_services.refuse_nameless(contact.first_name, contact.last_name, contact.email)
             contact.account = account
@@ -307,7 +325,10 @@ class Judge:
         decision = self._differences(one, contact, values)
         decision.account = account if one.account else contact.account
         if decision.state == UPDATED:
-            after = {name: decision.changes.get(name, getattr(contact, name)) for name in ("first_name", "last_name", "email")}
+            after = {
+                name: decision.changes.get(name, getattr(contact, name))
+                for name in ("first_name", "last_name", "email")
+            }
             contact_services.refuse_nameless(**after)
         return decision
 
@@ -315,11 +336,18 @@ class Judge:
         external_id, email_key = values.get("external_id"), values.get("email_key")
         if not values.get(self.columns.key):
             label = "an external id" if self.columns.key == "external_id" else "an e-mail address"
-            raise Refused(f"The row has no {label.split(' ', 1)[1]}, by which its contact would be found. Fill it in.")
+            raise Refused(
+                f"The row has no {label.split(' ', 1)[1]}, by which its contact would be found. Fill it in."
+            )
         by_id = stored.by_id.get(external_id) if external_id else None
         holder = stored.by_email.get(email_key) if email_key else None
         contact = by_id if self.columns.key == "external_id" else holder
-        if contact is None and self.columns.key == "external_id" and holder is not None and not holder.external_id:
+        if (
+            contact is None
+            and self.columns.key == "external_id"
+            and holder is not None
+            and not holder.external_id
+        ):
             contact = holder  # known by the address so far, and now by its external id too
         if contact is None and self.columns.key == "email" and by_id is not None and not by_id.email_key:
             contact = by_id
@@ -330,14 +358,18 @@ class Judge:
         if contact is None:
             return None
         if contact.pk not in stored.visible:
-            raise Refused("This contact is outside your view. Ask a lead or an administrator to import the row.")
+            raise Refused(
+                "This contact is outside your view. Ask a lead or an administrator to import the row."
+            )
         if contact.merged_into_id is not None or contact.erased_at is not None:
             raise Refused("This contact was merged into another or erased. It can no longer be changed.")
         return contact
 
     def _taken(self, what: str, other: Contact, stored: "_Stored") -> Refused:
         if other.pk not in stored.visible:
-            return Refused(f"A contact outside your view already has this {what}. Ask a lead or an administrator.")
+            return Refused(
+                f"A contact outside your view already has this {what}. Ask a lead or an administrator."
+            )
         at = f" at {other.account.name}" if other.account else ""
         return Refused(f"{other.display_name}{at} already has this {what}. Correct one of them.")
 
@@ -359,7 +391,9 @@ class Judge:
         values = dict(one.values)
         key = self.columns.key
         if not values.get(key):
-            raise Refused(f"The row has no {key.replace('_', ' ')}, by which its account would be found. Fill it in.")
+            raise Refused(
+                f"The row has no {key.replace('_', ' ')}, by which its account would be found. Fill it in."
+            )
         account = self._only({f"account_{key}": values[key]}, key)
         external_id = values.get("external_id")
         if external_id and key != "external_id":
@@ -415,7 +449,9 @@ class Judge:
         base = Account.objects.order_by("pk")
         if lock:
             base = base.select_for_update(of=("self",))
-        by_key: dict[int, Account] = {account.pk: account for found in self._known.values() for account in found}
+        by_key: dict[int, Account] = {
+            account.pk: account for found in self._known.values() for account in found
+        }
         for key, texts in missing.items():
             if not texts:
                 continue
@@ -426,7 +462,9 @@ class Judge:
                 rows = bulk.among(base, key.removeprefix("account_"), texts)
             for account in rows:
                 account = by_key.setdefault(account.pk, account)
-                called = {"account_name": account.name, "account_domain": account.domain}.get(key, account.external_id)
+                called = {"account_name": account.name, "account_domain": account.domain}.get(
+                    key, account.external_id
+                )
                 self._known.setdefault(f"{key}:{_folded(key, called)}", []).append(account)
         self._seen_accounts = self._visible(Account, list(by_key)) if not self.sees_all else set()
 
@@ -442,10 +480,14 @@ class Judge:
                 found = [account for account in found if account.external_id in {None, external_id}]
             if len(found) > 1:
                 word = key.removeprefix("account_").replace("_", " ")
-                raise Refused(f"{len(found)} accounts have this {word}. Match by external id, or tell them apart first.")
+                raise Refused(
+                    f"{len(found)} accounts have this {word}. Match by external id, or tell them apart first."
+                )
             if found:
                 if not self.sees_all and found[0].pk not in self._seen_accounts:
-                    raise Refused("This account is outside your view. Ask a lead or an administrator to import the row.")
+                    raise Refused(
+                        "This account is outside your view. Ask a lead or an administrator to import the row."
+                    )
                 return found[0]
         return None
 
@@ -457,15 +499,22 @@ class Judge:
         if found is not None:
             return found
         if not self.columns.create_accounts:
-            raise Refused("There is no account as named in this row. Import accounts first, or choose to create missing ones.")
+            raise Refused(
+                "There is no account as named in this row. Import accounts first, or choose to create missing ones."
+            )
         for key in _ACCOUNT_KEYS:
             name = f"{key}:{_folded(key, names.get(key))}"
             made = (plan.by_name.get(name) or self._announced.get(name)) if names.get(key) else None
-            if made is not None and (made.external_id in {None, names.get("account_external_id")} or not names.get("account_external_id")):
+            if made is not None and (
+                made.external_id in {None, names.get("account_external_id")}
+                or not names.get("account_external_id")
+            ):
                 return made
         account = self._new_account(
             {
-                "name": names.get("account_name") or names.get("account_domain") or names["account_external_id"],
+                "name": names.get("account_name")
+                or names.get("account_domain")
+                or names["account_external_id"],
                 "external_id": names.get("account_external_id"),
                 "domain": names.get("account_domain", ""),
             },
@@ -498,5 +547,3 @@ def _account_key(key: str, value: str) -> str:
 
 def _folded(key: str, value: str | None) -> str:
     return (value or "").lower() if key == "account_name" else (value or "")
-
-

@@ -66,9 +66,21 @@ ACCOUNT_TARGETS: tuple[Target, ...] = (
         "|kundenstatus|lebenszyklusphase|etape|statut|cycle de vie|etapa|estado|etapa del ciclo de vida",
         "stage",
     ),
-    _target("plan", "Plan", "plan|tier|subscription|subscription plan|package|product|edition|tarif|paket|abo|produkt|formule|abonnement|offre|tarifa|paquete|suscripcion"),
-    _target("segment", "Segment", "segment|customer segment|account segment|size|company size|kundensegment|segmento|taille|grossenklasse"),
-    _target("industry", "Industry", "industry|sector|branche|industrie|secteur|secteur d activite|industria|sector industrial"),
+    _target(
+        "plan",
+        "Plan",
+        "plan|tier|subscription|subscription plan|package|product|edition|tarif|paket|abo|produkt|formule|abonnement|offre|tarifa|paquete|suscripcion",
+    ),
+    _target(
+        "segment",
+        "Segment",
+        "segment|customer segment|account segment|size|company size|kundensegment|segmento|taille|grossenklasse",
+    ),
+    _target(
+        "industry",
+        "Industry",
+        "industry|sector|branche|industrie|secteur|secteur d activite|industria|sector industrial",
+    ),
     _target(
         "country",
         "Country",
@@ -77,13 +89,47 @@ ACCOUNT_TARGETS: tuple[Target, ...] = (
         "country",
     ),
     _target("city", "City", "city|town|billing city|ort|stadt|ville|ciudad|localidad|mailing city"),
-    _target("seats", "Seats", "seats|licenses|licences|number of seats|license count|users|lizenzen|platze|nutzer|anzahl nutzer|postes|sieges|licencias|asientos|puestos|nombre d utilisateurs", "number"),
-    _target("currency", "Currency", "currency|currency code|account currency|wahrung|devise|moneda|divisa|currency iso code"),
-    _target("arr", "ARR", "arr|annual recurring revenue|recurring revenue|annual revenue recurring|annual contract value|acv|jahresumsatz|jahreswert|jahrlicher umsatz|vertragswert|revenu annuel|revenu annuel recurrent|chiffre d affaires annuel|ingresos anuales|ingreso anual recurrente", "number"),
-    _target("lifetime_value", "Lifetime value", "lifetime value|ltv|clv|customer lifetime value|total revenue|kundenwert|gesamtumsatz|valeur vie client|valor de vida|ingresos totales", "number"),
-    _target("customer_since", "Customer since", "customer since|start date|customer start date|client since|became a customer date|close date|kunde seit|kundenbeginn|vertragsbeginn|client depuis|date de debut|cliente desde|fecha de inicio", "date"),
-    _target("renewal_on", "Renewal", "renewal|renewal date|renewal on|renews on|next renewal|contract end|contract end date|verlangerung|vertragsende|verlangerungsdatum|renouvellement|date de renouvellement|fin de contrat|renovacion|fecha de renovacion|fin de contrato", "date"),
-    _target("churned_on", "Churned on", "churned on|churn date|churned|cancellation date|cancelled on|gekundigt am|kundigungsdatum|kundigung|date de resiliation|resiliation|fecha de baja|baja", "date"),
+    _target(
+        "seats",
+        "Seats",
+        "seats|licenses|licences|number of seats|license count|users|lizenzen|platze|nutzer|anzahl nutzer|postes|sieges|licencias|asientos|puestos|nombre d utilisateurs",
+        "number",
+    ),
+    _target(
+        "currency",
+        "Currency",
+        "currency|currency code|account currency|wahrung|devise|moneda|divisa|currency iso code",
+    ),
+    _target(
+        "arr",
+        "ARR",
+        "arr|annual recurring revenue|recurring revenue|annual revenue recurring|annual contract value|acv|jahresumsatz|jahreswert|jahrlicher umsatz|vertragswert|revenu annuel|revenu annuel recurrent|chiffre d affaires annuel|ingresos anuales|ingreso anual recurrente",
+        "number",
+    ),
+    _target(
+        "lifetime_value",
+        "Lifetime value",
+        "lifetime value|ltv|clv|customer lifetime value|total revenue|kundenwert|gesamtumsatz|valeur vie client|valor de vida|ingresos totales",
+        "number",
+    ),
+    _target(
+        "customer_since",
+        "Customer since",
+        "customer since|start date|customer start date|client since|became a customer date|close date|kunde seit|kundenbeginn|vertragsbeginn|client depuis|date de debut|cliente desde|fecha de inicio",
+        "date",
+    ),
+    _target(
+        "renewal_on",
+        "Renewal",
+        "renewal|renewal date|renewal on|renews on|next renewal|contract end|contract end date|verlangerung|vertragsende|verlangerungsdatum|renouvellement|date de renouvellement|fin de contrat|renovacion|fecha de renovacion|fin de contrato",
+        "date",
+    ),
+    _target(
+        "churned_on",
+        "Churned on",
+        "churned on|churn date|churned|cancellation date|cancelled on|gekundigt am|kundigungsdatum|kundigung|date de resiliation|resiliation|fecha de baja|baja",
+        "date",
+    ),
 )
 CONTACT_TARGETS: tuple[Target, ...] = (
     _target(
@@ -100,8 +146,16 @@ CONTACT_TARGETS: tuple[Target, ...] = (
         "|e mail adresse|mailadresse|mail adresse|adresse e mail|adresse email|adresse mail|courriel|adresse electronique"
         "|correo|correo electronico|direccion de correo|direccion de correo electronico|person email work",
     ),
-    _target("first_name", "First name", "first name|firstname|given name|forename|vorname|prenom|nombre|primer nombre|nombre de pila|fname"),
-    _target("last_name", "Last name", "last name|lastname|surname|family name|nachname|name|familienname|zuname|nom|nom de famille|apellido|apellidos|lname"),
+    _target(
+        "first_name",
+        "First name",
+        "first name|firstname|given name|forename|vorname|prenom|nombre|primer nombre|nombre de pila|fname",
+    ),
+    _target(
+        "last_name",
+        "Last name",
+        "last name|lastname|surname|family name|nachname|name|familienname|zuname|nom|nom de famille|apellido|apellidos|lname",
+    ),
     _target(
         "full_name",
         "Full name (parted at the last blank)",
@@ -123,17 +177,67 @@ CONTACT_TARGETS: tuple[Target, ...] = (
         "|customer|customer name|client|firma|firmenname|unternehmen|kunde|kundenname|societe|entreprise|nom de la societe"
         "|compte|nom du compte|empresa|nombre de la empresa|cliente|cuenta|nombre de la cuenta|primary company",
     ),
-    _target("account_domain", "Account: domain", "account domain|company domain|company domain name|domain|website|web|webseite|company website|site web|domaine|sitio web|dominio"),
-    _target("phone", "Phone", "phone|phone number|telephone|tel|mobile|mobile phone|mobile phone number|work phone|direct phone|telefon|telefonnummer|handy|mobil|mobilnummer|rufnummer|numero de telephone|portable|telefono|movil|numero de telefono|celular"),
-    _target("job_title", "Job title", "job title|title|position|jobtitle|stelle|berufsbezeichnung|stellenbezeichnung|jobbezeichnung|titel|poste|fonction|titre|intitule du poste|puesto|cargo|titulo"),
-    _target("role", "Role at the account", "role|contact role|buying role|persona|kontaktrolle|rolle|role du contact|rol|rol de contacto|funktion", "role"),
-    _target("language", "Language", "language|preferred language|locale|lang|sprache|bevorzugte sprache|korrespondenzsprache|langue|langue preferee|idioma|idioma preferido", "language"),
+    _target(
+        "account_domain",
+        "Account: domain",
+        "account domain|company domain|company domain name|domain|website|web|webseite|company website|site web|domaine|sitio web|dominio",
+    ),
+    _target(
+        "phone",
+        "Phone",
+        "phone|phone number|telephone|tel|mobile|mobile phone|mobile phone number|work phone|direct phone|telefon|telefonnummer|handy|mobil|mobilnummer|rufnummer|numero de telephone|portable|telefono|movil|numero de telefono|celular",
+    ),
+    _target(
+        "job_title",
+        "Job title",
+        "job title|title|position|jobtitle|stelle|berufsbezeichnung|stellenbezeichnung|jobbezeichnung|titel|poste|fonction|titre|intitule du poste|puesto|cargo|titulo",
+    ),
+    _target(
+        "role",
+        "Role at the account",
+        "role|contact role|buying role|persona|kontaktrolle|rolle|role du contact|rol|rol de contacto|funktion",
+        "role",
+    ),
+    _target(
+        "language",
+        "Language",
+        "language|preferred language|locale|lang|sprache|bevorzugte sprache|korrespondenzsprache|langue|langue preferee|idioma|idioma preferido",
+        "language",
+    ),
     _target("time_zone", "Time zone", "time zone|timezone|zeitzone|fuseau horaire|zona horaria|tz"),
 )
 # Whether somebody may be written to is decided by suppressions; a file can neither lift nor set one.
 _CONSENT = {
     words.folded(name)
-    for name in ["unsubscribed", "unsubscribed from all email", "opt out", "opted out", "email opt out", "has opted out of email", "do not email", "do not contact", "consent", "opt in", "opted in", "newsletter", "abgemeldet", "einwilligung", "werbesperre", "desabonne", "desinscrit", "consentement", "baja de correo", "consentimiento", "bounced", "email bounced", "suppressed", "blacklisted", "gdpr consent", "marketing consent", "subscribed"]
+    for name in [
+        "unsubscribed",
+        "unsubscribed from all email",
+        "opt out",
+        "opted out",
+        "email opt out",
+        "has opted out of email",
+        "do not email",
+        "do not contact",
+        "consent",
+        "opt in",
+        "opted in",
+        "newsletter",
+        "abgemeldet",
+        "einwilligung",
+        "werbesperre",
+        "desabonne",
+        "desinscrit",
+        "consentement",
+        "baja de correo",
+        "consentimiento",
+        "bounced",
+        "email bounced",
+        "suppressed",
+        "blacklisted",
+        "gdpr consent",
+        "marketing consent",
+        "subscribed",
+    ]
 }
 KEYS = {
     "contact": {"email": "E-mail", "external_id": "External id"},
@@ -181,7 +285,9 @@ def targets_for(target: str, custom: Sequence[CustomField]) -> dict[str, Target]
     own = ACCOUNT_TARGETS if target == "account" else CONTACT_TARGETS
     found = {one.key: one for one in own}
     for definition in custom:
-        kind = {FieldType.NUMBER: "number", FieldType.DATE: "date", FieldType.BOOLEAN: "boolean"}.get(FieldType(definition.type), "text")
+        kind = {FieldType.NUMBER: "number", FieldType.DATE: "date", FieldType.BOOLEAN: "boolean"}.get(
+            FieldType(definition.type), "text"
+        )
         names = tuple({words.folded(definition.label), words.folded(definition.key)})
         key = f"custom.{definition.key}"
         found[key] = Target(key, definition.label, kind, (*names, words.folded(key)), "custom field")
@@ -192,7 +298,9 @@ def is_consent(header: str) -> bool:
     return words.folded(header) in _CONSENT
 
 
-def propose(target: str, headers: Sequence[str], samples: Sequence[Sequence[str]], custom: Sequence[CustomField]) -> Columns:
+def propose(
+    target: str, headers: Sequence[str], samples: Sequence[Sequence[str]], custom: Sequence[CustomField]
+) -> Columns:
     """The mapping that the headers suggest; a field is given to one column only, the best name first."""
     targets = targets_for(target, custom)
     spellings = [_spellings(header) for header in headers]
@@ -221,9 +329,15 @@ def propose(target: str, headers: Sequence[str], samples: Sequence[Sequence[str]
 
 def _spellings(header: str) -> set[str]:
     """`Company: Name`, `companyName` and `COMPANY_NAME` are the same words."""
-    parted = "".join(f" {c}" if c.isupper() and i and header[i - 1].islower() else c for i, c in enumerate(header))
+    parted = "".join(
+        f" {c}" if c.isupper() and i and header[i - 1].islower() else c for i, c in enumerate(header)
+    )
     plain = words.folded(parted)
-    return {plain, words.folded(header), plain.removeprefix("contact ").removeprefix("properties ").strip()} - {""}
+    return {
+        plain,
+        words.folded(header),
+        plain.removeprefix("contact ").removeprefix("properties ").strip(),
+    } - {""}
 
 
 def _by_content(target: str, found: dict[int, str], samples: Sequence[Sequence[str]]) -> None:
@@ -231,7 +345,11 @@ def _by_content(target: str, found: dict[int, str], samples: Sequence[Sequence[s
     if target != "contact" or "email" in found.values():
         return
     for number, values in enumerate(samples):
-        if number not in found and values and all("@" in value and "." in value.rpartition("@")[2] for value in values[:50]):
+        if (
+            number not in found
+            and values
+            and all("@" in value and "." in value.rpartition("@")[2] for value in values[:50])
+        ):
             found[number] = "email"
             return
 
@@ -244,7 +362,10 @@ def open_questions(
     The value is what the sample proves, "" when it must be asked.
     """
     found: dict[str, str] = {}
-    for question, kind, judge in (("dates", "date", words.date_order), ("decimal", "number", words.number_style)):
+    for question, kind, judge in (
+        ("dates", "date", words.date_order),
+        ("decimal", "number", words.number_style),
+    ):
         values = [
             value
             for number, key in mapping.columns.items()
@@ -270,7 +391,9 @@ def check(
     used: dict[str, int] = {}
     for number, key in sorted(mapping.columns.items()):
         if key not in targets or not 0 <= number < len(headers):
-            raise Invalid("One of the fields does not exist any more. Choose again.", field=f"column_{number}")
+            raise Invalid(
+                "One of the fields does not exist any more. Choose again.", field=f"column_{number}"
+            )
         if key in used:
             raise Invalid(
                 f"“{targets[key].label}” is chosen for two columns ({name_of(headers, used[key])} and"
@@ -282,16 +405,29 @@ def check(
         raise Invalid("Choose by which field rows are matched with what is stored.", field="key")
     if mapping.key not in used:
         label = KEYS[target][mapping.key]
-        raise Invalid(f"Rows are matched by “{label}”, but no column is “{label}”. Choose its column.", field="key")
+        raise Invalid(
+            f"Rows are matched by “{label}”, but no column is “{label}”. Choose its column.", field="key"
+        )
     if target == "account" and "name" not in used:
-        raise Invalid("No column is the account's name, which every account needs. Choose its column.", field="columns")
+        raise Invalid(
+            "No column is the account's name, which every account needs. Choose its column.", field="columns"
+        )
     if target == "contact" and not {"email", "last_name", "first_name", "full_name"} & set(used):
-        raise Invalid("No column is a name or an e-mail address. A contact needs one of them.", field="columns")
+        raise Invalid(
+            "No column is a name or an e-mail address. A contact needs one of them.", field="columns"
+        )
     if "full_name" in used and {"first_name", "last_name"} & set(used):
-        raise Invalid("Choose either the full name or first and last name, not both.", field=f"column_{used['full_name']}")
+        raise Invalid(
+            "Choose either the full name or first and last name, not both.",
+            field=f"column_{used['full_name']}",
+        )
     for question, proved in open_questions(mapping, dialect, samples, targets).items():
         if not proved and not getattr(dialect, question):
-            what = "the day or the month comes first in dates" if question == "dates" else "decimals are written with a comma or a point"
+            what = (
+                "the day or the month comes first in dates"
+                if question == "dates"
+                else "decimals are written with a comma or a point"
+            )
             raise Invalid(f"Say whether {what}: the file can be read both ways.", field=question)
 
 

@@ -27,7 +27,9 @@ def list_imports(user: User) -> QuerySet[Import]:
 
 def same_file_before(run: Import, user: User) -> Import | None:
     """An earlier import of exactly these bytes."""
-    earlier = list_imports(user).filter(sha256=run.sha256, target=run.target, state=ImportState.DONE, pk__lt=run.pk)
+    earlier = list_imports(user).filter(
+        sha256=run.sha256, target=run.target, state=ImportState.DONE, pk__lt=run.pk
+    )
     return earlier.first()
 
 
@@ -38,7 +40,11 @@ def refused_rows(run: Import) -> QuerySet[ImportRow]:
 def refused_table(run: Import) -> tuple[list[str], Iterator[list[Any]]]:
     """Header and rows of the download: line, reason, and the cells as they came."""
     width = len(run.headers)
-    header = ["line", "reason", *(name or f"column {number}" for number, name in enumerate(run.headers, start=1))]
+    header = [
+        "line",
+        "reason",
+        *(name or f"column {number}" for number, name in enumerate(run.headers, start=1)),
+    ]
 
     def rows() -> Iterator[list[Any]]:
         for row in refused_rows(run).iterator(chunk_size=500):
@@ -101,7 +107,9 @@ def mapping_page(
         keys=maps.KEYS[run.target],
         questions=maps.open_questions(columns, dialect, samples, targets),
         odd=list(dict.fromkeys(odd))[:4],
-        looks_headless=any("@" in header or header.replace(".", "").isdigit() for header in headers if header),
+        looks_headless=any(
+            "@" in header or header.replace(".", "").isdigit() for header in headers if header
+        ),
     )
 
 

@@ -107,14 +107,25 @@ class Scan:
 def refuse_other_types(head: bytes) -> None:
     """Judge by the bytes, not by the name: anything that is not plain text is refused with what to do instead."""
     if not head.strip(b" \t\r\n\x00\xef\xbb\xbf\xff\xfe"):
-        raise Invalid("This file is empty. Choose a file with a line of column names and at least one row.", field="file")
+        raise Invalid(
+            "This file is empty. Choose a file with a line of column names and at least one row.",
+            field="file",
+        )
     for signature, message in _SIGNATURES:
         if head.startswith(signature):
             raise Invalid(message, field="file", code="not_csv")
     if _MARKUP.match(head):
-        raise Invalid(f"This is a web page or XML, even if its name ends in .csv or .xls. {_AS_CSV}", field="file", code="not_csv")
+        raise Invalid(
+            f"This is a web page or XML, even if its name ends in .csv or .xls. {_AS_CSV}",
+            field="file",
+            code="not_csv",
+        )
     if _JSON.match(head):
-        raise Invalid("This is JSON, not CSV. Send it through the API, or export the list as CSV.", field="file", code="not_csv")
+        raise Invalid(
+            "This is JSON, not CSV. Send it through the API, or export the list as CSV.",
+            field="file",
+            code="not_csv",
+        )
 
 
 def guess(scan: Scan) -> Dialect:
@@ -140,7 +151,11 @@ def _guess_encoding(scan: Scan) -> str:
         if even > 0.3 * half and odd < 0.05 * half:
             return "utf-16-be"
         if scan.zeros > 0.01 * scan.size:
-            raise Invalid("This is not a text file. Export the list as CSV and upload that.", field="file", code="not_csv")
+            raise Invalid(
+                "This is not a text file. Export the list as CSV and upload that.",
+                field="file",
+                code="not_csv",
+            )
     # A few broken bytes among many good ones are broken rows of a UTF-8 file, and are refused as such.
     if not scan.bad or scan.good > 10 * scan.bad or scan.head.startswith(codecs.BOM_UTF8):
         return "utf-8"
@@ -254,7 +269,9 @@ class Reader:
 
     def _header(self) -> list[str]:
         found = self._next()
-        while found is not None and (not any(cell.strip() for cell in found[1]) or _is_sep(found[1], self.dialect.delimiter)):
+        while found is not None and (
+            not any(cell.strip() for cell in found[1]) or _is_sep(found[1], self.dialect.delimiter)
+        ):
             found = self._next()
         if found is None:
             raise Invalid("This file has no line of column names. Add one as its first line.", field="file")
@@ -288,12 +305,12 @@ class Reader:
                 else:
                     cells = cells[:width]
             elif len(cells) < width:
-                trouble = f"The row has {len(cells)} cells, the header {width}. Something is missing or broken off."
+                trouble = (
+                    f"The row has {len(cells)} cells, the header {width}. Something is missing or broken off."
+                )
             joined = "".join(cells)
             if not joined.isascii() and _BAD_BYTE.search(joined):
-                trouble = (
-                    f"The row holds bytes that are not {ENCODINGS[self.dialect.encoding]}. Save the whole file in one encoding."
-                )
+                trouble = f"The row holds bytes that are not {ENCODINGS[self.dialect.encoding]}. Save the whole file in one encoding."
                 cells = [_BAD_BYTE.sub("\ufffd", cell) for cell in cells]
             yield Row(line, cells, trouble)
 

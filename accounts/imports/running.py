@@ -192,7 +192,9 @@ def _finish(run: Import, actor: User, job: jobs.JobContext) -> None:
             held.state = ImportState.DONE
         held.finished_at, held.job_key, held.error = now, "", ""
         held.save(update_fields=["state", "checked", "finished_at", "job_key", "error"])
-        audit.record(action="import.checked" if is_check else "import.finished", actor=actor, obj=held, **counts)
+        audit.record(
+            action="import.checked" if is_check else "import.finished", actor=actor, obj=held, **counts
+        )
     run.state = held.state
 
 
@@ -205,7 +207,11 @@ def _failed(job: Job) -> None:
     held.state = ImportState.UPLOADED if is_check else ImportState.FAILED
     # A refusal is a sentence; anything else begins with the name of an error.
     is_unexpected = job.error.partition(":")[0].isidentifier()
-    held.error = "It stopped because of an unexpected error; the log has the details." if is_unexpected else job.error
+    held.error = (
+        "It stopped because of an unexpected error; the log has the details." if is_unexpected else job.error
+    )
     held.finished_at, held.job_key = clock.now(), ""
     held.save(update_fields=["state", "error", "finished_at", "job_key"])
-    audit.record(action="import.failed", actor=User.objects.filter(pk=job.requested_by or 0).first(), obj=held)
+    audit.record(
+        action="import.failed", actor=User.objects.filter(pk=job.requested_by or 0).first(), obj=held
+    )

@@ -42,7 +42,9 @@ def upload_import(*, file: "UploadedFile[Any]", target: str, actor: User) -> Imp
     scan.feed(b"", final=True)
     reading.refuse_other_types(scan.head)
     dialect = reading.guess(scan)
-    run = Import(target=target, file_name=plain_file_name(file.name or ""), byte_size=scan.size, sha256=scan.sha256)
+    run = Import(
+        target=target, file_name=plain_file_name(file.name or ""), byte_size=scan.size, sha256=scan.sha256
+    )
     run.created_by, run.created_at, run.dialect = actor, clock.now(), dialect.as_json()
     file.seek(0)
     # Storage never sees the name it was uploaded under.
@@ -122,7 +124,9 @@ def start_check(*, run: Import, dialect: Dialect, columns: Columns, actor: User)
     held = _hold(run, OPEN)
     headers, samples = _look(held, dialect)
     targets = maps.targets_for(held.target, custom.definitions(held.target))
-    maps.check(columns, target=held.target, headers=headers, targets=targets, dialect=dialect, samples=samples)
+    maps.check(
+        columns, target=held.target, headers=headers, targets=targets, dialect=dialect, samples=samples
+    )
     _settle_questions(held, dialect, headers, samples, fresh=False)
     held.mapping, held.dialect = columns.as_json(), dialect.as_json()
     _reset(held)
@@ -146,7 +150,9 @@ def carry_on(*, run: Import, actor: User) -> Import:
     """Go on behind the last row that was written, after a stop or a failure."""
     held = _hold(run, {ImportState.CANCELLED, ImportState.FAILED})
     if not held.file:
-        raise Refused("The uploaded file has been deleted. Upload it again; rows that are in already will be unchanged.")
+        raise Refused(
+            "The uploaded file has been deleted. Upload it again; rows that are in already will be unchanged."
+        )
     held.finished_at, held.error = None, ""
     _submit(held, ImportState.RUNNING, actor, is_new=False)
     audit.record(action="import.carried_on", actor=actor, obj=held, rows=held.rows_done)
@@ -184,7 +190,11 @@ def note_download(*, run: Import, actor: User) -> None:
 def clear_old(today: dt.date) -> int:
     """Every day: files older than NPS_IMPORT_KEEP_DAYS go, with all cells taken from them; counts stay."""
     before = clock.now() - dt.timedelta(days=settings.IMPORT_KEEP_DAYS)
-    old = Import.objects.select_for_update().filter(cleared_at=None, created_at__lt=before).exclude(state__in=WORKING)
+    old = (
+        Import.objects.select_for_update()
+        .filter(cleared_at=None, created_at__lt=before)
+        .exclude(state__in=WORKING)
+    )
     count = 0
     for run in old.order_by("pk")[:500]:
         _drop_file(run)
@@ -210,7 +220,9 @@ def _drop_file(run: Import) -> None:
 def _hold(run: Import, states: Any) -> Import:
     held = Import.objects.select_for_update().get(pk=run.pk)
     if held.state not in states:
-        raise Refused(_MOVED.get(ImportState(held.state), "This import is at another step by now."), code="wrong_step")
+        raise Refused(
+            _MOVED.get(ImportState(held.state), "This import is at another step by now."), code="wrong_step"
+        )
     return held
 
 
@@ -229,7 +241,9 @@ def _reset(held: Import, *, keep_check: bool = False) -> None:
     """Back to the first row."""
     ImportRow.objects.filter(run=held).delete()
     held.position = held.rows_done = 0
-    held.created_count = held.updated_count = held.unchanged_count = held.refused_count = held.accounts_created = 0
+    held.created_count = held.updated_count = held.unchanged_count = held.refused_count = (
+        held.accounts_created
+    ) = 0
     held.finished_at, held.error, held.job_key = None, "", ""
     if not keep_check:
         held.rows_total, held.checked, held.state = 0, {}, ImportState.UPLOADED

@@ -54,7 +54,11 @@ def _sample(decision: Decision, labels: dict[str, str], judge: Judge) -> dict[st
         sample["changes"] = _changes(decision.before, decision.changes, labels)
     elif decision.state == CREATED:
         names = [key for key in labels if key in judge.columns.columns.values() or key == "account"]
-        after = {name: getattr(decision.thing, name, None) for name in names if not name.startswith(("custom.", "account_"))}
+        after = {
+            name: getattr(decision.thing, name, None)
+            for name in names
+            if not name.startswith(("custom.", "account_"))
+        }
         if judge.target == "contact" and "full_name" in judge.columns.columns.values():
             after["name"] = decision.thing.full_name
         after["custom"] = decision.thing.custom
@@ -72,7 +76,9 @@ def _changes(before: dict[str, Any], after: dict[str, Any], labels: dict[str, st
             old, new = before.get("custom") or {}, value or {}
             for key in sorted({*old, *new}):
                 if old.get(key) != new.get(key):
-                    found.append([labels.get(f"custom.{key}", key), _shown(old.get(key)), _shown(new.get(key))])
+                    found.append(
+                        [labels.get(f"custom.{key}", key), _shown(old.get(key)), _shown(new.get(key))]
+                    )
         elif _shown(value) != _shown(before.get(name)):
             found.append([labels.get(name, name), _shown(before.get(name)), _shown(value)])
     return found

@@ -17,14 +17,18 @@ DAY_FIRST, MONTH_FIRST = "dmy", "mdy"
 def folded(text: str) -> str:
     """Small letters without accents, marks and repeated blanks: the form in which words are compared."""
     plain = unicodedata.normalize("NFKD", text.casefold().replace("ß", "ss"))
-    kept = "".join(" " if c in "_-./:()[]#*\\" else c for c in plain if unicodedata.category(c) not in {"Mn", "Cf", "Cc"})
+    kept = "".join(
+        " " if c in "_-./:()[]#*\\" else c for c in plain if unicodedata.category(c) not in {"Mn", "Cf", "Cc"}
+    )
     return " ".join(kept.split())
 
 
 # --- Numbers -------------------------------------------------------------------------------------------------
 # Blanks, apostrophes (Swiss) and their typographic kin stand between thousands and nowhere else.
 _GROUPS = re.compile(r"(?<=\d)[ \u00a0\u2009\u202f'’](?=\d{3}(?!\d))")
-_MONEY = re.compile(r"^(?:[€$£¥]|[a-z]{3}\s|chf|eur|usd|gbp)?\s*(.*?)\s*(?:[€$£¥%]|\s?[a-z]{3})?$", re.IGNORECASE)
+_MONEY = re.compile(
+    r"^(?:[€$£¥]|[a-z]{3}\s|chf|eur|usd|gbp)?\s*(.*?)\s*(?:[€$£¥%]|\s?[a-z]{3})?$", re.IGNORECASE
+)
 _NUMBER = re.compile(r"^\d+([.,]\d+)*$")
 
 
@@ -61,7 +65,9 @@ def number(text: str, style: str) -> str:
         return sign + _grouped(raw, "")
     could_group = len(raw) - raw.index(only) == 4 and 1 <= raw.index(only) <= 3 and raw[0] != "0"
     if could_group and not style:
-        raise ValueError("can be read in two ways. Say whether this file writes decimals with a comma or a point")
+        raise ValueError(
+            "can be read in two ways. Say whether this file writes decimals with a comma or a point"
+        )
     is_decimal = not could_group if not style else only == (".", ",")[style == COMMA]
     if not is_decimal and not could_group:
         raise ValueError("is not a number in the way this file writes them")
@@ -118,9 +124,13 @@ _MONTHS = {
     )
     for name in names.split()
 }
-_TIME = re.compile(r"[t ,]+\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*([ap]m|z|utc|[+-]\d{2}:?\d{2})?$", re.IGNORECASE)
+_TIME = re.compile(
+    r"[t ,]+\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*([ap]m|z|utc|[+-]\d{2}:?\d{2})?$", re.IGNORECASE
+)
 _PARTS = re.compile(r"^(\d{1,4})\s*([./\-])\s*(\d{1,2})\s*\2\s*(\d{1,4})$")
-_NAMED = re.compile(r"^(\d{1,2})(?:st|nd|rd|th|er|o)?[.\s\-]*(?:de\s+|of\s+)?([^\W\d_]+)[.,\s\-]*(?:de\s+|del\s+)?(\d{4})$")
+_NAMED = re.compile(
+    r"^(\d{1,2})(?:st|nd|rd|th|er|o)?[.\s\-]*(?:de\s+|of\s+)?([^\W\d_]+)[.,\s\-]*(?:de\s+|del\s+)?(\d{4})$"
+)
 _MONTH_FIRST_NAMED = re.compile(r"^([^\W\d_]+)[.\s]+(\d{1,2})(?:st|nd|rd|th)?[,\s]+(\d{4})$")
 
 
@@ -130,7 +140,9 @@ def date(text: str, order: str) -> str:
     if raw.isascii() and raw.isdigit():
         if len(raw) == 8 and 1900 <= int(raw[:4]) <= 2200:
             return _day(int(raw[:4]), int(raw[4:6]), int(raw[6:]))
-        raise ValueError("looks like a spreadsheet's day number. Format the column as a date before exporting it")
+        raise ValueError(
+            "looks like a spreadsheet's day number. Format the column as a date before exporting it"
+        )
     match = _PARTS.match(raw)
     if match and raw.isascii():
         first, _, second, third = match.groups()
@@ -140,7 +152,9 @@ def date(text: str, order: str) -> str:
             raise ValueError("needs a year of four digits")
         one, two, year = int(first), int(second), int(third)
         if not order and one != two and one <= 12 and two <= 12:
-            raise ValueError("can be read in two ways. Say whether this file writes the day or the month first")
+            raise ValueError(
+                "can be read in two ways. Say whether this file writes the day or the month first"
+            )
         is_month_first = order == MONTH_FIRST or (not order and two > 12)
         if order == DAY_FIRST and two > 12 and one <= 12:
             raise ValueError("has no such month: in this file the day comes first")
@@ -187,7 +201,27 @@ def date_order(values: list[str]) -> str | None:
 
 
 # --- Yes and no ----------------------------------------------------------------------------------------------
-_YES = frozenset(["true", "yes", "y", "t", "1", "on", "x", "ja", "j", "wahr", "oui", "o", "vrai", "si", "s", "verdadero", "✓"])
+_YES = frozenset(
+    [
+        "true",
+        "yes",
+        "y",
+        "t",
+        "1",
+        "on",
+        "x",
+        "ja",
+        "j",
+        "wahr",
+        "oui",
+        "o",
+        "vrai",
+        "si",
+        "s",
+        "verdadero",
+        "✓",
+    ]
+)
 _NO = frozenset(["false", "no", "n", "f", "0", "off", "-", "nein", "falsch", "non", "faux", "falso", "✗"])
 
 
@@ -263,9 +297,7 @@ US united states|united states of america|usa|vereinigte staaten|vereinigte staa
 VN vietnam|viet nam
 ZA south africa|sudafrika|afrique du sud|sudafrica
 """
-_COUNTRIES = {
-    name: line[:2] for line in _COUNTRY_NAMES.strip().splitlines() for name in line[3:].split("|")
-}
+_COUNTRIES = {name: line[:2] for line in _COUNTRY_NAMES.strip().splitlines() for name in line[3:].split("|")}
 _LANGUAGE_NAMES = """
 en english|englisch|anglais|ingles
 de german|deutsch|allemand|aleman

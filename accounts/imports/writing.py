@@ -46,7 +46,16 @@ def _create_accounts(accounts: Sequence[Account], actor: User, now: dt.datetime,
         key = f"account:{account.pk}:created"
         subject = ("account", account.pk)
         events.append(
-            _event("account.created", key, subject, account=account, contact=None, actor=actor, now=now, facts=known)
+            _event(
+                "account.created",
+                key,
+                subject,
+                account=account,
+                contact=None,
+                actor=actor,
+                now=now,
+                facts=known,
+            )
         )
 
 
@@ -72,16 +81,30 @@ def _update_accounts(updated: Sequence[Decision], actor: User, now: dt.datetime,
         told: list[tuple[str, dict[str, Any]]] = []
         if "owner" in changed:
             before = decision.before["owner"]
-            told.append(("account.owner_changed", {"from": before.pk if before else None, "to": account.owner_id}))
+            told.append(
+                ("account.owner_changed", {"from": before.pk if before else None, "to": account.owner_id})
+            )
         if "stage" in changed:
             before = decision.before["stage"]
-            told.append(("account.stage_changed", {"from": before.pk if before else None, "to": account.stage_id}))
+            told.append(
+                ("account.stage_changed", {"from": before.pk if before else None, "to": account.stage_id})
+            )
         if others := sorted(changed - {"owner", "stage"}):
             told.append(("account.updated", {"fields": others}))
         for kind, data in told:
             key = f"account:{account.pk}:{kind.rpartition('.')[2]}:{stamp}"
             events.append(
-                _event(kind, key, subject, account=account, contact=None, actor=actor, now=now, facts=known, data=data)
+                _event(
+                    kind,
+                    key,
+                    subject,
+                    account=account,
+                    contact=None,
+                    actor=actor,
+                    now=now,
+                    facts=known,
+                    data=data,
+                )
             )
 
 
@@ -101,7 +124,18 @@ def _create_contacts(created: Sequence[Decision], actor: User, now: dt.datetime,
         key = f"contact:{contact.pk}:created"
         subject = ("contact", contact.pk)
         at = decision.account
-        events.append(_event("contact.created", key, subject, account=at, contact=contact, actor=actor, now=now, facts=known))
+        events.append(
+            _event(
+                "contact.created",
+                key,
+                subject,
+                account=at,
+                contact=contact,
+                actor=actor,
+                now=now,
+                facts=known,
+            )
+        )
 
 
 def _update_contacts(updated: Sequence[Decision], actor: User, now: dt.datetime, events: list[Event]) -> None:
@@ -123,7 +157,17 @@ def _update_contacts(updated: Sequence[Decision], actor: User, now: dt.datetime,
         subject = ("contact", contact.pk)
         at = decision.account
         events.append(
-            _event("contact.updated", key, subject, account=at, contact=contact, actor=actor, now=now, facts=known, data=data)
+            _event(
+                "contact.updated",
+                key,
+                subject,
+                account=at,
+                contact=contact,
+                actor=actor,
+                now=now,
+                facts=known,
+                data=data,
+            )
         )
 
 

@@ -50,9 +50,15 @@ class CappedUpload(FileUploadHandler):
 
 class UploadForm(forms.Form):
     target = forms.ChoiceField(
-        label="What is in the file", choices=[("contact", "Contacts"), ("account", "Accounts")], widget=forms.RadioSelect
+        label="What is in the file",
+        choices=[("contact", "Contacts"), ("account", "Accounts")],
+        widget=forms.RadioSelect,
     )
-    file = forms.FileField(label="File", widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,text/csv"}), allow_empty_file=True)
+    file = forms.FileField(
+        label="File",
+        widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,text/csv"}),
+        allow_empty_file=True,
+    )
 
 
 @requires(can_import)
@@ -106,7 +112,12 @@ def _too_large(request: UserRequest) -> HttpResponse:
 
 def _upload_page(request: UserRequest, form: UploadForm, *, status: int = 200) -> HttpResponse:
     megabytes = settings.MAX_IMPORT_BYTES // 1_000_000
-    return render(request, "accounts/import_form.html", {"form": form, "megabytes": megabytes, "keep_days": settings.IMPORT_KEEP_DAYS}, status=status)
+    return render(
+        request,
+        "accounts/import_form.html",
+        {"form": form, "megabytes": megabytes, "keep_days": settings.IMPORT_KEEP_DAYS},
+        status=status,
+    )
 
 
 @requires(can_import)
@@ -116,7 +127,11 @@ def import_detail(request: UserRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(queries.list_imports(request.user), pk=pk)
     if run.state == ImportState.UPLOADED and run.file:
         return redirect("accounts:import_columns", pk=pk)
-    context: dict[str, Any] = {"run": run, "progress": queries.progress_of(run), "is_working": run.state in services.WORKING}
+    context: dict[str, Any] = {
+        "run": run,
+        "progress": queries.progress_of(run),
+        "is_working": run.state in services.WORKING,
+    }
     if request.htmx.target == "import-progress":
         if not context["is_working"]:
             response = HttpResponse(status=204)
@@ -159,12 +174,18 @@ def _read_post(request: UserRequest, run: Import) -> tuple[Dialect, Columns]:
     post = request.POST
     dialect = Dialect.of(run.dialect)
     dialect.encoding = post.get("encoding", dialect.encoding)
-    dialect.delimiter = {"tab": "\t"}.get(post.get("delimiter", ""), post.get("delimiter") or dialect.delimiter)
-    dialect.decimal = post.get("decimal", dialect.decimal) if post.get("decimal", "") in {"", "point", "comma"} else ""
+    dialect.delimiter = {"tab": "\t"}.get(
+        post.get("delimiter", ""), post.get("delimiter") or dialect.delimiter
+    )
+    dialect.decimal = (
+        post.get("decimal", dialect.decimal) if post.get("decimal", "") in {"", "point", "comma"} else ""
+    )
     dialect.dates = post.get("dates", dialect.dates) if post.get("dates", "") in {"", "dmy", "mdy"} else ""
     columns = Columns(
         columns={
-            number: post[f"column_{number}"] for number in range(len(run.headers)) if post.get(f"column_{number}")
+            number: post[f"column_{number}"]
+            for number in range(len(run.headers))
+            if post.get(f"column_{number}")
         },
         key=post.get("key", ""),
         create_accounts=post.get("create_accounts") == "on",

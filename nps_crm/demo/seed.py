@@ -270,9 +270,7 @@ def _contracts(cast: Cast) -> None:
                 )
             )
             if is_open:
-                Account.objects.filter(pk=account.pk).update(
-                    renewal_on=ends, arr=Decimal(round(arr, -2))
-                )
+                Account.objects.filter(pk=account.pk).update(renewal_on=ends, arr=Decimal(round(arr, -2)))
             if is_open or left:
                 break
             arr *= (

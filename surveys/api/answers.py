@@ -46,7 +46,9 @@ def answer_from(data: Any, *, now: dt.datetime) -> Answer:
     if not data.keys() <= FIELDS:
         unknown = sorted(data.keys() - FIELDS)[0][:60]
         raise Invalid(
-            f'There is no field "{unknown}". Known are: {", ".join(sorted(FIELDS))}.', code="unknown_field", field=unknown
+            f'There is no field "{unknown}". Known are: {", ".join(sorted(FIELDS))}.',
+            code="unknown_field",
+            field=unknown,
         )
     values: dict[str, Any] = {"source": "api", "channel": Channel.API, "responded_at": now}
     for name, value in data.items():
@@ -91,14 +93,20 @@ def _time(name: str, value: Any) -> dt.datetime:
             pass
         else:
             return found
-    raise Invalid("Give the time as ISO 8601 with its offset, for example 2026-03-17T10:00:00+01:00.", field=name)
+    raise Invalid(
+        "Give the time as ISO 8601 with its offset, for example 2026-03-17T10:00:00+01:00.", field=name
+    )
 
 
 def _attributes(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, dict) or len(value) > MAX_ATTRIBUTES:
         raise Invalid(f"Attributes are a JSON object of at most {MAX_ATTRIBUTES} values.", field="attributes")
     for key, inner in value.items():
-        if not 0 < len(key) <= 60 or isinstance(inner, (dict, list)) or (isinstance(inner, str) and len(inner) > 60):
+        if (
+            not 0 < len(key) <= 60
+            or isinstance(inner, (dict, list))
+            or (isinstance(inner, str) and len(inner) > 60)
+        ):
             raise Invalid("Names and values of attributes have at most 60 characters.", field="attributes")
     return value
 
@@ -119,7 +127,9 @@ _REFUSED_STATUS = {"locked": 409, "conflict": 409}
 def refusal_of(outcome: Outcome) -> Refused:
     """A refused outcome as the error the API answers with."""
     name = API_NAMES.get(outcome.field, outcome.field)
-    return Refused(outcome.message, code=outcome.code, field=name, status=_REFUSED_STATUS.get(outcome.code, 400))
+    return Refused(
+        outcome.message, code=outcome.code, field=name, status=_REFUSED_STATUS.get(outcome.code, 400)
+    )
 
 
 def body_of(outcome: Outcome) -> dict[str, Any]:

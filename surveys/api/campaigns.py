@@ -59,8 +59,12 @@ class CampaignSerializer(serializers.ModelSerializer[Campaign]):
 class CampaignWriteSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=120)
     survey_id = serializers.IntegerField(min_value=1)
-    segment_id = serializers.IntegerField(min_value=1, required=False, allow_null=True, help_text="Null: every contact.")
-    starts_at = serializers.DateTimeField(required=False, allow_null=True, help_text="Null: when it is launched.")
+    segment_id = serializers.IntegerField(
+        min_value=1, required=False, allow_null=True, help_text="Null: every contact."
+    )
+    starts_at = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="Null: when it is launched."
+    )
     daily_limit = serializers.IntegerField(min_value=1, max_value=10_000_000, required=False, allow_null=True)
     expires_after_days = serializers.IntegerField(min_value=1, max_value=365, required=False)
 
@@ -188,12 +192,20 @@ class CampaignViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewS
         if "survey_id" in values:
             values["survey"] = queries.list_surveys().filter(pk=values.pop("survey_id")).first()
             if values["survey"] is None:
-                raise Invalid("There is no published survey with this id.", field="survey_id", code="not_found")
+                raise Invalid(
+                    "There is no published survey with this id.", field="survey_id", code="not_found"
+                )
         if "segment_id" in values or not partial:
             asked = values.pop("segment_id", None)
-            values["segment"] = None if asked is None else queries.list_segments(self._user).filter(pk=asked).first()
+            values["segment"] = (
+                None if asked is None else queries.list_segments(self._user).filter(pk=asked).first()
+            )
             if asked is not None and values["segment"] is None:
-                raise Invalid("There is no segment with this id that the key may see.", field="segment_id", code="not_found")
+                raise Invalid(
+                    "There is no segment with this id that the key may see.",
+                    field="segment_id",
+                    code="not_found",
+                )
         return values
 
 
@@ -276,7 +288,9 @@ class LiftSerializer(serializers.Serializer[Any]):
     list=extend_schema(summary="List suppressed addresses"),
     retrieve=extend_schema(summary="Read a suppression"),
     create=extend_schema(
-        summary="Suppress an address", request=SuppressionWriteSerializer, responses={201: SuppressionSerializer}
+        summary="Suppress an address",
+        request=SuppressionWriteSerializer,
+        responses={201: SuppressionSerializer},
     ),
 )
 class SuppressionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
@@ -304,7 +318,11 @@ class SuppressionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiVi
     @action(detail=True, methods=["post"])
     def lift(self, request: Request, pk: int) -> Response:
         if not can_lead(self._user):
-            raise Refused("Only a lead or an administrator can lift a suppression.", code="permission_denied", status=403)
+            raise Refused(
+                "Only a lead or an administrator can lift a suppression.",
+                code="permission_denied",
+                status=403,
+            )
         body = LiftSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         suppression_services.lift_by_hand(entry=self.get_object(), actor=self._user, **body.validated_data)

@@ -12,7 +12,7 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import DisallowedHost
 from django.db import InterfaceError, OperationalError, connection
@@ -69,7 +69,9 @@ def submit(slot: _Slot) -> None:
                 # A worker that is being ended. Those whose requests it had taken must not wait for it.
                 for left in taken:
                     if not left.is_settled:
-                        left.error = Refused("This was interrupted. Send it again.", code="interrupted", status=503)
+                        left.error = Refused(
+                            "This was interrupted. Send it again.", code="interrupted", status=503
+                        )
                 raise
 
 
@@ -100,7 +102,7 @@ WHERE k.prefix = %s"""
 
 def _key_row(prefix: str) -> Any:
     # This reading may be repeated, so it stands for the look whether the kept connection still lives.
-    connection.health_check_done = True
+    cast(Any, connection).health_check_done = True
     for attempt in (1, 2):
         try:
             with connection.cursor() as cursor:
@@ -118,7 +120,20 @@ def _find_key(prefix: str) -> ApiKey | None:
     row = _key_row(prefix)
     if row is None:
         return None
-    pk, digest, scopes, rate_limit, expires_at, revoked_at, last_used_at, user_pk, role, team, is_active, scope = row
+    (
+        pk,
+        digest,
+        scopes,
+        rate_limit,
+        expires_at,
+        revoked_at,
+        last_used_at,
+        user_pk,
+        role,
+        team,
+        is_active,
+        scope,
+    ) = row
     user = User(pk=user_pk, role=role, team_id=team, is_active=bool(is_active))
     user._row_scope = RowScope(scope) if scope else DEFAULT_SCOPES[Role(role)]  # type: ignore[attr-defined]
     return ApiKey(
@@ -132,7 +147,8 @@ def _aware(value: Any) -> dt.datetime | None:
     """A moment as PostgreSQL gives it, or as SQLite's text."""
     if isinstance(value, str):
         value = dt.datetime.fromisoformat(value)
-    return value.replace(tzinfo=dt.UTC) if value is not None and value.tzinfo is None else value
+    found: dt.datetime | None = value
+    return found.replace(tzinfo=dt.UTC) if found is not None and found.tzinfo is None else found
 
 
 def _rated(key: ApiKey, slots: list[_Slot]) -> list[_Slot]:

@@ -32,7 +32,9 @@ def read_figure_request(params: Any, user: User) -> FigureRequest:
         if name not in PARAMETERS:
             known = ", ".join(sorted(PARAMETERS))
             raise Invalid(
-                f'There is no filter "{name[:60]}". Known are: {known}.', code="unknown_parameter", field=name[:60]
+                f'There is no filter "{name[:60]}". Known are: {known}.',
+                code="unknown_parameter",
+                field=name[:60],
             )
     key = params.get("definition", "company")
     definition = queries.find_definition(key)
@@ -56,7 +58,9 @@ def read_figure_request(params: Any, user: User) -> FigureRequest:
             raise Invalid("There is no segment with this id that the key may see.", field="saved")
         question = replace(question, saved=saved)
     where: Mapping[str, str] = {
-        name: "" if params[name] == "none" else params[name][:60] for name in (*ATTRIBUTES, "channel") if name in params
+        name: "" if params[name] == "none" else params[name][:60]
+        for name in (*ATTRIBUTES, "channel")
+        if name in params
     }
     by = params.get("by")
     if by is not None and by not in queries.BY:

@@ -46,14 +46,25 @@ class AnswerSerializer(serializers.Serializer[Any]):
     survey = serializers.IntegerField(min_value=1)
     score = serializers.IntegerField(min_value=0, max_value=10, help_text="A whole number from 0 to 10.")
     external_id = serializers.CharField(
-        max_length=200, required=False, help_text="Your id of the answer: sent again, it updates and never repeats."
+        max_length=200,
+        required=False,
+        help_text="Your id of the answer: sent again, it updates and never repeats.",
     )
-    source = serializers.CharField(max_length=40, required=False, default="api", help_text="Whose ids those are.")
+    source = serializers.CharField(  # type: ignore[assignment]  # a field of ours, not DRF's attribute
+        max_length=40, required=False, default="api", help_text="Whose ids those are."
+    )
     comment = serializers.CharField(
-        max_length=20_000, required=False, allow_blank=True, help_text="Left out: unchanged. Empty: taken back."
+        max_length=20_000,
+        required=False,
+        allow_blank=True,
+        help_text="Left out: unchanged. Empty: taken back.",
     )
-    responded_at = serializers.DateTimeField(required=False, help_text="When the person answered; now if left out.")
-    source_updated_at = serializers.DateTimeField(required=False, help_text="An older version than the known is ignored.")
+    responded_at = serializers.DateTimeField(
+        required=False, help_text="When the person answered; now if left out."
+    )
+    source_updated_at = serializers.DateTimeField(
+        required=False, help_text="An older version than the known is ignored."
+    )
     invitation = serializers.IntegerField(min_value=1, required=False)
     contact = serializers.IntegerField(min_value=1, required=False)
     contact_external_id = serializers.CharField(max_length=120, required=False)
@@ -69,7 +80,8 @@ class AnswerSerializer(serializers.Serializer[Any]):
         help_text="Only live answers raise alerts; correction may change an answer after its edit window.",
     )  # fmt: skip
     attributes = serializers.DictField(
-        required=False, help_text="Up to 20 values to break figures down by; those of a known account replace them."
+        required=False,
+        help_text="Up to 20 values to break figures down by; those of a known account replace them.",
     )
 
 
@@ -83,7 +95,9 @@ class OutcomeSerializer(serializers.Serializer[Any]):
 class ResponsePatchSerializer(serializers.Serializer[Any]):
     loop_status = serializers.ChoiceField(choices=[s.value for s in LoopStatus], required=False)
     assignee = serializers.IntegerField(required=False, allow_null=True)
-    excluded = serializers.BooleanField(required=False, help_text="Takes the answer out of all figures, or back in.")
+    excluded = serializers.BooleanField(
+        required=False, help_text="Takes the answer out of all figures, or back in."
+    )
     reason = serializers.CharField(
         max_length=200, required=False, default="", help_text="Needed when the answer is excluded."
     )
@@ -132,6 +146,8 @@ class NpsSerializer(serializers.Serializer[Any]):
     change = ChangeSerializer(allow_null=True)
     mean = serializers.FloatField(allow_null=True)
     median = serializers.FloatField(allow_null=True)
-    distribution = serializers.ListField(child=serializers.IntegerField(), help_text="Answers of score 0, 1, … 10.")
+    distribution = serializers.ListField(
+        child=serializers.IntegerField(), help_text="Answers of score 0, 1, … 10."
+    )
     trend = TrendPointSerializer(many=True)
     breakdown = BreakdownSerializer(many=True)

@@ -1,5 +1,7 @@
 """REST routes of this app, below /api/v1/."""
 
+from typing import Any
+
 from django.urls import URLPattern, URLResolver, path, re_path
 from rest_framework.routers import SimpleRouter
 
@@ -8,17 +10,25 @@ from surveys.api import campaigns, surveys, views
 urlpatterns: list[URLPattern | URLResolver] = []
 
 # Answers. The collection takes a plain post through a fast door of its own.
-_response: dict[str, str] = {"get": "retrieve", "patch": "partial_update"}
+_response: dict[str, Any] = {"get": "retrieve", "patch": "partial_update"}
 urlpatterns += [
     re_path(r"^responses/?$", views.response_collection, name="response-list"),
-    re_path(r"^responses/bulk/?$", views.ResponseViewSet.as_view({"post": "bulk"}, detail=False), name="response-bulk"),
+    re_path(
+        r"^responses/bulk/?$",
+        views.ResponseViewSet.as_view({"post": "bulk"}, detail=False),
+        name="response-bulk",
+    ),
     re_path(r"^nps/?$", views.NpsView.as_view(), name="nps"),
-    path("responses/<int:pk>/", views.ResponseViewSet.as_view(_response, detail=True), name="response-detail"),
+    path(
+        "responses/<int:pk>/", views.ResponseViewSet.as_view(_response, detail=True), name="response-detail"
+    ),
 ]
 
-_survey: dict[str, str] = {"get": "retrieve", "patch": "partial_update"}
+_survey: dict[str, Any] = {"get": "retrieve", "patch": "partial_update"}
 urlpatterns += [
-    re_path(r"^surveys/?$", surveys.SurveyViewSet.as_view({"get": "list", "post": "create"}), name="survey-list"),
+    re_path(
+        r"^surveys/?$", surveys.SurveyViewSet.as_view({"get": "list", "post": "create"}), name="survey-list"
+    ),
     path("surveys/<int:pk>/", surveys.SurveyViewSet.as_view(_survey, detail=True), name="survey-detail"),
 ]
 

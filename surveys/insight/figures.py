@@ -170,7 +170,10 @@ def _kept_moves(question: Question, cuts: Sequence[dt.date], by: str) -> Moves:
     spans = _spans(question)
     zone = rollups.state().zone
     names = ", ".join(SCORE_COLUMNS)
-    conditions, narrow = ["breakdown = %s", f"span IN ({', '.join('%s' for _ in spans)})", f"day <= {_day()}"], []
+    conditions, narrow = (
+        ["breakdown = %s", f"span IN ({', '.join('%s' for _ in spans)})", f"day <= {_day()}"],
+        [],
+    )
     params: list[Any] = [key, *spans, _date(cuts[-1])]
     more: list[Any] = []
     narrow.append("metric = %s")
@@ -214,7 +217,9 @@ def _kept_moves(question: Question, cuts: Sequence[dt.date], by: str) -> Moves:
 # --- From the answers ----------------------------------------------------------------------------------------
 def visible_answers(question: Question) -> QuerySet[Response]:
     """The answers a question is about, before any window."""
-    rows: QuerySet[Response] = Response.objects.visible_to(question.user).counted().filter(metric=question.metric)
+    rows: QuerySet[Response] = (
+        Response.objects.visible_to(question.user).counted().filter(metric=question.metric)
+    )
     if question.surveys:
         rows = rows.filter(survey__in=question.surveys)
     if question.saved is not None:

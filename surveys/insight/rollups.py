@@ -14,6 +14,7 @@ import json
 import logging
 from collections.abc import Iterable
 from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
@@ -94,7 +95,8 @@ def _counted_postgresql() -> list[str]:
     # GROUPING gives a bit for each column that a grouping set leaves out, the first column's bit being the highest.
     everything = 2 ** len(columns) - 1
     names = " ".join(
-        f"WHEN {everything - 2 ** (len(columns) - 1 - place)} THEN '{name}'" for place, name in enumerate(values)
+        f"WHEN {everything - 2 ** (len(columns) - 1 - place)} THEN '{name}'"
+        for place, name in enumerate(values)
     )
     sets = ", ".join(["(ends_on, survey_key, metric, score)"] + [
         f"(ends_on, survey_key, metric, score, {column})" for column in columns
@@ -128,10 +130,10 @@ _TALLY_ADD = ", ".join(f"{name} = surveys_tally.{name} + excluded.{name}" for na
 _ANY = " OR ".join(f"{name} <> 0" for name in SCORE_COLUMNS)
 
 
-def _run(statement: str, params: Iterable[object] = ()) -> int:
+def _run(statement: str, params: Iterable[Any] = ()) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, list(params))
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 # --- Folding -------------------------------------------------------------------------------------------------
@@ -170,7 +172,11 @@ def _account_select(postgresql: bool, some: bool) -> str:
             else "AND r.account_id IN (SELECT value FROM json_each(%s))"
         )
     leaves = f"MIN(day) + {ACCOUNT_DAYS}" if postgresql else f"date(MIN(day), '+{ACCOUNT_DAYS} days')"
-    day = "(r.responded_at AT TIME ZONE %s)::date" if postgresql else "django_datetime_cast_date(r.responded_at, %s, 'UTC')"
+    day = (
+        "(r.responded_at AT TIME ZONE %s)::date"
+        if postgresql
+        else "django_datetime_cast_date(r.responded_at, %s, 'UTC')"
+    )
     return f"""
 SELECT account_id, metric, COUNT(*), SUM(CASE WHEN score >= 9 THEN 1 ELSE 0 END),
   SUM(CASE WHEN score <= 6 THEN 1 ELSE 0 END), AVG(score * 1.0),
@@ -197,7 +203,7 @@ def refresh_accounts(account_ids: Iterable[int] | None, *, zone: ZoneInfo) -> No
     day = clock.now().astimezone(zone).date()
     start = moment(start_of(day - dt.timedelta(days=ACCOUNT_DAYS - 1), zone))
     end = moment(start_of(day + dt.timedelta(days=1), zone))
-    params: list[object] = [zone.key, start, end, end]
+    params: list[Any] = [zone.key, start, end, end]
     if ids is None:
         _run("DELETE FROM surveys_accountscore")
     else:
@@ -206,7 +212,8 @@ def refresh_accounts(account_ids: Iterable[int] | None, *, zone: ZoneInfo) -> No
         _run(f"DELETE FROM surveys_accountscore WHERE account_id {chosen}", [some])
         params.append(some)
     _run(
-        f"INSERT INTO surveys_accountscore ({_ACCOUNT_NAMES}) {_account_select(postgresql, ids is not None)}", params
+        f"INSERT INTO surveys_accountscore ({_ACCOUNT_NAMES}) {_account_select(postgresql, ids is not None)}",
+        params,
     )
 
 
@@ -218,7 +225,9 @@ def expire_accounts() -> int:
         current = _locked_state()
         zone = ZoneInfo(current.zone)
         day = clock.now().astimezone(zone).date()
-        due = set(AccountScore.objects.filter(changes_on__lte=day).values_list("account_id", flat=True)[:50_000])
+        due = set(
+            AccountScore.objects.filter(changes_on__lte=day).values_list("account_id", flat=True)[:50_000]
+        )
         refresh_accounts(due, zone=zone)
     return len(due)
 

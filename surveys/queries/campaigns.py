@@ -31,7 +31,11 @@ STAGES: Mapping[str, tuple[str, str, Q]] = {
         "Sent, and no bounce came back",
         Q(delivered_at__isnull=False) | REACTED,
     ),
-    "opened": ("Opened", "Pictures were loaded or a score was given; many people open without either", REACTED),
+    "opened": (
+        "Opened",
+        "Pictures were loaded or a score was given; many people open without either",
+        REACTED,
+    ),
     "scored": ("Scored", "Gave a score", Q(scored_at__isnull=False)),
     "commented": ("Commented", "Wrote why", Q(commented_at__isnull=False)),
     "declined": ("Declined", "Unsubscribed or asked to be left alone", Q(state=InvitationState.DECLINED)),
@@ -128,7 +132,9 @@ def rows(campaigns: Sequence[Campaign], user: User) -> list[CampaignRow]:
         Invitation.objects.visible_to(user)
         .filter(wave__campaign__in=campaigns)
         .values("wave__campaign")
-        .annotate(**{key: Count("pk", filter=STAGES[key][2]) if STAGES[key][2] else Count("pk") for key in wanted})
+        .annotate(
+            **{key: Count("pk", filter=STAGES[key][2]) if STAGES[key][2] else Count("pk") for key in wanted}
+        )
     )
     by_campaign = {row["wave__campaign"]: row for row in found}
     nothing = dict.fromkeys(wanted, 0)
@@ -150,7 +156,9 @@ def invitations(campaign: Campaign, user: User) -> QuerySet[Invitation]:
     return Invitation.objects.visible_to(user).filter(wave__campaign=campaign)
 
 
-def list_invitations(campaign: Campaign, user: User, *, stage: str = "planned", reason: str = "") -> QuerySet[Invitation]:
+def list_invitations(
+    campaign: Campaign, user: User, *, stage: str = "planned", reason: str = ""
+) -> QuerySet[Invitation]:
     """The people behind a number: of a stage, and of one outcome in it."""
     found = invitations(campaign, user).filter(STAGES[stage][2])
     if reason:
@@ -178,7 +186,11 @@ def list_doubtful(campaign: Campaign, user: User) -> QuerySet[Delivery]:
 
 def list_failed(campaign: Campaign, user: User) -> QuerySet[Delivery]:
     """Messages that were refused or given up."""
-    return deliveries(user).filter(invitation__wave__campaign=campaign, state__in=["failed", "dead"]).order_by("pk")
+    return (
+        deliveries(user)
+        .filter(invitation__wave__campaign=campaign, state__in=["failed", "dead"])
+        .order_by("pk")
+    )
 
 
 def progress(campaign: Campaign, user: User) -> Progress:
@@ -206,7 +218,9 @@ def progress(campaign: Campaign, user: User) -> Progress:
         days=[Day(row["date"], row["sent"], row["scored"]) for row in days],
         withdrawn=_outcomes(seen.filter(state=InvitationState.WITHDRAWN)),
         failed=_outcomes(seen.filter(state=InvitationState.FAILED)),
-        excluded=[ReasonCount(reason, reasons[reason.value]) for reason in PRIORITY if reason.value in reasons],
+        excluded=[
+            ReasonCount(reason, reasons[reason.value]) for reason in PRIORITY if reason.value in reasons
+        ],
         chart=_chart(campaign, counts),
     )
 
@@ -214,7 +228,8 @@ def progress(campaign: Campaign, user: User) -> Progress:
 def _chart(campaign: Campaign, counts: Mapping[str, int]) -> list[charts.Stage]:
     url = reverse("surveys:campaign_invitations", args=[campaign.pk])
     return [
-        charts.Stage(STAGES[key][0], counts[key], f"{url}?stage={key}" if counts[key] else "") for key in FUNNEL
+        charts.Stage(STAGES[key][0], counts[key], f"{url}?stage={key}" if counts[key] else "")
+        for key in FUNNEL
     ]
 
 
@@ -227,7 +242,11 @@ def outcome_label(code: str) -> str:
     """What an invitation's outcome code says in words."""
     if code in OUTCOMES:
         return OUTCOMES[code]
-    return eligibility.REASONS[Reason(code)].label if code in set(Reason) else code.replace("_", " ").capitalize()
+    return (
+        eligibility.REASONS[Reason(code)].label
+        if code in set(Reason)
+        else code.replace("_", " ").capitalize()
+    )
 
 
 def _exclusions(campaign: Campaign, user: User) -> QuerySet[Exclusion]:
@@ -240,7 +259,9 @@ def list_exclusions(campaign: Campaign, user: User, *, reason: Reason | None = N
     found = _exclusions(campaign, user)
     if reason is not None:
         found = found.filter(reason=reason)
-    return found.select_related("contact__account").order_by("contact__last_name", "contact__first_name", "pk")
+    return found.select_related("contact__account").order_by(
+        "contact__last_name", "contact__first_name", "pk"
+    )
 
 
 # --- Before the launch ---------------------------------------------------------------------------------------
@@ -262,7 +283,10 @@ def list_judged(
     found = eligibility.list_judged(
         audience(segment=segment, user=user), reason=reason, offset=offset, limit=limit
     )
-    people = {c.pk: c for c in Contact.objects.filter(pk__in=[v.contact_id for v in found]).select_related("account")}
+    people = {
+        c.pk: c
+        for c in Contact.objects.filter(pk__in=[v.contact_id for v in found]).select_related("account")
+    }
     return [Judged(people[v.contact_id], v) for v in found if v.contact_id in people]
 
 
@@ -276,7 +300,9 @@ def asks_of(contact: Contact) -> QuerySet[Invitation]:
     """The ledger of one person: every ask, newest first."""
     return (
         Invitation.objects.filter(contact=contact, is_test=False)
-        .select_related("wave__campaign__survey", "wave__campaign__launched_by", "response", "version__survey")
+        .select_related(
+            "wave__campaign__survey", "wave__campaign__launched_by", "response", "version__survey"
+        )
         .order_by("-planned_at", "-pk")
     )
 

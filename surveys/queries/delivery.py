@@ -39,7 +39,9 @@ def asks(deliveries: Sequence[Delivery], rules: Rules, *, now: dt.datetime) -> d
     own, accounts = sql_delivery.OWN_COLUMNS, sql_delivery.OWN_COLUMNS + len(sql_delivery.ACCOUNT_FIELDS)
     return {
         row[0]: Ask(
-            *row[:own], sql_delivery.account_of(row[own:accounts]), sql_delivery.contact_of(row[accounts:])
+            *row[:own],  # type: ignore[call-arg]  # as many as Ask has before the two below
+            sql_delivery.account_of(row[own:accounts]),
+            sql_delivery.contact_of(row[accounts:]),
         )
         for row in sql_delivery.read_batch([row.invitation_id for row in deliveries], rules, now=now)
     }

@@ -108,7 +108,11 @@ def suggestions_for(responses: Sequence[Response], user: User) -> dict[int, list
     if domains:
         wanted |= Q(account__domain__in=domains)
     contacts = list(
-        Contact.objects.visible_to(user).live().filter(wanted).select_related("account").order_by("last_name", "pk")[:500]
+        Contact.objects.visible_to(user)
+        .live()
+        .filter(wanted)
+        .select_related("account")
+        .order_by("last_name", "pk")[:500]
     )
     return {response.pk: _suggested(response, contacts) for response in responses}
 

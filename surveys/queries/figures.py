@@ -246,7 +246,11 @@ def _detractor_arr(question: Question, by: str) -> dict[str, Decimal]:
         return {}
     rows = (
         _customers(question)
-        .filter(Exists(AccountScore.objects.filter(account=OuterRef("pk"), metric=MetricFamily.NPS, detractors__gt=0)))
+        .filter(
+            Exists(
+                AccountScore.objects.filter(account=OuterRef("pk"), metric=MetricFamily.NPS, detractors__gt=0)
+            )
+        )
         .filter(currency=team_queries.workspace().currency, arr__isnull=False)
         .order_by()
         .values_list(by)
@@ -395,8 +399,8 @@ def nps_numbers(question: Question, *, key: str, as_of: dt.date, by: str | None)
         "distribution": found[as_of].histogram,
         "trend": [{"as_of": day, **as_numbers(found[day])} for day in days],
         "breakdown": [
-            {"value": value, **as_numbers(part[as_of])} for value, part in sorted(parts.items()) if part[as_of].n
+            {"value": value, **as_numbers(part[as_of])}
+            for value, part in sorted(parts.items())
+            if part[as_of].n
         ],
     }
-
-

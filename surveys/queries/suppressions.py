@@ -37,7 +37,9 @@ class Line:
         return LABELS[SuppressionReason(self.entry.reason)][1]
 
 
-def list_suppressions(user: User, *, reason: str = "", address_key: str = "", lifted: bool = False) -> QuerySet[Suppression]:
+def list_suppressions(
+    user: User, *, reason: str = "", address_key: str = "", lifted: bool = False
+) -> QuerySet[Suppression]:
     """The list as far as `user` may see: all of it, or the addresses of visible contacts and what `user` added."""
     found = Suppression.objects.filter(lifted_at__isnull=not lifted).select_related("created_by")
     if scope_of(user) is not RowScope.ALL:
@@ -51,6 +53,10 @@ def list_suppressions(user: User, *, reason: str = "", address_key: str = "", li
 
 
 def lines(entries: Sequence[Suppression], user: User) -> list[Line]:
-    people = Contact.objects.visible_to(user).live().filter(address_key__in=[entry.address_key for entry in entries])
+    people = (
+        Contact.objects.visible_to(user)
+        .live()
+        .filter(address_key__in=[entry.address_key for entry in entries])
+    )
     by_key = {contact.address_key: contact for contact in people.select_related("account")}
     return [Line(entry, by_key.get(entry.address_key)) for entry in entries]

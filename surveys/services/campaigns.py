@@ -83,7 +83,9 @@ def update_campaign(
         or (segment.pk if segment else None) != campaign.segment_id
         or expires_after_days != campaign.expires_after_days
     ):
-        raise Refused("Survey, audience and expiry cannot change once a campaign is launched. Stop it and make a new one.")
+        raise Refused(
+            "Survey, audience and expiry cannot change once a campaign is launched. Stop it and make a new one."
+        )
     _fill(
         campaign, name=name, survey=survey, segment=segment, starts_at=starts_at, daily_limit=daily_limit,
         expires_after_days=expires_after_days,
@@ -118,7 +120,10 @@ def _fill(
     if survey.state == SurveyState.ARCHIVED:
         raise Invalid("This survey is archived. Choose another, or bring it back first.", field="survey")
     if daily_limit is not None and not 1 <= daily_limit <= 10_000_000:
-        raise Invalid("At most how many a day? Write a number from 1, or leave it empty for no limit.", field="daily_limit")
+        raise Invalid(
+            "At most how many a day? Write a number from 1, or leave it empty for no limit.",
+            field="daily_limit",
+        )
     if not 1 <= expires_after_days <= MAX_EXPIRY_DAYS:
         raise Invalid(f"Answers can be accepted for 1 to {MAX_EXPIRY_DAYS} days.", field="expires_after_days")
     campaign.name, campaign.survey, campaign.segment = name, survey, segment
@@ -133,7 +138,9 @@ def _save(campaign: Campaign, actor: User | None) -> None:
         with transaction.atomic():
             campaign.save()
     except IntegrityError:
-        raise Refused(f"There is a campaign “{campaign.name}” already. Choose another name.", field="name") from None
+        raise Refused(
+            f"There is a campaign “{campaign.name}” already. Choose another name.", field="name"
+        ) from None
 
 
 # --- Launching -----------------------------------------------------------------------------------------------
@@ -155,7 +162,9 @@ def launch(*, campaign: Campaign, actor: User, at: dt.datetime | None = None) ->
         audit.record(action="campaign.scheduled", actor=actor, obj=campaign, at=at.isoformat())
         return campaign
     if at is not None and at < now - LATE:
-        raise Invalid("The time it should start at is past. Choose a later one, or start now.", field="starts_at")
+        raise Invalid(
+            "The time it should start at is past. Choose a later one, or start now.", field="starts_at"
+        )
     campaign.pause_reason = ""
     _start(campaign, actor, now)
     return campaign
@@ -205,7 +214,9 @@ def _start(campaign: Campaign, actor: User | None, now: dt.datetime) -> None:
 
 def start_due() -> int:
     """Start scheduled campaigns whose time has come. Runs with the tick; safe on many machines at once."""
-    due = Campaign.objects.filter(state=CampaignState.SCHEDULED, starts_at__lte=clock.now()).order_by("starts_at", "pk")
+    due = Campaign.objects.filter(state=CampaignState.SCHEDULED, starts_at__lte=clock.now()).order_by(
+        "starts_at", "pk"
+    )
     return sum(_start_if_due(pk) for pk in due.values_list("pk", flat=True))
 
 
@@ -219,7 +230,11 @@ def _start_if_due(pk: int) -> bool:
                 raise Refused("Whoever scheduled this campaign is no longer here. Launch it again yourself.")
             check_launch(campaign=campaign)
         except Refused as refusal:
-            campaign.state, campaign.pause_reason, campaign.starts_at = CampaignState.DRAFT, refusal.message[:200], None
+            campaign.state, campaign.pause_reason, campaign.starts_at = (
+                CampaignState.DRAFT,
+                refusal.message[:200],
+                None,
+            )
             _save(campaign, None)
             audit.record(action="campaign.not_started", actor=None, obj=campaign, code=refusal.code)
             return False
@@ -279,7 +294,9 @@ def resume(*, campaign: Campaign, actor: User) -> Campaign:
     audit.record(action="campaign.resumed", actor=actor, obj=campaign)
     for wave in campaign.waves.filter(state=WaveState.PLANNING):
         # A job that failed is over; the wave goes on where its planning stood.
-        jobs.submit(PLAN, wave.pk, key=f"plan_wave:{wave.pk}:{clock.now().timestamp():.0f}", requested_by=actor.pk)
+        jobs.submit(
+            PLAN, wave.pk, key=f"plan_wave:{wave.pk}:{clock.now().timestamp():.0f}", requested_by=actor.pk
+        )
     jobs.wake(pacing.RELEASE)
     jobs.wake(pacing.MAIL)
     return campaign
@@ -299,10 +316,14 @@ def stop(*, campaign: Campaign, actor: User) -> Campaign:
     Delivery.objects.filter(invitation__wave__campaign=campaign, state__in=["pending", "claimed"]).update(
         state="cancelled", error="The campaign was stopped", finished_at=Now(), lease_until=None
     )
-    in_flight = Delivery.objects.filter(invitation__wave__campaign=campaign, state__in=["sending", "in_doubt"])
+    in_flight = Delivery.objects.filter(
+        invitation__wave__campaign=campaign, state__in=["sending", "in_doubt"]
+    )
     Invitation.objects.filter(
         wave__campaign=campaign, state__in=[InvitationState.PLANNED, InvitationState.SENDING]
-    ).exclude(pk__in=in_flight.values("invitation_id")).update(state=InvitationState.WITHDRAWN, outcome_reason="stopped")
+    ).exclude(pk__in=in_flight.values("invitation_id")).update(
+        state=InvitationState.WITHDRAWN, outcome_reason="stopped"
+    )
     Wave.objects.filter(pk__in=waves).exclude(state=WaveState.FINISHED).update(state=WaveState.STOPPED)
     audit.record(action="campaign.stopped", actor=actor, obj=campaign)
     return campaign
@@ -346,7 +367,9 @@ def pause_if_bouncing(campaign_id: int) -> bool:
     invitations = Invitation.objects.filter(wave__campaign=campaign_id)
     bounced = invitations.filter(outcome_reason=SuppressionReason.BOUNCED).count()
     complained = invitations.filter(outcome_reason=SuppressionReason.COMPLAINED).count()
-    asked = invitations.filter(Q(asked_at__isnull=False) | Q(outcome_reason=SuppressionReason.BOUNCED)).count()
+    asked = invitations.filter(
+        Q(asked_at__isnull=False) | Q(outcome_reason=SuppressionReason.BOUNCED)
+    ).count()
     if asked >= BOUNCE_MINIMUM and bounced > asked * BOUNCE_SHARE:
         why = f"{100 * bounced / asked:.1f} % of the mails bounced, more than 5 %. Check where the addresses come from before you resume."
     elif asked >= COMPLAINT_MINIMUM and complained > asked * COMPLAINT_SHARE:
@@ -385,7 +408,9 @@ def forget_person(*, contact: Contact, stand_in: str) -> None:
     The address itself stays suppressed by its fingerprint, so that an import does not ask the person again.
     """
     asks = Invitation.objects.filter(contact=contact)
-    keys = set(asks.values_list("recipient_key", flat=True)) | ({contact.address_key} if contact.address_key else set())
+    keys = set(asks.values_list("recipient_key", flat=True)) | (
+        {contact.address_key} if contact.address_key else set()
+    )
     for key in keys:
         suppressions.suppress(address_key=key, reason=SuppressionReason.ERASED)
     Delivery.objects.filter(invitation__in=asks, state__in=["pending", "claimed"]).update(

@@ -12,4 +12,6 @@ def ensure_definitions(**_: Any) -> None:
     known = set(MetricDefinition.objects.values_list("key", flat=True))
     for key, (name, unit, days) in DEFAULTS.items():
         if key not in known:
-            MetricDefinition.objects.create(key=key, name=name, metric=MetricFamily.NPS, unit=unit, window_days=days)
+            MetricDefinition.objects.create(
+                key=key, name=name, metric=MetricFamily.NPS, unit=unit, window_days=days
+            )

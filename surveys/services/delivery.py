@@ -56,8 +56,14 @@ def register() -> None:
     """Make survey mail and its release known to the outbox."""
     outbox.register(
         outbox.Kind(
-            pacing.MAIL, Delivery, send_batch, max_attempts=MAX_ATTEMPTS, filter=_may_be_claimed, on_dead=give_up,
-            retry_by_hand=lambda row, actor: send_again(delivery=row, actor=actor), settle_by_hand=_settle_by_hand,
+            pacing.MAIL,
+            Delivery,
+            send_batch,
+            max_attempts=MAX_ATTEMPTS,
+            filter=_may_be_claimed,
+            on_dead=give_up,
+            retry_by_hand=lambda row, actor: send_again(delivery=row, actor=actor),
+            settle_by_hand=_settle_by_hand,
         )
     )
     outbox.register(outbox.Kind(pacing.RELEASE, "surveys.Wave", _never, pump=_release_or_finish))
@@ -232,7 +238,8 @@ def _note_asked(asks: Sequence[Ask], now: dt.datetime) -> None:
             delivered_at=now,
             expires_at=None if days is None else now + dt.timedelta(days=days),
             state=Case(
-                When(state=InvitationState.SENDING, then=Value(InvitationState.SENT.value)), default=F("state")
+                When(state=InvitationState.SENDING, then=Value(InvitationState.SENT.value)),
+                default=F("state"),
             ),
         )
     timeline.record_many(
@@ -294,13 +301,19 @@ def _record_refusal(batch: Batch, row: Delivery, outcome: Outcome, now: dt.datet
 
 
 def note_bounce(
-    invitation_id: int, diagnostic: str, *, now: dt.datetime, reason: SuppressionReason = SuppressionReason.BOUNCED
+    invitation_id: int,
+    diagnostic: str,
+    *,
+    now: dt.datetime,
+    reason: SuppressionReason = SuppressionReason.BOUNCED,
 ) -> None:
     """The address of an invitation is no good (or its owner complained): suppress it, say so on the timeline, and
     look whether the campaign has to stop. Idempotent; call inside a transaction."""
     invitation = Invitation.objects.select_related("contact", "account", "wave").get(pk=invitation_id)
     if invitation.is_test:
-        Invitation.objects.filter(pk=invitation.pk).update(state=InvitationState.FAILED, outcome_reason=reason.value)
+        Invitation.objects.filter(pk=invitation.pk).update(
+            state=InvitationState.FAILED, outcome_reason=reason.value
+        )
         return
     suppressions.suppress(address_key=invitation.recipient_key, reason=reason, detail=diagnostic)
     settled = {InvitationState.ANSWERED, InvitationState.DECLINED}
@@ -349,7 +362,9 @@ def _settle_withheld(batch: Batch, rows: Sequence[Delivery]) -> None:
         return
     why = queries.withheld_because(rows)
     batch.release([row for row in rows if why.get(row.pk) == "paused"])
-    batch.cancel([row for row in rows if why.get(row.pk, "settled") == "settled"], "Settled before it was sent")
+    batch.cancel(
+        [row for row in rows if why.get(row.pk, "settled") == "settled"], "Settled before it was sent"
+    )
     suppressed = [row for row in rows if why.get(row.pk) == "suppressed"]
     verdicts = eligibility.judge_invitations([row.invitation_id for row in suppressed])
     for row in suppressed:
@@ -420,8 +435,10 @@ def send_again(*, delivery: Delivery, actor: User) -> None:
 
     Raises `Refused` when it is not waiting for a decision, or the campaign was stopped.
     """
-    invitation = Invitation.objects.select_for_update(of=("self",)).select_related("wave__campaign").get(
-        pk=delivery.invitation_id
+    invitation = (
+        Invitation.objects.select_for_update(of=("self",))
+        .select_related("wave__campaign")
+        .get(pk=delivery.invitation_id)
     )
     if invitation.wave is not None and invitation.wave.campaign.state not in sql_delivery.SENDING_STATES:
         raise Refused("The campaign is not running. Resume it first.")
@@ -452,7 +469,9 @@ def call_off(*, delivery: Delivery, actor: User) -> None:
     Raises `Refused` when it is not waiting for a decision.
     """
     waiting = Delivery.objects.filter(pk=delivery.pk, state__in=[State.IN_DOUBT, State.FAILED, State.DEAD])
-    if not waiting.update(state=State.CANCELLED, error="Called off by hand", lease_until=None, finished_at=clock.now()):
+    if not waiting.update(
+        state=State.CANCELLED, error="Called off by hand", lease_until=None, finished_at=clock.now()
+    ):
         raise Refused("This message is not waiting for a decision.")
     Invitation.objects.filter(pk=delivery.invitation_id, state=InvitationState.SENDING).update(
         state=InvitationState.FAILED, asked_at=None, outcome_reason=CALLED_OFF
@@ -474,8 +493,6 @@ def send_test(*, version: SurveyVersion, language: str, actor: User) -> Delivery
     pacing.write_deliveries([invitation.pk], Channel.EMAIL)
     jobs.wake(pacing.MAIL)
     return Delivery.objects.get(invitation=invitation)
-
-
 
 
 # --- What providers report -----------------------------------------------------------------------------------

@@ -35,13 +35,19 @@ def link_response(*, response: Response, contact: Contact, actor: User) -> Respo
     rule acts on it twice. The attributes are those of the account today: what they were then is not known.
     """
     if contact.merged_into_id is not None or contact.erased_at is not None:
-        raise Refused("This contact no longer exists. Choose another one.", code="contact_gone", field="contact")
+        raise Refused(
+            "This contact no longer exists. Choose another one.", code="contact_gone", field="contact"
+        )
     if response.contact_id == contact.pk:
         return response
     with changing([response.pk], more_contacts=[contact.pk]) as rows:
         (row,) = rows
         was = Identity(row.identity)
-        before = ContactScore.objects.filter(contact=contact, metric=row.metric).values_list("latest_score", flat=True).first()
+        before = (
+            ContactScore.objects.filter(contact=contact, metric=row.metric)
+            .values_list("latest_score", flat=True)
+            .first()
+        )
         Response.objects.filter(pk=row.pk).update(
             contact=contact,
             account=contact.account,
@@ -49,7 +55,7 @@ def link_response(*, response: Response, contact: Contact, actor: User) -> Respo
             identity_hint={},
             attributes={**row.attributes, **snapshot(contact.account)},
         )
-        fresh = Response.objects.select_related("contact", "account").get(pk=row.pk)
+        fresh: Response = Response.objects.select_related("contact", "account").get(pk=row.pk)
         if was in (Identity.INBOX, Identity.IGNORED):
             event = event_of(fresh, "response.scored", "scored", actor=actor, state=fresh.state,
                              channel=fresh.channel, has_comment=bool(fresh.comment), **_before(before))  # fmt: skip

@@ -41,9 +41,13 @@ def changing(response_ids: Iterable[int], *, more_contacts: Iterable[int] = ()) 
         before = set(Response.objects.filter(pk__in=ids).values_list("contact_id", flat=True))
         contacts = {pk for pk in (*before, *more_contacts) if pk is not None}
         sql.lock_contacts(contacts)
-        rows = list(Response.objects.filter(pk__in=ids).order_by("pk").select_for_update(of=("self",), no_key=True))
+        rows = list(
+            Response.objects.filter(pk__in=ids).order_by("pk").select_for_update(of=("self",), no_key=True)
+        )
         if any(row.contact_id is not None and row.contact_id not in contacts for row in rows):
-            raise Refused("The answer was changed by somebody else just now. Look again.", code="changed_meanwhile")
+            raise Refused(
+                "The answer was changed by somebody else just now. Look again.", code="changed_meanwhile"
+            )
         sql.mark(ids, -1)
         yield rows
         sql.mark(ids, 1)
@@ -77,7 +81,13 @@ def events_of(
 
 
 def _event(
-    response: Response, kind: str, transition: str, *, actor: User | None, facts: Mapping[str, Any], **data: Any
+    response: Response,
+    kind: str,
+    transition: str,
+    *,
+    actor: User | None,
+    facts: Mapping[str, Any],
+    **data: Any,
 ) -> Event:
     category = str(domain.category(response.score))
     return Event(
@@ -187,11 +197,17 @@ def assign_responses(*, responses: "QuerySet[Response]", assignee: User | None, 
     number = 0
     for ids in slices(responses):
         with transaction.atomic():
-            rows = Response.objects.filter(pk__in=ids).order_by("pk").select_for_update(of=("self",), no_key=True)
+            rows = (
+                Response.objects.filter(pk__in=ids)
+                .order_by("pk")
+                .select_for_update(of=("self",), no_key=True)
+            )
             chosen = [row for row in rows if row.assignee_id != target]
             Response.objects.filter(pk__in=[row.pk for row in chosen]).update(assignee=assignee)
             for row in chosen:
-                audit.record(action="response.assigned", actor=actor, obj=row, assignee=target, was=row.assignee_id)
+                audit.record(
+                    action="response.assigned", actor=actor, obj=row, assignee=target, was=row.assignee_id
+                )
         number += len(chosen)
     return number
 
@@ -201,7 +217,9 @@ def change_response(*, responses: "QuerySet[Response]", values: Mapping[str, Any
     """Several changes at once, as the API asks for them: `excluded` with `reason`, `loop_status`, `assignee` (an id)."""
     if "excluded" in values:
         if not can_lead(actor):
-            raise Refused("Only a lead may exclude answers from figures.", code="permission_denied", status=403)
+            raise Refused(
+                "Only a lead may exclude answers from figures.", code="permission_denied", status=403
+            )
         if values["excluded"]:
             exclude_responses(responses=responses, reason=values.get("reason", ""), actor=actor)
         else:
@@ -213,7 +231,9 @@ def change_response(*, responses: "QuerySet[Response]", values: Mapping[str, Any
         if values["assignee"] is not None:
             assignee = team_queries.list_assignable().filter(pk=values["assignee"]).first()
             if assignee is None:
-                raise Invalid("There is no active person with this id to whom work can be given.", field="assignee")
+                raise Invalid(
+                    "There is no active person with this id to whom work can be given.", field="assignee"
+                )
         assign_responses(responses=responses, assignee=assignee, actor=actor)
 
 
@@ -223,7 +243,9 @@ def finalise_due() -> int:
     now = clock.now()
     silent_since = now - dt.timedelta(hours=team_queries.workspace().partial_hours)
     later = ResponseRevision.objects.filter(response=OuterRef("pk"), known_at__gt=silent_since)
-    due = Response.objects.filter(finalised_at__isnull=True, received_at__lte=silent_since).exclude(Exists(later))
+    due = Response.objects.filter(finalised_at__isnull=True, received_at__lte=silent_since).exclude(
+        Exists(later)
+    )
     number = 0
     for ids in slices(due):
         number += _finalise(ids, now, silent_since)
@@ -239,7 +261,9 @@ def _finalise(ids: Sequence[int], now: dt.datetime, silent_since: dt.datetime) -
     )
     Response.objects.filter(pk__in=[row.pk for row in rows]).update(finalised_at=now)
     told = [row for row in rows if is_counted(row)]
-    events = events_of(told, "response.finalised", "finalised", actor=None, data=lambda row: {"state": row.state})
+    events = events_of(
+        told, "response.finalised", "finalised", actor=None, data=lambda row: {"state": row.state}
+    )
     for event, row in zip(events, told, strict=True):
         event.origin = Origin(row.origin)
     timeline.record_many(events)

@@ -41,7 +41,11 @@ def suppress(
         try:
             with transaction.atomic():
                 active = Suppression.objects.create(
-                    address_key=address_key, channel=channel, reason=reason, detail=detail[:200], created_by=actor
+                    address_key=address_key,
+                    channel=channel,
+                    reason=reason,
+                    detail=detail[:200],
+                    created_by=actor,
                 )
         except IntegrityError:
             # Somebody else suppressed the same address in the same moment.
@@ -110,7 +114,9 @@ def lift_by_hand(*, entry: Suppression, why: str, actor: User) -> None:
         raise Invalid("Write down why this address may be asked again.", field="why")
     if entry.reason == SuppressionReason.ERASED:
         raise Refused("This person was erased on request. The address stays on the list for good.")
-    if not lift(address_key=entry.address_key, reason=SuppressionReason(entry.reason), channel=Channel(entry.channel)):
+    if not lift(
+        address_key=entry.address_key, reason=SuppressionReason(entry.reason), channel=Channel(entry.channel)
+    ):
         raise Refused("This address is no longer on the list.")
     entry.refresh_from_db()
     audit.record(action="suppression.lifted", actor=actor, obj=entry, reason=entry.reason, why=why[:200])
@@ -161,15 +167,21 @@ def import_addresses(*, data: bytes, actor: User) -> Imported:
         except Invalid as problem:
             refused.append((number, problem.message))
             continue
-        said = cells[reason_column].strip().lower() if reason_column is not None and reason_column < len(cells) else ""
+        said = (
+            cells[reason_column].strip().lower()
+            if reason_column is not None and reason_column < len(cells)
+            else ""
+        )
         keys[key] = SuppressionReason(said) if said in _IMPORTABLE else SuppressionReason.MANUAL
     known = set(
-        Suppression.objects.filter(channel=Channel.EMAIL, lifted_at__isnull=True, address_key__in=list(keys)).values_list(
-            "address_key", flat=True
-        )
+        Suppression.objects.filter(
+            channel=Channel.EMAIL, lifted_at__isnull=True, address_key__in=list(keys)
+        ).values_list("address_key", flat=True)
     )
     fresh = [
-        Suppression(address_key=key, channel=Channel.EMAIL, reason=reason, detail="From a file", created_by=actor)
+        Suppression(
+            address_key=key, channel=Channel.EMAIL, reason=reason, detail="From a file", created_by=actor
+        )
         for key, reason in keys.items()
         if key not in known
     ]

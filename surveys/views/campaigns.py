@@ -145,9 +145,18 @@ def campaign_people(request: UserRequest, pk: int) -> HttpResponseBase:
     # The statement pages by itself, so the paginator only has to know how many there are.
     page = Paginator(range(total), PAGE_SIZE).get_page(request.GET.get("page"))
     judged = queries.list_judged(
-        segment=campaign.segment, user=request.user, reason=reason, offset=max(page.start_index() - 1, 0), limit=PAGE_SIZE
+        segment=campaign.segment,
+        user=request.user,
+        reason=reason,
+        offset=max(page.start_index() - 1, 0),
+        limit=PAGE_SIZE,
     )
-    context = {"campaign": campaign, "page": page, "judged": judged, "reason": REASONS[reason] if reason else None}
+    context = {
+        "campaign": campaign,
+        "page": page,
+        "judged": judged,
+        "reason": REASONS[reason] if reason else None,
+    }
     return render(request, "surveys/campaign_people.html", context)
 
 
@@ -308,13 +317,17 @@ def campaign_pause(request: UserRequest, pk: int) -> HttpResponseBase:
 @requires(can_lead)
 @require_POST
 def campaign_resume(request: UserRequest, pk: int) -> HttpResponseBase:
-    return _act(request, pk, services.resume, "Resumed. Everybody still waiting is checked again before sending.")
+    return _act(
+        request, pk, services.resume, "Resumed. Everybody still waiting is checked again before sending."
+    )
 
 
 @requires(can_lead)
 @require_POST
 def campaign_stop(request: UserRequest, pk: int) -> HttpResponseBase:
-    return _act(request, pk, services.stop, "Stopped. What was not sent never will be; answers are still welcome.")
+    return _act(
+        request, pk, services.stop, "Stopped. What was not sent never will be; answers are still welcome."
+    )
 
 
 @requires(can_lead)
@@ -341,4 +354,8 @@ def delivery_mark_as_sent(request: UserRequest, pk: int) -> HttpResponseBase:
 
 def _back(row: Any) -> HttpResponseBase:
     wave = row.invitation.wave
-    return redirect("surveys:campaign_detail", pk=wave.campaign_id) if wave else redirect("surveys:campaign_list")
+    return (
+        redirect("surveys:campaign_detail", pk=wave.campaign_id)
+        if wave
+        else redirect("surveys:campaign_list")
+    )

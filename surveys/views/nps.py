@@ -59,7 +59,9 @@ def _question(request: UserRequest) -> tuple[Question, dict[str, Any]]:
         "unit_label": queries.UNITS[Unit(unit)],
         "is_other_window": days != base.days,
         "is_other_unit": unit != base.unit,
-        "where": [(key, queries.BY[key], _shown(key, value), value or "none") for key, value in where.items()],
+        "where": [
+            (key, queries.BY[key], _shown(key, value), value or "none") for key, value in where.items()
+        ],
     }
     return question, shown
 
@@ -125,7 +127,19 @@ def nps_export(request: UserRequest) -> HttpResponseBase:
     by = _by(request)
     numbers = queries.nps_numbers(question, key="company", as_of=rollups.today(), by=by)
     audit.record(action="nps.exported", actor=request.user, days=question.days, by=by)
-    header = ["figure", "value", "as of", "NPS", "low", "high", "n", "promoters", "passives", "detractors", "counted"]
+    header = [
+        "figure",
+        "value",
+        "as of",
+        "NPS",
+        "low",
+        "high",
+        "n",
+        "promoters",
+        "passives",
+        "detractors",
+        "counted",
+    ]
     return csv_response("nps", header, _lines(numbers, by, queries.described(question)))
 
 
@@ -172,10 +186,17 @@ def nps_asked(request: UserRequest) -> HttpResponse:
     stage = request.GET.get("stage", "sent")
     stage = stage if stage in FUNNEL else "sent"
     rows = queries.asked(question, rollups.today()).filter(STAGES[stage][2])
-    rows = rows.select_related("contact", "account", "wave__campaign", "response").order_by("-asked_at", "-pk")
+    rows = rows.select_related("contact", "account", "wave__campaign", "response").order_by(
+        "-asked_at", "-pk"
+    )
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     stages = [(key, STAGES[key][0]) for key in FUNNEL]
-    context = {**shown, "page": page, "stage": stage, "stages": stages, "about": STAGES[stage][1], "days": question.days}
+    context = {
+        **shown,
+        "page": page,
+        "stage": stage,
+        "stages": stages,
+        "about": STAGES[stage][1],
+        "days": question.days,
+    }
     return render(request, "surveys/nps_asked.html", context)
-
-

@@ -104,7 +104,9 @@ def forged(request: HttpRequest) -> HttpResponse:
     language = spoken(request)
     address = ip_of(request)
     if address is not None:
-        verdict = ratelimit.take(f"forged:{address_key(address)[:32]}", limit=FORGED_PER_MINUTE, per_seconds=60)
+        verdict = ratelimit.take(
+            f"forged:{address_key(address)[:32]}", limit=FORGED_PER_MINUTE, per_seconds=60
+        )
         if not verdict.allowed:
             page = say(language, language.texts.too_many, status=429)
             page["Retry-After"] = str(int(verdict.reset_seconds) + 1)

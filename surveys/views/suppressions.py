@@ -106,7 +106,8 @@ def suppression_import(request: UserRequest) -> HttpResponseBase:
         form.add_error("file", refusal.message)
         return _list(request, status=422, file_form=form)
     messages.info(
-        request, f"{result.added:,} added, {result.known:,} were on the list already, {result.refused_count:,} refused."
+        request,
+        f"{result.added:,} added, {result.known:,} were on the list already, {result.refused_count:,} refused.",
     )
     for number, why in result.refused:
         messages.warning(request, f"Line {number}: {why}")

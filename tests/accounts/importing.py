@@ -38,7 +38,12 @@ def start(run: Import, *, actor: User) -> Import:
 
 
 def bring_in(
-    content: str | bytes, *, actor: User, target: str = "contact", dialect: dict[str, str] | None = None, **options: Any
+    content: str | bytes,
+    *,
+    actor: User,
+    target: str = "contact",
+    dialect: dict[str, str] | None = None,
+    **options: Any,
 ) -> Import:
     """Upload, check and import in one go."""
     run = check(upload(content, actor=actor, target=target), actor=actor, dialect=dialect, **options)

@@ -18,7 +18,8 @@ def test_export_of_another_crm_is_understood(lead: User, csm: User) -> None:
     stage = LifecycleStage.objects.create(name="Adoption")
 
     run = bring_in(
-        HUBSPOT + '901,Nordwind GmbH,www.nordwind.example,csm@example.com,adoption,"$184,000.50",Germany,Hamburg\n',
+        HUBSPOT
+        + '901,Nordwind GmbH,www.nordwind.example,csm@example.com,adoption,"$184,000.50",Germany,Hamburg\n',
         actor=lead,
         target="account",
         dialect={"decimal": "point"},
@@ -27,7 +28,12 @@ def test_export_of_another_crm_is_understood(lead: User, csm: User) -> None:
     assert counts(run) == (1, 0, 0, 0)
     account = Account.objects.get()
     assert (account.external_id, account.name, account.domain) == ("901", "Nordwind GmbH", "nordwind.example")
-    assert (account.owner, account.stage, account.arr, account.country) == (csm, stage, Decimal("184000.50"), "DE")
+    assert (account.owner, account.stage, account.arr, account.country) == (
+        csm,
+        stage,
+        Decimal("184000.50"),
+        "DE",
+    )
     assert account.stage_since is not None
     assert account.currency == "EUR"
     assert account.history.get().history_user == lead
@@ -36,22 +42,34 @@ def test_export_of_another_crm_is_understood(lead: User, csm: User) -> None:
 
 def test_german_export_with_comma_and_dots(lead: User) -> None:
     run = bring_in(
-        "Kundennummer;Firma;Jahresumsatz;Vertragsende;Land;Lizenzen\nK1;Möwe & Söhne;1.234,50 €;31.12.2026;Österreich;1'200\n".encode("cp1252"),
+        "Kundennummer;Firma;Jahresumsatz;Vertragsende;Land;Lizenzen\nK1;Möwe & Söhne;1.234,50 €;31.12.2026;Österreich;1'200\n".encode(
+            "cp1252"
+        ),
         actor=lead,
         target="account",
     )
 
     account = Account.objects.get()
     assert counts(run) == (1, 0, 0, 0)
-    assert (account.arr, account.renewal_on, account.country, account.seats) == (Decimal("1234.50"), dt.date(2026, 12, 31), "AT", 1200)
+    assert (account.arr, account.renewal_on, account.country, account.seats) == (
+        Decimal("1234.50"),
+        dt.date(2026, 12, 31),
+        "AT",
+        1200,
+    )
 
 
 def test_changes_of_owner_and_stage_are_events_of_their_own(lead: User, csm: User) -> None:
-    old, new = LifecycleStage.objects.create(name="Onboarding"), LifecycleStage.objects.create(name="Adoption")
+    old, new = (
+        LifecycleStage.objects.create(name="Onboarding"),
+        LifecycleStage.objects.create(name="Adoption"),
+    )
     account = factories.an_account("Acme", external_id="A1", stage=old, plan="Basic")
 
     run = bring_in(
-        "External id,Name,Owner,Stage,Plan\nA1,Acme,csm@example.com,Adoption,Pro\n", actor=lead, target="account"
+        "External id,Name,Owner,Stage,Plan\nA1,Acme,csm@example.com,Adoption,Pro\n",
+        actor=lead,
+        target="account",
     )
 
     account.refresh_from_db()
@@ -65,8 +83,13 @@ def test_changes_of_owner_and_stage_are_events_of_their_own(lead: User, csm: Use
     assert account.history.first().history_type == "~"
 
 
-@pytest.mark.parametrize(("header", "cell", "option"), [("Owner", "nobody@example.com", "unknown_owner"), ("Stage", "Nirvana", "unknown_stage")])
-def test_unknown_owner_or_stage_is_refused_or_left_as_chosen(lead: User, header: str, cell: str, option: str) -> None:
+@pytest.mark.parametrize(
+    ("header", "cell", "option"),
+    [("Owner", "nobody@example.com", "unknown_owner"), ("Stage", "Nirvana", "unknown_stage")],
+)
+def test_unknown_owner_or_stage_is_refused_or_left_as_chosen(
+    lead: User, header: str, cell: str, option: str
+) -> None:
     content = f"External id,Name,{header}\nA1,Acme,{cell}\n"
 
     refused = bring_in(content, actor=lead, target="account")

@@ -26,7 +26,10 @@ def test_check_shows_what_would_happen_and_writes_nothing(lead: User, acme: Acco
     factories.a_contact("bob@acme.example", account=acme, first_name="Bob", last_name="B")
 
     run = check(
-        upload(HEADER + "ann@acme.example,Ann,A,Acme\nbob@acme.example,Bob,Bee,Acme\nno address,X,Y,Acme\n", actor=lead),
+        upload(
+            HEADER + "ann@acme.example,Ann,A,Acme\nbob@acme.example,Bob,Bee,Acme\nno address,X,Y,Acme\n",
+            actor=lead,
+        ),
         actor=lead,
     )
 
@@ -47,7 +50,11 @@ def test_import_does_what_the_check_said(lead: User, acme: Account) -> None:
     run = bring_in(content, actor=lead)
 
     assert run.state == "done"
-    assert counts(run) == tuple(run.checked["counts"][k] for k in ("created", "updated", "unchanged", "refused")) == (1, 1, 0, 1)
+    assert (
+        counts(run)
+        == tuple(run.checked["counts"][k] for k in ("created", "updated", "unchanged", "refused"))
+        == (1, 1, 0, 1)
+    )
     ann = Contact.objects.get(email_key="ann@acme.example")
     assert (ann.full_name, ann.account, ann.address_key is not None) == ("Ann A", acme, True)
     bob.refresh_from_db()
@@ -84,7 +91,10 @@ def test_same_file_twice_changes_nothing(lead: User, acme: Account) -> None:
 
 
 def test_address_in_another_case_repeats_the_first_row(lead: User, acme: Account) -> None:
-    run = bring_in(HEADER + "ann@acme.example,Ann,A,Acme\n\nANN@ACME.example,Other,A,Acme\nＡnn@acme.example,X,A,Acme\n", actor=lead)
+    run = bring_in(
+        HEADER + "ann@acme.example,Ann,A,Acme\n\nANN@ACME.example,Other,A,Acme\nＡnn@acme.example,X,A,Acme\n",
+        actor=lead,
+    )
 
     assert counts(run) == (1, 0, 0, 2)
     assert "line 2" in reasons(run)[4]
@@ -120,9 +130,12 @@ def test_contact_known_by_address_takes_the_external_id(lead: User) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "cell"), [("Company ID", "A1"), ("Company", "ACME"), ("Company domain", "https://www.acme.example/en")]
+    ("header", "cell"),
+    [("Company ID", "A1"), ("Company", "ACME"), ("Company domain", "https://www.acme.example/en")],
 )
-def test_account_is_found_by_external_id_name_or_domain(lead: User, acme: Account, header: str, cell: str) -> None:
+def test_account_is_found_by_external_id_name_or_domain(
+    lead: User, acme: Account, header: str, cell: str
+) -> None:
     bring_in(f"E-mail,{header}\nann@acme.example,{cell}\n", actor=lead)
 
     assert Contact.objects.get().account == acme
@@ -136,7 +149,11 @@ def test_unknown_account_is_refused_or_made_as_chosen(lead: User, acme: Account)
 
     assert counts(refused) == (1, 0, 0, 2)
     assert "no account as named" in reasons(refused)[2]
-    assert (counts(made), made.accounts_created, made.checked["counts"]["accounts_created"]) == ((2, 0, 1, 0), 1, 1)
+    assert (counts(made), made.accounts_created, made.checked["counts"]["accounts_created"]) == (
+        (2, 0, 1, 0),
+        1,
+        1,
+    )
     new = Account.objects.get(name="New Co")
     assert new.contacts.count() == 2
     assert new.history.count() == 1
@@ -158,7 +175,8 @@ def test_row_of_an_account_outside_sight_is_refused(lead: User, acme: Account) -
     theirs = factories.a_contact("bob@acme.example", account=acme, first_name="Bob")
 
     run = bring_in(
-        HEADER + "ann@acme.example,Ann,A,Acme\nbob@acme.example,Bobby,B,Mine\neve@mine.example,Eve,E,Mine\nzoe@mine.example,Zoe,Z,\n",
+        HEADER
+        + "ann@acme.example,Ann,A,Acme\nbob@acme.example,Bobby,B,Mine\neve@mine.example,Eve,E,Mine\nzoe@mine.example,Zoe,Z,\n",
         actor=lead,
     )
 
@@ -185,7 +203,11 @@ def test_empty_cells_keep_or_clear_as_chosen(lead: User) -> None:
 
 
 def test_custom_fields_are_read_by_their_type(lead: User) -> None:
-    for key, label, kind in (("vip", "VIP", "boolean"), ("since", "Since", "date"), ("score", "Points", "number")):
+    for key, label, kind in (
+        ("vip", "VIP", "boolean"),
+        ("since", "Since", "date"),
+        ("score", "Points", "number"),
+    ):
         CustomField.objects.create(target="contact", key=key, label=label, type=kind)
 
     run = bring_in(
@@ -214,7 +236,16 @@ def test_unsubscribed_column_is_never_imported(lead: User) -> None:
 
 @pytest.mark.parametrize(
     "cell",
-    ["=cmd|' /C calc'!A0", "@SUM(1+1)", "+1", "-1+1", '"=HYPERLINK(""http://evil.example"")"', "<script>alert(1)</script>", "{{ 7*7 }}", "'; DROP TABLE x"],
+    [
+        "=cmd|' /C calc'!A0",
+        "@SUM(1+1)",
+        "+1",
+        "-1+1",
+        '"=HYPERLINK(""http://evil.example"")"',
+        "<script>alert(1)</script>",
+        "{{ 7*7 }}",
+        "'; DROP TABLE x",
+    ],
 )
 def test_dangerous_text_is_stored_as_text(lead: User, cell: str) -> None:
     bring_in(f"E-mail,Last name\nann@a.example,{cell}\n", actor=lead)
@@ -222,7 +253,17 @@ def test_dangerous_text_is_stored_as_text(lead: User, cell: str) -> None:
     assert Contact.objects.get().last_name == cell.strip('"').replace('""', '"')
 
 
-@pytest.mark.parametrize("address", ["a@b", "a@@b.example", "a b@c.example", "<a@b.example>", '"a@b.example\nBcc: x@y.example"', "x" * 65 + "@a.example"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "a@b",
+        "a@@b.example",
+        "a b@c.example",
+        "<a@b.example>",
+        '"a@b.example\nBcc: x@y.example"',
+        "x" * 65 + "@a.example",
+    ],
+)
 def test_what_is_no_address_is_refused(lead: User, address: str) -> None:
     run = bring_in(f"E-mail,Last name\n{address},A\n", actor=lead)
 
@@ -231,7 +272,11 @@ def test_what_is_no_address_is_refused(lead: User, address: str) -> None:
 
 
 def test_null_characters_are_left_out_and_refused_cells_can_be_kept(lead: User) -> None:
-    run = bring_in("E-mail,Last name\nann@a.example,A\x00nn\nbad,B\x00\n" + "".join(f"p{i}@y.example,Long enough a name\n" for i in range(20)), actor=lead)
+    run = bring_in(
+        "E-mail,Last name\nann@a.example,A\x00nn\nbad,B\x00\n"
+        + "".join(f"p{i}@y.example,Long enough a name\n" for i in range(20)),
+        actor=lead,
+    )
 
     assert Contact.objects.get(email="ann@a.example").last_name == "Ann"
     assert ImportRow.objects.get(run=run).cells == ["bad", "B"]
@@ -293,7 +338,9 @@ def test_date_that_turns_up_ambiguous_later_is_refused_by_row(lead: User) -> Non
     assert "two ways" in reasons(run)[302]
 
 
-def test_stopped_import_keeps_its_rows_and_can_be_carried_on(lead: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopped_import_keeps_its_rows_and_can_be_carried_on(
+    lead: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("accounts.imports.running.BATCH", 10)
     run = check(upload("E-mail\n" + "".join(f"p{i}@a.example\n" for i in range(45)), actor=lead), actor=lead)
     services.start_import(run=run, actor=lead)
@@ -319,13 +366,17 @@ def test_stopped_import_keeps_its_rows_and_can_be_carried_on(lead: User, monkeyp
 
 def test_repeated_address_is_found_across_a_stop(lead: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("accounts.imports.running.BATCH", 2)
-    run = check(upload("E-mail\na@a.example\nb@a.example\nc@a.example\nA@a.example\n", actor=lead), actor=lead)
+    run = check(
+        upload("E-mail\na@a.example\nb@a.example\nc@a.example\nA@a.example\n", actor=lead), actor=lead
+    )
     services.start_import(run=run, actor=lead)
     Import.objects.filter(pk=run.pk).update(position=2)
 
     work()
 
-    assert reasons(run) == {5: "The same e-mail address stands in line 2. The first row counts; remove one of them."}
+    assert reasons(run) == {
+        5: "The same e-mail address stands in line 2. The first row counts; remove one of them."
+    }
 
 
 def test_steps_are_refused_out_of_order(lead: User) -> None:
@@ -365,8 +416,12 @@ def test_old_files_go_with_their_cells_and_counts_stay(lead: User, frozen: objec
 
     run.refresh_from_db()
     fresh.refresh_from_db()
-    assert (run.file.name, run.headers, run.checked.get("samples"), counts(run)) == ("", [], None, (1, 0, 0, 1))
+    assert (run.file.name, run.headers, run.checked.get("samples"), counts(run)) == (
+        "",
+        [],
+        None,
+        (1, 0, 0, 1),
+    )
     assert not ImportRow.objects.exists()
     assert not storage.exists(name)
     assert fresh.file.name
-

@@ -20,7 +20,9 @@ PEOPLE = "E-mail,First name,Last name,Company\nann@acme.example,Ann,A,Acme\nbad,
 
 
 def send(client: Client, content: bytes, *, target: str = "contact", name: str = "people.csv") -> object:
-    return client.post(reverse("accounts:import_create"), {"target": target, "file": SimpleUploadedFile(name, content)})
+    return client.post(
+        reverse("accounts:import_create"), {"target": target, "file": SimpleUploadedFile(name, content)}
+    )
 
 
 @pytest.mark.parametrize("name", ["import_list", "import_create"])
@@ -29,7 +31,13 @@ def test_import_pages_are_for_leads_and_administrators(
 ) -> None:
     url = reverse(f"accounts:{name}")
 
-    assert [one.get(url).status_code for one in (as_lead, as_administrator, as_csm, as_viewer, client)] == [200, 200, 403, 403, 302]
+    assert [one.get(url).status_code for one in (as_lead, as_administrator, as_csm, as_viewer, client)] == [
+        200,
+        200,
+        403,
+        403,
+        302,
+    ]
 
 
 def test_import_of_somebody_else_is_not_found_outside_scope_all(as_lead: Client, administrator: User) -> None:
@@ -49,8 +57,15 @@ def test_import_goes_from_upload_to_done(as_lead: Client, lead: User) -> None:
     assert "ann@acme.example" in page
     assert "Check the file" in page
 
-    columns = {"column_0": "email", "column_1": "first_name", "column_2": "last_name", "column_3": "account_name"}
-    as_lead.post(reverse("accounts:import_columns", args=[run.pk]), {**columns, "key": "email", "do": "check"})
+    columns = {
+        "column_0": "email",
+        "column_1": "first_name",
+        "column_2": "last_name",
+        "column_3": "account_name",
+    }
+    as_lead.post(
+        reverse("accounts:import_columns", args=[run.pk]), {**columns, "key": "email", "do": "check"}
+    )
     page = as_lead.get(reverse("accounts:import_detail", args=[run.pk])).content.decode()
     assert "Checking every row" in page
     work()
@@ -64,13 +79,26 @@ def test_import_goes_from_upload_to_done(as_lead: Client, lead: User) -> None:
     assert "All 2 rows were gone through" in page
     assert Contact.objects.get().email == "ann@acme.example"
     assert "people.csv" in as_lead.get(reverse("accounts:import_list")).content.decode()
-    actions = list(AuditEntry.objects.filter(action__startswith="import.").order_by("pk").values_list("action", flat=True))
-    assert actions == ["import.uploaded", "import.check_started", "import.checked", "import.started", "import.finished"]
+    actions = list(
+        AuditEntry.objects.filter(action__startswith="import.")
+        .order_by("pk")
+        .values_list("action", flat=True)
+    )
+    assert actions == [
+        "import.uploaded",
+        "import.check_started",
+        "import.checked",
+        "import.started",
+        "import.finished",
+    ]
 
 
 def test_progress_fragment_asks_again_and_then_reloads_the_page(as_lead: Client, lead: User) -> None:
     run = upload("E-mail\nann@acme.example\n", actor=lead)
-    as_lead.post(reverse("accounts:import_columns", args=[run.pk]), {"column_0": "email", "key": "email", "do": "check"})
+    as_lead.post(
+        reverse("accounts:import_columns", args=[run.pk]),
+        {"column_0": "email", "key": "email", "do": "check"},
+    )
     url = reverse("accounts:import_detail", args=[run.pk])
     asking = {"HX-Request": "true", "HX-Target": "import-progress"}
 
@@ -85,7 +113,10 @@ def test_progress_fragment_asks_again_and_then_reloads_the_page(as_lead: Client,
 
 def test_check_can_be_stopped(as_lead: Client, lead: User) -> None:
     run = upload("E-mail\nann@acme.example\n", actor=lead)
-    as_lead.post(reverse("accounts:import_columns", args=[run.pk]), {"column_0": "email", "key": "email", "do": "check"})
+    as_lead.post(
+        reverse("accounts:import_columns", args=[run.pk]),
+        {"column_0": "email", "key": "email", "do": "check"},
+    )
 
     as_lead.post(reverse("accounts:import_cancel", args=[run.pk]))
     work()
@@ -116,7 +147,9 @@ def test_refused_rows_are_downloaded_with_reason_and_harmless(as_lead: Client, l
         (b'a,b\n1,"2\n', "never closed"),
     ],
 )
-def test_file_that_cannot_be_read_is_refused_beside_the_field(as_lead: Client, content: bytes, message: str) -> None:
+def test_file_that_cannot_be_read_is_refused_beside_the_field(
+    as_lead: Client, content: bytes, message: str
+) -> None:
     response = send(as_lead, content)
 
     assert response.status_code == 422
@@ -143,7 +176,12 @@ def test_upload_without_token_is_refused(lead: User) -> None:
 
 @pytest.mark.parametrize(
     ("name", "shown"),
-    [("../../etc/passwd", "passwd"), ("C:\\Users\\x\\kunden.csv", "kunden.csv"), ("a\u202evsc.exe", "avsc.exe"), ("x" * 5000 + ".csv", "x" * 200)],
+    [
+        ("../../etc/passwd", "passwd"),
+        ("C:\\Users\\x\\kunden.csv", "kunden.csv"),
+        ("a\u202evsc.exe", "avsc.exe"),
+        ("x" * 5000 + ".csv", "x" * 200),
+    ],
 )
 def test_file_name_is_shown_plain_and_never_used_as_a_path(lead: User, name: str, shown: str) -> None:
     assert services.plain_file_name(name) == shown
@@ -154,7 +192,8 @@ def test_mapping_refusal_keeps_what_was_chosen(as_lead: Client, lead: User) -> N
     run = upload(PEOPLE, actor=lead)
 
     response = as_lead.post(
-        reverse("accounts:import_columns", args=[run.pk]), {"column_1": "job_title", "key": "email", "do": "check"}
+        reverse("accounts:import_columns", args=[run.pk]),
+        {"column_1": "job_title", "key": "email", "do": "check"},
     )
 
     page = response.content.decode()
@@ -166,17 +205,24 @@ def test_mapping_refusal_keeps_what_was_chosen(as_lead: Client, lead: User) -> N
 def test_encoding_can_be_corrected(as_lead: Client, lead: User) -> None:
     run = upload("E-mail;Nachname\nann@a.example;Größe\n".encode("cp1252"), actor=lead)
 
-    as_lead.post(reverse("accounts:import_columns", args=[run.pk]), {"encoding": "latin-1", "delimiter": ",", "do": "read"})
+    as_lead.post(
+        reverse("accounts:import_columns", args=[run.pk]),
+        {"encoding": "latin-1", "delimiter": ",", "do": "read"},
+    )
 
     run.refresh_from_db()
     assert (run.dialect["encoding"], run.headers) == ("latin-1", ["E-mail;Nachname"])
-    assert "E-mail;Nachname" in as_lead.get(reverse("accounts:import_columns", args=[run.pk])).content.decode()
+    assert (
+        "E-mail;Nachname" in as_lead.get(reverse("accounts:import_columns", args=[run.pk])).content.decode()
+    )
 
 
 def test_encoding_that_does_not_exist_is_refused(as_lead: Client, lead: User) -> None:
     run = upload(PEOPLE, actor=lead)
 
-    response = as_lead.post(reverse("accounts:import_columns", args=[run.pk]), {"encoding": "rot13", "do": "read"})
+    response = as_lead.post(
+        reverse("accounts:import_columns", args=[run.pk]), {"encoding": "rot13", "do": "read"}
+    )
 
     assert response.status_code == 422
 
@@ -185,11 +231,17 @@ def test_same_file_again_is_mentioned(as_lead: Client, lead: User) -> None:
     bring_in("E-mail\nann@acme.example\n", actor=lead)
     again = upload("E-mail\nann@acme.example\n", actor=lead)
 
-    assert "was imported before" in as_lead.get(reverse("accounts:import_columns", args=[again.pk])).content.decode()
+    assert (
+        "was imported before"
+        in as_lead.get(reverse("accounts:import_columns", args=[again.pk])).content.decode()
+    )
 
 
 def test_cells_are_shown_as_text(as_lead: Client, lead: User) -> None:
-    run = check(upload("E-mail,Last name\nann@a.example,<script>alert(1)</script>\nbad,<img src=x>\n", actor=lead), actor=lead)
+    run = check(
+        upload("E-mail,Last name\nann@a.example,<script>alert(1)</script>\nbad,<img src=x>\n", actor=lead),
+        actor=lead,
+    )
 
     page = as_lead.get(reverse("accounts:import_detail", args=[run.pk])).content.decode()
 
@@ -208,9 +260,7 @@ def test_import_can_be_deleted_and_what_it_brought_stays(as_lead: Client, lead: 
     assert Contact.objects.count() == 1
 
 
-def test_import_list_asks_the_same_number_of_queries_for_any_length(
-    as_lead: Client, lead: User
-) -> None:
+def test_import_list_asks_the_same_number_of_queries_for_any_length(as_lead: Client, lead: User) -> None:
     def cost() -> int:
         with CaptureQueriesContext(connection) as seen:
             as_lead.get(reverse("accounts:import_list"))

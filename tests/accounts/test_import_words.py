@@ -116,7 +116,13 @@ def test_boolean_no(text: str) -> None:
 
 
 def test_names_become_codes() -> None:
-    assert [words.country(one) for one in ("Österreich", "Allemagne", "España", "USA", "ch")] == ["AT", "DE", "ES", "US", "ch"]
+    assert [words.country(one) for one in ("Österreich", "Allemagne", "España", "USA", "ch")] == [
+        "AT",
+        "DE",
+        "ES",
+        "US",
+        "ch",
+    ]
     assert [words.language(one) for one in ("Deutsch", "français", "pt-BR")] == ["de", "fr", "pt-BR"]
     assert [words.role(one) for one in ("Entscheider", "Décideur", "Usuario", "champion")] == [
         "decision_maker", "decision_maker", "user", "champion",

@@ -29,7 +29,12 @@ def test_insert_keeps_every_value_and_gives_keys() -> None:
     assert len(stored) == len(ODD)
     for text, account in zip(ODD, made, strict=True):
         found = stored[account.pk]
-        assert (found.plan, found.arr, found.seats, found.renewal_on) == (text, Decimal("12.50"), None, dt.date(2026, 2, 28))
+        assert (found.plan, found.arr, found.seats, found.renewal_on) == (
+            text,
+            Decimal("12.50"),
+            None,
+            dt.date(2026, 2, 28),
+        )
         assert found.custom == {"a": text, "b": [1, None, True]}
         assert found.created_at == account.created_at
 
@@ -51,7 +56,12 @@ def test_update_writes_only_the_named_fields_of_the_given_rows() -> None:
 
     for account, text in zip(rows, ODD, strict=False):
         account.refresh_from_db()
-        assert (account.plan, account.seats, account.custom, account.arr) == (text, None, {"t": text}, Decimal("-1.25"))
+        assert (account.plan, account.seats, account.custom, account.arr) == (
+            text,
+            None,
+            {"t": text},
+            Decimal("-1.25"),
+        )
         assert account.name.startswith("n")
         assert account.name != "not written"
     rows[-1].refresh_from_db()

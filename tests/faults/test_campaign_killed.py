@@ -107,7 +107,9 @@ def test_a_campaign_survives_its_workers_being_killed(mailing: Mailing, server: 
     kills = strike(mailing, server, chance)
     mailing.stop()
     # The dead workers' leases would run out by themselves in five minutes; the test does not wait for that.
-    mailing.sql("UPDATE surveys_delivery SET lease_until = '2020-01-01 00:00:00' WHERE lease_until IS NOT NULL")
+    mailing.sql(
+        "UPDATE surveys_delivery SET lease_until = '2020-01-01 00:00:00' WHERE lease_until IS NOT NULL"
+    )
     mailing.sql("DELETE FROM django_q_ormq")
     mailing.start("worker")
     calm = wait_until(mailing.at_rest, 120, meanwhile=lambda: mailing.wake("tick"))

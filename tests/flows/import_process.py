@@ -1,8 +1,8 @@
 """A process of its own that imports a file, for tests that kill it or weigh it.
 
-    python -m tests.flows.import_process prepare <rows>     a person, accounts, and a file that is uploaded and checked
-    python -m tests.flows.import_process work [<batch>]      works until nothing is left, prints its peak memory in kB
-    python -m tests.flows.import_process show               what the database holds, as JSON
+python -m tests.flows.import_process prepare <rows>     a person, accounts, and a file that is uploaded and checked
+python -m tests.flows.import_process work [<batch>]      works until nothing is left, prints its peak memory in kB
+python -m tests.flows.import_process show               what the database holds, as JSON
 """
 
 import json
@@ -42,7 +42,9 @@ def prepare(rows: int) -> None:
     for i in range(40):
         Account.objects.create(name=f"Company {i}")
     data = ContentFile(content(rows), name="people.csv")
-    run = services.upload_import(file=UploadedFile(data, name="people.csv", size=data.size), target="contact", actor=actor)
+    run = services.upload_import(
+        file=UploadedFile(data, name="people.csv", size=data.size), target="contact", actor=actor
+    )
     columns = Columns.of(run.mapping)
     columns.key, columns.create_accounts = "external_id", True
     services.start_check(run=run, dialect=Dialect.of(run.dialect), columns=columns, actor=actor)
@@ -68,7 +70,14 @@ def show() -> dict[str, object]:
         "error": run.error,
         "jobs": list(Job.objects.order_by("pk").values_list("state", "attempts", "error")),
         "position": run.position,
-        "counts": [run.rows_done, run.created_count, run.updated_count, run.unchanged_count, run.refused_count, run.accounts_created],
+        "counts": [
+            run.rows_done,
+            run.created_count,
+            run.updated_count,
+            run.unchanged_count,
+            run.refused_count,
+            run.accounts_created,
+        ],
         "checked": run.checked["counts"],
         "contacts": sorted(list(row) for row in Contact.objects.values_list(*keys)),
         "accounts": sorted(Account.objects.values_list("name", flat=True)),

@@ -23,7 +23,9 @@ def launch(as_lead: Client, drain: Drain) -> Campaign:
     as_lead.post(reverse("surveys:campaign_create"), {"survey": survey.pk, "name": "Spring"})
     campaign = Campaign.objects.get()
     as_lead.post(reverse("surveys:campaign_audience", args=[campaign.pk]), {"segment": "everyone"})
-    as_lead.post(reverse("surveys:campaign_when", args=[campaign.pk]), {"start": "now", "expires_after_days": "30"})
+    as_lead.post(
+        reverse("surveys:campaign_when", args=[campaign.pk]), {"start": "now", "expires_after_days": "30"}
+    )
     as_lead.post(reverse("surveys:campaign_launch", args=[campaign.pk]))
     drain()
     return campaign
@@ -65,7 +67,9 @@ def test_an_answer_to_a_campaign_is_seen_on_the_campaign(
     assert "response.scored" in kinds
 
 
-def test_who_unsubscribes_is_not_asked_by_the_next_campaign(as_lead: Client, client: Client, drain: Drain) -> None:
+def test_who_unsubscribes_is_not_asked_by_the_next_campaign(
+    as_lead: Client, client: Client, drain: Drain
+) -> None:
     make_contact(make_account(), "ida@fjord.example")
     launch(as_lead, drain)
     _, stop = links(mail.outbox[0])

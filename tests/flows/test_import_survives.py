@@ -29,11 +29,18 @@ class Importing(Deployment):
         super().__init__(database_url=database_url)
         # The whole product, where the fault tests of the ground need only its lowest apps.
         self.environment["DJANGO_SETTINGS_MODULE"] = "nps_crm.settings"
-        subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=self.environment, check=True)
+        subprocess.run(
+            [sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=self.environment, check=True
+        )
 
     def call(self, *arguments: str) -> str:
         done = subprocess.run(
-            [sys.executable, "-m", PROGRAM, *arguments], cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False
+            [sys.executable, "-m", PROGRAM, *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout
@@ -116,9 +123,14 @@ def test_hundred_thousand_rows_stay_under_300_megabytes() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_two_people_importing_the_same_file_at_once_make_no_row_twice() -> None:
     people = [
-        User.objects.create_user(f"lead{i}@example.com", "a password long enough", name=f"Lead {i}", role="lead") for i in range(2)
+        User.objects.create_user(
+            f"lead{i}@example.com", "a password long enough", name=f"Lead {i}", role="lead"
+        )
+        for i in range(2)
     ]
-    content = "E-mail,Last name,Company\n" + "".join(f"p{i}@a.example,A,Company {i % 7}\n" for i in range(1500))
+    content = "E-mail,Last name,Company\n" + "".join(
+        f"p{i}@a.example,A,Company {i % 7}\n" for i in range(1500)
+    )
     runs = [check(upload(content, actor=person), actor=person, create_accounts=True) for person in people]
     for run, person in zip(runs, people, strict=True):
         services.start_import(run=run, actor=person)
@@ -155,7 +167,9 @@ def test_two_people_importing_the_same_file_at_once_make_no_row_twice() -> None:
 
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
-def test_contact_that_somebody_adds_at_the_same_moment_is_updated_not_doubled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_contact_that_somebody_adds_at_the_same_moment_is_updated_not_doubled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     lead = User.objects.create_user("lead@example.com", "a password long enough", name="Lea", role="lead")
     run = check(upload("E-mail,Last name\nann@a.example,New\nbob@a.example,B\n", actor=lead), actor=lead)
     services.start_import(run=run, actor=lead)

@@ -25,7 +25,9 @@ def send(user, answer, *, ordinary=False):
     headers = {"HTTP_IDEMPOTENCY_KEY": f"key-{clock.now().timestamp()}"} if ordinary else {}
     authorization = factories.an_api_key(user, "responses:write")
     body = json.dumps(answer)
-    return Client().post(URL, body, content_type="application/json", HTTP_AUTHORIZATION=authorization, **headers)
+    return Client().post(
+        URL, body, content_type="application/json", HTTP_AUTHORIZATION=authorization, **headers
+    )
 
 
 @both_doors
@@ -37,7 +39,9 @@ def test_an_answer_out_of_sight_is_neither_changed_nor_told(survey, csm, strange
     mine = factories.a_contact("ann@acme.example", account=factories.an_account("Acme", owner=csm))
 
     for contact in ("bo@other.example", mine.email):
-        refused = send(csm, {"survey": survey.pk, "score": 0, "external_id": "x1", "email": contact}, ordinary=ordinary)
+        refused = send(
+            csm, {"survey": survey.pk, "score": 0, "external_id": "x1", "email": contact}, ordinary=ordinary
+        )
         assert refused.status_code == 409
         assert refused.json()["errors"][0]["code"] == "conflict"
         assert "Secret" not in refused.content.decode()
@@ -66,7 +70,11 @@ def test_only_who_leads_corrects_and_it_is_on_record_with_the_key(survey, csm, l
 
     assert send(lead, correction, ordinary=ordinary).status_code == 200
     entry = AuditEntry.objects.get(action="response.corrected")
-    assert (entry.actor, entry.object_id, entry.detail) == (lead, Response.objects.get().pk, {"score": 2, "was": 9})
+    assert (entry.actor, entry.object_id, entry.detail) == (
+        lead,
+        Response.objects.get().pk,
+        {"score": 2, "was": 9},
+    )
     assert entry.api_key == ApiKey.objects.get(user=lead)
 
 

@@ -33,7 +33,7 @@ def test_a_campaign_is_drafted_previewed_and_launched(api: Client, drain: Drain)
     pk = made.json()["id"]
     preview = api.get(f"/api/v1/campaigns/{pk}/preview/").json()
     assert (preview["audience"], preview["asked"]) == (2, 1)
-    assert preview["excluded"] == [{"reason": "unsubscribed", "label": "Unsubscribed", "count": 1}]
+    assert preview["excluded"] == [{"reason": "unsubscribed", "title": "Unsubscribed", "count": 1}]
     assert post(api, f"campaigns/{pk}/launch/").json()["state"] == "running"
 
     drain()
@@ -64,9 +64,14 @@ def test_a_csm_key_sees_its_invitations_only_and_launches_nothing(csm: User, str
     other = make_contact(make_account("Theirs", owner=stranger), "theirs@fjord.example")
     for contact in (mine, other):
         Invitation.objects.create(
-            version=survey.current, contact=contact, account=contact.account, recipient_key=contact.address_key
+            version=survey.current,
+            contact=contact,
+            account=contact.account,
+            recipient_key=contact.address_key,
         )
-    api = Client(headers={"authorization": factories.an_api_key(csm, "surveys:read", "surveys:write", rate_limit=1000)})
+    api = Client(
+        headers={"authorization": factories.an_api_key(csm, "surveys:read", "surveys:write", rate_limit=1000)}
+    )
 
     listed = api.get("/api/v1/invitations/").json()["results"]
 

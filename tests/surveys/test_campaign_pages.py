@@ -26,7 +26,9 @@ def survey(db: None) -> Survey:
 
 
 def people(number: int = 3, **account: object) -> list[Contact]:
-    return [make_contact(make_account(f"Company {n}", **account), f"p{n}@fjord.example") for n in range(number)]
+    return [
+        make_contact(make_account(f"Company {n}", **account), f"p{n}@fjord.example") for n in range(number)
+    ]
 
 
 def text(response: object) -> str:
@@ -42,7 +44,9 @@ def test_a_lead_goes_from_survey_to_launch(as_lead: Client, survey: Survey, drai
     people(3)
     suppress("p0@fjord.example")
 
-    made = as_lead.post(reverse("surveys:campaign_create"), {"survey": survey.pk, "name": "Spring"}, follow=True)
+    made = as_lead.post(
+        reverse("surveys:campaign_create"), {"survey": survey.pk, "name": "Spring"}, follow=True
+    )
     campaign = Campaign.objects.get()
     assert made.redirect_chain[-1][0] == reverse("surveys:campaign_audience", args=[campaign.pk])
     as_lead.post(reverse("surveys:campaign_audience", args=[campaign.pk]), {"segment": "everyone"})
@@ -57,7 +61,11 @@ def test_a_lead_goes_from_survey_to_launch(as_lead: Client, survey: Survey, drai
     assert "Planning" in text(launched)
     drain()
     campaign.refresh_from_db()
-    assert (campaign.state, campaign.daily_limit, campaign.expires_after_days) == (CampaignState.FINISHED, 100, 14)
+    assert (campaign.state, campaign.daily_limit, campaign.expires_after_days) == (
+        CampaignState.FINISHED,
+        100,
+        14,
+    )
     assert Delivery.objects.filter(state="done").count() == 2
     assert AuditEntry.objects.filter(action="campaign.launched").exists()
 
@@ -103,7 +111,9 @@ def test_an_audience_of_which_nobody_can_be_asked_is_refused(as_lead: Client, su
     assert "Account has left" in text(refused)
 
 
-def test_a_time_is_one_of_the_workspace_zone(as_lead: Client, survey: Survey, frozen: time_machine.Traveller) -> None:
+def test_a_time_is_one_of_the_workspace_zone(
+    as_lead: Client, survey: Survey, frozen: time_machine.Traveller
+) -> None:
     people(1)
     campaign = make_campaign(survey, state=CampaignState.DRAFT)
     when = reverse("surveys:campaign_when", args=[campaign.pk])
@@ -199,7 +209,15 @@ def test_the_page_shows_where_everybody_stands(as_lead: Client, lead: User) -> N
 
     page = go(as_lead, "campaign_detail", campaign)
 
-    for part in ("Sent 3", "Delivered 3", "Opened 2", "Scored 1", "Commented 0", "Waiting 1", "Address does not exist 1"):
+    for part in (
+        "Sent 3",
+        "Delivered 3",
+        "Opened 2",
+        "Scored 1",
+        "Commented 0",
+        "Waiting 1",
+        "Address does not exist 1",
+    ):
         assert part in page, (part, page)
     assert "Ask somebody" not in page
     assert "1 person" in go(as_lead, "campaign_invitations", campaign, stage="scored")

@@ -287,7 +287,12 @@ def test_who_became_ineligible_meanwhile_is_withdrawn_with_the_reason(smtp: Sett
         send_with(smtp, server)
 
     row, ask = only()
-    assert (server.messages, row.state, ask.state, ask.outcome_reason) == ([], "cancelled", "withdrawn", "contact_gone")
+    assert (server.messages, row.state, ask.state, ask.outcome_reason) == (
+        [],
+        "cancelled",
+        "withdrawn",
+        "contact_gone",
+    )
 
 
 def test_a_campaign_pauses_itself_when_too_many_mails_bounce(smtp: SettingsWrapper) -> None:
@@ -325,7 +330,9 @@ def test_nothing_leaves_where_sending_is_switched_off(smtp: SettingsWrapper, lea
         delivery.send_test(version=Wave.objects.get().version, language="en", actor=lead)
 
 
-def test_a_test_mail_goes_to_the_person_who_asked_and_enters_no_figure(smtp: SettingsWrapper, lead: User) -> None:
+def test_a_test_mail_goes_to_the_person_who_asked_and_enters_no_figure(
+    smtp: SettingsWrapper, lead: User
+) -> None:
     survey = make_survey()
     assert survey.current
     suppressions.suppress(address_key=key_of(lead.email), reason=suppressions.SuppressionReason.MANUAL)

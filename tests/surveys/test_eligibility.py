@@ -232,7 +232,9 @@ class Company:
 hours = st.integers(-24 * 120, -1)
 asks = st.builds(
     Ask,
-    state=st.sampled_from(["planned", "sending", "sent", "answered", "declined", "expired", "withdrawn", "failed"]),
+    state=st.sampled_from(
+        ["planned", "sending", "sent", "answered", "declined", "expired", "withdrawn", "failed"]
+    ),
     asked=st.none() | hours,
     scored=st.none() | hours,
     declined=st.none() | hours,
@@ -246,7 +248,9 @@ people = st.lists(
         address=st.none() | st.integers(0, 5),
         mail=st.sampled_from(["yes", "yes", "yes", "yes", "no", "bad"]),
         created=hours,
-        suppression=st.sampled_from([None] * 6 + ["unsubscribed", "bounced", "complained", "manual", "erased"]),
+        suppression=st.sampled_from(
+            [None] * 6 + ["unsubscribed", "bounced", "complained", "manual", "erased"]
+        ),
         answers=st.lists(hours, max_size=1),
         asks=st.lists(asks, max_size=3),
     ),
@@ -320,9 +324,15 @@ def build(rules: Rules, firms: list[Company], crowd: list[Person]) -> World:
             key = contact.address_key if ask.address is None else key_of(f"a{ask.address}@example.com")
             invitations.append(
                 Invitation.objects.create(
-                    version=survey.current, contact=contact, account_id=contact.account_id,
-                    recipient_key=key or "nobody", state=ask.state, is_test=ask.is_test, asked_at=at(ask.asked),
-                    scored_at=at(ask.scored), declined_at=at(ask.declined),
+                    version=survey.current,
+                    contact=contact,
+                    account_id=contact.account_id,
+                    recipient_key=key or "nobody",
+                    state=ask.state,
+                    is_test=ask.is_test,
+                    asked_at=at(ask.asked),
+                    scored_at=at(ask.scored),
+                    declined_at=at(ask.declined),
                 )
             )
         responses += [make_answer(contact, NOW + dt.timedelta(hours=hour)) for hour in person.answers]
@@ -342,7 +352,8 @@ def reference(world: World) -> dict[int, tuple[str | None, dt.datetime | None]]:
         own = [
             ask
             for ask in real
-            if ask.contact_id == contact.pk or (contact.address_key and ask.recipient_key == contact.address_key)
+            if ask.contact_id == contact.pk
+            or (contact.address_key and ask.recipient_key == contact.address_key)
         ]
         answered = [a.scored_at for a in own if a.scored_at]
         answered += [r.responded_at for r in world.responses if r.contact_id == contact.pk]
@@ -407,7 +418,9 @@ def reference(world: World) -> dict[int, tuple[str | None, dt.datetime | None]]:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rules=rule_sets, firms=companies, crowd=people)
-def test_the_statement_agrees_with_the_reference(rules: Rules, firms: list[Company], crowd: list[Person]) -> None:
+def test_the_statement_agrees_with_the_reference(
+    rules: Rules, firms: list[Company], crowd: list[Person]
+) -> None:
     with transaction.atomic():
         world = build(rules, firms, crowd)
         everyone = Contact.objects.filter(pk__in=[c.pk for c in world.contacts])

@@ -19,7 +19,9 @@ OF_THE_ANSWER = {"score", "category"}
 def acme(db, csm):
     for target in ("account", "contact"):
         for key, is_personal in (("tier", False), ("mood", True)):
-            CustomField.objects.create(target=target, key=key, label=key, type="text", is_personal=is_personal)
+            CustomField.objects.create(
+                target=target, key=key, label=key, type="text", is_personal=is_personal
+            )
     return factories.an_account(
         "Acme", plan="Gold", segment="SMB", industry="Retail", country="DE", owner=csm, seats=12, arr="1200.00",
         currency="EUR", customer_since=dt.date(2020, 1, 1), renewal_on=dt.date(2026, 6, 1),
@@ -38,7 +40,11 @@ def test_every_writer_of_events_remembers_the_same_facts(acme, ann, lead):
     assert set(expected) == {
         *timeline.ACCOUNT_FACTS, *timeline.CONTACT_FACTS, "custom.tier", "contact.custom.tier",
     }  # fmt: skip
-    assert (expected["arr"], expected["renewal_on"], expected["custom.tier"]) == ("1200.00", "2026-06-01", "A")
+    assert (expected["arr"], expected["renewal_on"], expected["custom.tier"]) == (
+        "1200.00",
+        "2026-06-01",
+        "A",
+    )
 
     response = factories.respond(factories.a_survey(), 3, email=ann.email)
     ingested = Event.objects.get(kind="response.scored").facts

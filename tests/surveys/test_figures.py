@@ -87,7 +87,8 @@ def _live(question, days):
     starts = figures._running(moves.get(0, {}), cuts)
     ends = figures._running(moves.get(question.days, {}), cuts)
     return {
-        d: [a - b for a, b in zip(starts[d], starts[d - width] if is_all else ends[d], strict=True)] for d in days
+        d: [a - b for a, b in zip(starts[d], starts[d - width] if is_all else ends[d], strict=True)]
+        for d in days
     }
 
 
@@ -99,9 +100,9 @@ def test_breakdowns_add_up_and_agree_with_narrowed_figures(company, lead):
     for by in ("plan", "segment", "country", "owner", "channel"):
         parts = figures.breakdown(question, [today], by)
 
-        assert [sum(column) for column in zip(*(p[today].histogram for p in parts.values()), strict=True)] == (
-            whole.histogram
-        )
+        assert [
+            sum(column) for column in zip(*(p[today].histogram for p in parts.values()), strict=True)
+        ] == (whole.histogram)
         for value, part in parts.items():
             narrowed = figures.figure(figures.narrowed(question, by, value), today)
             assert narrowed == part[today]
@@ -174,8 +175,12 @@ def test_the_window_is_half_open_in_the_zone_of_the_workspace(db, lead, frozen):
     survey, ann = factories.a_survey(), factories.a_contact()
     bea = factories.a_contact("bea@acme.example")
     # 17 March in Berlin begins at 23:00 UTC on the 16th; 90 days end there with 18 December.
-    factories.respond(survey, 9, email=ann.email, responded_at=dt.datetime(2025, 12, 17, 23, 0, tzinfo=dt.UTC))
-    factories.respond(survey, 2, email=bea.email, responded_at=dt.datetime(2025, 12, 17, 22, 59, tzinfo=dt.UTC))
+    factories.respond(
+        survey, 9, email=ann.email, responded_at=dt.datetime(2025, 12, 17, 23, 0, tzinfo=dt.UTC)
+    )
+    factories.respond(
+        survey, 2, email=bea.email, responded_at=dt.datetime(2025, 12, 17, 22, 59, tzinfo=dt.UTC)
+    )
 
     figure = figures.figure(Question(lead, days=90), dt.date(2026, 3, 17))
 

@@ -105,7 +105,7 @@ def test_a_click_whose_contact_was_erased_cannot_be_accepted(as_lead: Client, sc
     assert Response.objects.count() == 0
 
 
-def test_clicks_are_seen_within_scope_and_decided_by_leads(  # noqa: PLR0917 - one browser each
+def test_clicks_are_seen_within_scope_and_decided_by_leads(
     as_lead: Client, as_csm: Client, as_stranger: Client, as_viewer: Client, csm: Any, scanned: ScoreIntent
 ) -> None:
     account = scanned.invitation.account

@@ -29,12 +29,17 @@ def answers(db, csm, frozen):
     people = [factories.a_contact(f"p{k}@example.com", account=accounts[k % 5]) for k in range(len(scores))]
     made = [
         factories.answer_to(
-            survey, 3 if k < 20 else score, contact_id=person.pk, responded_at=clock.now() - dt.timedelta(days=120)
+            survey,
+            3 if k < 20 else score,
+            contact_id=person.pk,
+            responded_at=clock.now() - dt.timedelta(days=120),
         )
         for k, (person, score) in enumerate(zip(people, scores, strict=True))
     ]
     made += [
-        factories.answer_to(survey, score, contact_id=person.pk, responded_at=clock.now() - dt.timedelta(days=k % 60))
+        factories.answer_to(
+            survey, score, contact_id=person.pk, responded_at=clock.now() - dt.timedelta(days=k % 60)
+        )
         for k, (person, score) in enumerate(zip(people, scores, strict=True))
     ]
     from surveys.ingest import ingest
@@ -95,7 +100,9 @@ def test_narrowing_to_a_plan_narrows_all_of_it(answers, as_lead):
     assert _rows(as_lead, page.context["page"].urls["all"]) == 45
 
 
-@pytest.mark.parametrize("query", [{"window": "30"}, {"counts": "all", "window": "365"}, {"by": "owner"}, {"by": "channel"}])
+@pytest.mark.parametrize(
+    "query", [{"window": "30"}, {"counts": "all", "window": "365"}, {"by": "owner"}, {"by": "channel"}]
+)
 def test_other_windows_units_and_breakdowns_agree_with_their_rows(answers, as_lead, query):
     page = as_lead.get(URL, query).context["page"]
 
@@ -134,7 +141,9 @@ def test_own_scope_counts_own_accounts(answers, as_csm):
     assert _rows(as_csm, page.urls["all"]) == 75
 
 
-def test_the_page_takes_the_same_statements_for_few_and_many_answers(answers, as_lead, django_assert_max_num_queries):
+def test_the_page_takes_the_same_statements_for_few_and_many_answers(
+    answers, as_lead, django_assert_max_num_queries
+):
     as_lead.get(URL)
 
     with django_assert_max_num_queries(32):
@@ -161,7 +170,13 @@ def test_the_funnel_counts_real_asks_and_leads_to_them(db, as_lead, csm):
             asked_at=clock.now(), delivered_at=delivered,
         )  # fmt: skip
     Invitation.objects.create(
-        version=version, contact=ann, recipient_key="c" * 64, state="sent", asked_at=clock.now(), is_test=True, tester=csm
+        version=version,
+        contact=ann,
+        recipient_key="c" * 64,
+        state="sent",
+        asked_at=clock.now(),
+        is_test=True,
+        tester=csm,
     )
 
     page = as_lead.get(URL).context["page"]

@@ -22,15 +22,25 @@ LAUNCHED = dt.datetime(2026, 3, 17, 13, 0, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
 
 
-def planned(people: int, *, limit: int | None, launched_at: dt.datetime = LAUNCHED, zone: str = "Europe/Berlin") -> Wave:
+def planned(
+    people: int, *, limit: int | None, launched_at: dt.datetime = LAUNCHED, zone: str = "Europe/Berlin"
+) -> Wave:
     Workspace.objects.update_or_create(pk=1, defaults={"time_zone": zone})
-    campaign = make_campaign(daily_limit=limit, launched_at=launched_at, name=f"Campaign {Wave.objects.count()}")
+    campaign = make_campaign(
+        daily_limit=limit, launched_at=launched_at, name=f"Campaign {Wave.objects.count()}"
+    )
     wave = make_wave(campaign)
     account = make_account(f"Company {wave.pk}")
     template = make_contact(account, f"w{wave.pk}@fjord.example")
     Invitation.objects.bulk_create(
         [
-            Invitation(wave=wave, version=wave.version, contact=template, recipient_key=f"{wave.pk}:{n}", state="planned")
+            Invitation(
+                wave=wave,
+                version=wave.version,
+                contact=template,
+                recipient_key=f"{wave.pk}:{n}",
+                state="planned",
+            )
             for n in range(people)
         ]
     )
@@ -116,13 +126,17 @@ def test_the_tick_releases_what_a_lost_wake_up_left(frozen: object) -> None:
     assert Delivery.objects.filter(invitation__wave=wave).count() == 3
 
 
-zones = st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "Asia/Kathmandu"])
+zones = st.sampled_from(
+    ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "Asia/Kathmandu"]
+)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     zone=zones,
-    start=st.datetimes(dt.datetime(2011, 12, 1), dt.datetime(2026, 11, 30)).map(lambda d: d.replace(tzinfo=dt.UTC)),
+    start=st.datetimes(dt.datetime(2011, 12, 1), dt.datetime(2026, 11, 30)).map(
+        lambda d: d.replace(tzinfo=dt.UTC)
+    ),
     change=st.sampled_from([(3, 28), (10, 24), (3, 7), (10, 31), (4, 4), (9, 26), (12, 28), None]),
     limit=st.integers(1, 4),
     steps=st.lists(st.integers(1, 30), min_size=3, max_size=25),

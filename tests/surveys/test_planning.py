@@ -46,7 +46,11 @@ def test_everybody_is_planned_or_listed_with_the_reason() -> None:
     assert judged(wave) == (preview.asked, preview.not_asked)
     assert wave.state == WaveState.SENDING
     by_reason = dict(wave.exclusions.values_list("reason").annotate(n=Count("pk")))
-    assert by_reason == {c.reason.value: c.count for c in preview.excluded} == {"unsubscribed": 4, "account_churned": 1}
+    assert (
+        by_reason
+        == {c.reason.value: c.count for c in preview.excluded}
+        == {"unsubscribed": 4, "account_churned": 1}
+    )
 
 
 @pytest.mark.django_db

@@ -27,7 +27,11 @@ def sent() -> Delivery:
 
 def report(kind: str, *, key: str = "", provider_id: str = "", **more: object) -> None:
     event = AnymailTrackingEvent(
-        event_type=kind, metadata={"delivery": key} if key else {}, message_id=provider_id, timestamp=AT, **more
+        event_type=kind,
+        metadata={"delivery": key} if key else {},
+        message_id=provider_id,
+        timestamp=AT,
+        **more,
     )
     tracking.send(sender=None, event=event, esp_name="Test")
 

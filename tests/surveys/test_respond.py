@@ -551,7 +551,11 @@ def test_the_brand_is_a_stylesheet_that_is_kept_for_ever() -> None:
 
 @pytest.mark.parametrize("way", ["refused", "too_big"])
 def test_what_goes_wrong_on_the_gesture_keeps_the_link_out_of_the_log(
-    jonas: Respondent, way: str, monkeypatch: pytest.MonkeyPatch, settings: Any, caplog: pytest.LogCaptureFixture
+    jonas: Respondent,
+    way: str,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def refuse(**_: Any) -> None:
         raise Refused("Closed meanwhile.")

@@ -92,10 +92,17 @@ def test_a_whole_filter_is_changed_in_slices(survey, ann, lead, monkeypatch):
     for score in range(5):
         factories.respond(survey, score, email=ann.email)
 
-    changed = responses.set_loop_status(responses=Response.objects.filter(score__lt=4), status="closed", actor=lead)
+    changed = responses.set_loop_status(
+        responses=Response.objects.filter(score__lt=4), status="closed", actor=lead
+    )
 
     assert changed == 4
-    assert sorted(Response.objects.filter(loop_status="closed").values_list("score", flat=True)) == [0, 1, 2, 3]
+    assert sorted(Response.objects.filter(loop_status="closed").values_list("score", flat=True)) == [
+        0,
+        1,
+        2,
+        3,
+    ]
 
 
 # --- The loop ------------------------------------------------------------------------------------------------
@@ -107,7 +114,11 @@ def test_the_status_is_told_to_the_timeline_once(survey, ann, csm):
 
     assert kinds() == ["response.scored", "loop.contacted", "loop.closed"]
     event = Event.objects.get(kind="loop.closed")
-    assert (event.actor, event.account, event.cause_key) == (csm, ann.account, f"response:{response.pk}:closed")
+    assert (event.actor, event.account, event.cause_key) == (
+        csm,
+        ann.account,
+        f"response:{response.pk}:closed",
+    )
 
 
 def test_an_unknown_status_is_refused(survey, ann, csm):
@@ -176,7 +187,12 @@ def test_linking_announces_the_answer_and_counts_it(waiting, ann, lead):
 
     linked = inbox.link_response(response=waiting, contact=ann, actor=lead)
 
-    assert (linked.identity, linked.contact, linked.account, linked.identity_hint) == ("matched", ann, ann.account, {})
+    assert (linked.identity, linked.contact, linked.account, linked.identity_hint) == (
+        "matched",
+        ann,
+        ann.account,
+        {},
+    )
     assert linked.attributes["plan"] == "Gold"
     assert ContactScore.objects.get().latest == linked
     event = Event.objects.get()

@@ -25,7 +25,9 @@ def survey(db):
 
 @pytest.fixture
 def ann(db, csm):
-    return factories.a_contact("ann@acme.example", account=factories.an_account("Acme", owner=csm, plan="Gold"))
+    return factories.a_contact(
+        "ann@acme.example", account=factories.an_account("Acme", owner=csm, plan="Gold")
+    )
 
 
 class Api:
@@ -73,7 +75,13 @@ def error(response):
 # --- One answer ----------------------------------------------------------------------------------------------
 @both_doors
 def test_an_answer_is_created_updated_and_recognised(api, survey, ann, ordinary):
-    answer = {"survey": survey.pk, "score": 9, "email": "ANN@acme.example", "external_id": "x1", "comment": "Fine"}
+    answer = {
+        "survey": survey.pk,
+        "score": 9,
+        "email": "ANN@acme.example",
+        "external_id": "x1",
+        "comment": "Fine",
+    }
 
     created = api.post(answer, ordinary=ordinary)
     again = api.post(answer, ordinary=ordinary)
@@ -172,7 +180,9 @@ def test_a_body_of_ten_megabytes_is_too_large(api, survey, ordinary):
     ],
 )
 def test_comments_of_all_kinds_are_kept(api, survey, ann, comment, kept, ordinary):
-    created = api.post({"survey": survey.pk, "score": 5, "email": ann.email, "comment": comment}, ordinary=ordinary)
+    created = api.post(
+        {"survey": survey.pk, "score": 5, "email": ann.email, "comment": comment}, ordinary=ordinary
+    )
 
     assert created.status_code == 201
     assert Response.objects.get().comment == kept
@@ -199,11 +209,22 @@ def test_a_locked_answer_is_a_conflict(api, survey, ann, frozen, ordinary):
 # --- Who may -------------------------------------------------------------------------------------------------
 @both_doors
 @pytest.mark.parametrize(
-    "header", ["", "Bearer", "Bearer null", "Token x", "Bearer nps_abcdefgh_" + "x" * 43, "bearer {key}", "Bearer {key} "]
+    "header",
+    [
+        "",
+        "Bearer",
+        "Bearer null",
+        "Token x",
+        "Bearer nps_abcdefgh_" + "x" * 43,
+        "bearer {key}",
+        "Bearer {key} ",
+    ],
 )
 def test_without_a_good_key_nothing_is_read(api, survey, header, ordinary):
     refused = api.post(
-        {"survey": survey.pk, "score": "bad"}, ordinary=ordinary, HTTP_AUTHORIZATION=header.format(key=api.key)
+        {"survey": survey.pk, "score": "bad"},
+        ordinary=ordinary,
+        HTTP_AUTHORIZATION=header.format(key=api.key),
     )
 
     assert refused.status_code == 401
@@ -234,7 +255,10 @@ def test_reading_does_not_include_writing(lead, survey, ordinary):
 
 @both_doors
 def test_a_viewer_writes_nothing(viewer, survey, ordinary):
-    assert Api(viewer, "responses:write").post({"survey": survey.pk, "score": 9}, ordinary=ordinary).status_code == 403
+    assert (
+        Api(viewer, "responses:write").post({"survey": survey.pk, "score": 9}, ordinary=ordinary).status_code
+        == 403
+    )
 
 
 @both_doors
@@ -374,7 +398,9 @@ def test_status_assignee_and_exclusion_can_be_changed(api, survey, ann, csm):
     response = factories.respond(survey, 2, email=ann.email)
     url = f"{URL}/{response.pk}/"
 
-    changed = api.patch(url, {"loop_status": "contacted", "assignee": csm.pk, "excluded": True, "reason": "A typo"})
+    changed = api.patch(
+        url, {"loop_status": "contacted", "assignee": csm.pk, "excluded": True, "reason": "A typo"}
+    )
 
     assert changed.status_code == 200
     body = changed.json()
@@ -388,7 +414,11 @@ def test_status_assignee_and_exclusion_can_be_changed(api, survey, ann, csm):
 
 @pytest.mark.parametrize(
     ("change", "attr"),
-    [({"loop_status": "lost"}, "loop_status"), ({"assignee": 999_999}, "assignee"), ({"excluded": True}, "reason")],
+    [
+        ({"loop_status": "lost"}, "loop_status"),
+        ({"assignee": 999_999}, "assignee"),
+        ({"excluded": True}, "reason"),
+    ],
 )
 def test_changes_that_make_no_sense_are_refused_and_change_nothing(api, survey, ann, change, attr):
     response = factories.respond(survey, 2, email=ann.email)

@@ -19,7 +19,9 @@ def test_the_name_of_a_private_segment_stays_with_its_owner(client, lead, csm):
     secret = Segment.objects.create(
         name="About to churn", target="account", conditions={"all": []}, owner=lead, is_shared=False
     )
-    made = Campaign.objects.create(name="Spring", survey=factories.a_survey(), segment=secret, state="running")
+    made = Campaign.objects.create(
+        name="Spring", survey=factories.a_survey(), segment=secret, state="running"
+    )
 
     for user, shown in ((csm, False), (lead, True)):
         client.force_login(user)
@@ -44,7 +46,9 @@ def test_suppressed_addresses_of_hidden_people_are_not_listed(csm, lead, strange
         factories.a_contact(email, account=account, address_key=key)
         suppressions.suppress(address_key=key, reason=SuppressionReason.BOUNCED)
 
-    assert [entry.address_key for entry in queries.list_suppressions(csm)] == [suppressions.key_of("ann@acme.example")]
+    assert [entry.address_key for entry in queries.list_suppressions(csm)] == [
+        suppressions.key_of("ann@acme.example")
+    ]
     assert queries.list_suppressions(lead).count() == 2
 
 

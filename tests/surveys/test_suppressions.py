@@ -1,6 +1,5 @@
 """The suppression list: found by address, added and lifted by hand with a reason, in and out as CSV."""
 
-
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -20,7 +19,9 @@ LIST = "surveys:suppression_list"
 def test_an_address_added_by_hand_is_asked_no_more(as_csm: Client) -> None:
     contact = make_contact(make_account(), "ida@fjord.example")
 
-    as_csm.post(reverse("surveys:suppression_add"), {"add-email": " IDA@fjord.example ", "add-detail": "on the phone"})
+    as_csm.post(
+        reverse("surveys:suppression_add"), {"add-email": " IDA@fjord.example ", "add-detail": "on the phone"}
+    )
 
     assert eligibility.judge_contact(contact).reason == "suppressed"
     again = as_csm.post(reverse("surveys:suppression_add"), {"add-email": "ida@fjord.example"})
@@ -84,7 +85,9 @@ def test_a_weightier_reason_replaces_a_lighter_one() -> None:
     "data",
     [
         b"\xef\xbb\xbfemail;reason\r\nIda@fjord.example;bounced\r\nnobody;\r\nole@fjord.example;\r\n",
-        "Name,E-Mail,Reason\nIda,ida@fjord.example,bounced\nJörg,nobody,\nOle,ole@fjord.example,other\n".encode("latin-1"),
+        "Name,E-Mail,Reason\nIda,ida@fjord.example,bounced\nJörg,nobody,\nOle,ole@fjord.example,other\n".encode(
+            "latin-1"
+        ),
     ],
 )
 def test_a_file_is_taken_line_by_line(lead: User, data: bytes) -> None:

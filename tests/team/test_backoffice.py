@@ -301,7 +301,9 @@ def test_the_back_office_never_releases_an_erased_address(as_administrator: Clie
 
 def test_what_is_no_address_is_said_at_its_field(as_administrator: Client):
     page = as_administrator.post("/admin/surveys/suppression/add/", {"email": "ann@localhost", "detail": ""})
-    again = as_administrator.post("/admin/surveys/suppression/add/", {"email": "x" * 70 + "@acme.example", "detail": ""})
+    again = as_administrator.post(
+        "/admin/surveys/suppression/add/", {"email": "x" * 70 + "@acme.example", "detail": ""}
+    )
 
     assert (page.status_code, again.status_code) == (HTTPStatus.OK, HTTPStatus.OK)
     assert Suppression.objects.count() == 0
