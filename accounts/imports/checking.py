@@ -14,7 +14,7 @@ from accounts.folding import Folded
 from accounts.imports import words
 from accounts.imports.mapping import CLEAR, LEAVE, Columns, name_of, targets_for
 from accounts.imports.reading import Dialect, Row
-from accounts.models import Account, Contact, Import, LifecycleStage
+from accounts.models import Account, Contact, CustomField, Import, LifecycleStage
 from accounts.services import accounts as account_services
 from accounts.services import contacts as contact_services
 from core import bulk
@@ -103,10 +103,7 @@ class Judge:
                 continue
             read = self._reader_of(targets[key].kind)
             if key in definitions:
-                definition = definitions[key]
-                found.append(
-                    (number, key, lambda cell, read=read, d=definition: custom.clean_one(read(cell), d))
-                )  # type: ignore[misc]
+                found.append((number, key, _custom_reader(read, definitions[key])))
             else:
                 found.append((number, key, read))
         return found
@@ -547,3 +544,8 @@ def _account_key(key: str, value: str) -> str:
 
 def _folded(key: str, value: str | None) -> str:
     return (value or "").lower() if key == "account_name" else (value or "")
+
+
+def _custom_reader(read: Callable[[str], Any], definition: CustomField) -> Callable[[str], Any]:
+    """How a cell becomes the value of a custom field."""
+    return lambda cell: custom.clean_one(read(cell), definition)

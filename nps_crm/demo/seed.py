@@ -477,7 +477,7 @@ def _let_time_pass(cast: Cast, wave: Wave) -> None:
             finalised_at=response.responded_at + dt.timedelta(hours=12),
             locked_at=response.responded_at + dt.timedelta(hours=24),
         )
-        Invitation.objects.filter(pk=response.invitation_id).update(
+        Invitation.objects.filter(pk=response.invitation_id or 0).update(
             scored_at=response.responded_at, commented_at=response.responded_at if response.comment else None
         )
     Invitation.objects.filter(wave=wave, state=InvitationState.SENT, expires_at__lt=cast.now).update(

@@ -35,8 +35,8 @@ def mail_detail(request: UserRequest, key: str) -> HttpResponse:
 
 
 @requires(can_view)
-@xframe_options_sameorigin  # type: ignore[arg-type]  # typed for views without arguments
-@csp_replace(
+@xframe_options_sameorigin
+@csp_replace(  # type: ignore[arg-type]  # typed for views without arguments
     {
         "default-src": ["'none'"],
         "style-src": ["'unsafe-inline'"],
