@@ -136,7 +136,7 @@ def rows(campaigns: Sequence[Campaign], user: User) -> list[CampaignRow]:
             **{key: Count("pk", filter=STAGES[key][2]) if STAGES[key][2] else Count("pk") for key in wanted}
         )
     )
-    by_campaign: dict[int, Mapping[str, int]] = {row["wave__campaign"]: dict(row) for row in found}
+    by_campaign = {row["wave__campaign"]: cast(Mapping[str, int], row) for row in found}
     nothing = dict.fromkeys(wanted, 0)
     return [
         CampaignRow(campaign, by_campaign.get(campaign.pk, nothing), audience_name(campaign, user))
