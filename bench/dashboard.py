@@ -29,6 +29,7 @@ from django.db import connection  # noqa: E402
 from accounts.models import Segment  # noqa: E402
 from surveys.insight import rollups  # noqa: E402
 from surveys.insight.figures import Question  # noqa: E402
+from surveys.models import Response  # noqa: E402
 from surveys.queries import figures  # noqa: E402
 from team.domain import Role  # noqa: E402
 from team.models import RoleScope, User  # noqa: E402
@@ -147,6 +148,7 @@ def size_of(*tables: str) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--sizes", default="1000000,10000000")
+    parser.add_argument("--keep", action="store_true", help="measure the answers that are there, as one size")
     options = parser.parse_args()
     ingest.prepare()
     lead, csm = people()
@@ -156,10 +158,11 @@ def main() -> None:
         conditions={"all": [{"field": "plan", "op": "in", "value": ["Business"]}]},
     )
     found: dict[int, dict[str, float]] = {}
-    for size in map(int, options.sizes.split(",")):
+    for size in [Response.objects.count()] if options.keep else map(int, options.sizes.split(",")):
         began = time.perf_counter()
-        fill(size)
-        print(f"{size:,} answers made in {time.perf_counter() - began:,.0f} s", flush=True)
+        if not options.keep:
+            fill(size)
+            print(f"{size:,} answers made in {time.perf_counter() - began:,.0f} s", flush=True)
         began = time.perf_counter()
         rows = rollups.rebuild()
         spent = time.perf_counter() - began
