@@ -62,7 +62,9 @@ class _Scoped(filters.FilterSet):
         super().__init__(data, queryset, request=request, **more)
         self.user: User = request.user
         for name in self.listed:
-            self.filters[name].extra["choices"] = _values(name, self.user)
+            # The API takes any text there and so offers no list.
+            if isinstance(self.filters[name], filters.MultipleChoiceFilter):
+                self.filters[name].extra["choices"] = _values(name, self.user)
 
     @extend_schema_field({"type": "integer", "description": "Id of a saved segment."})
     def in_segment(self, queryset: QuerySet[Any], name: str, value: Any) -> QuerySet[Any]:
