@@ -244,6 +244,7 @@ def rebuild(*, zone_name: str | None = None) -> int:
     if is_postgresql():
         # Waits for whoever has written marks and not committed, so that every answer is either seen here or marked.
         _run("LOCK TABLE surveys_figuremark IN EXCLUSIVE MODE")
+        _run("SET LOCAL work_mem = '256MB'")
     FigureMark.objects.all().delete()
     _run("DELETE FROM surveys_tally")
     day = local_day
