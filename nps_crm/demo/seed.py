@@ -27,8 +27,15 @@ from accounts.models import (
 from core import clock, secrets
 from nps_crm.demo import comments, company, story
 from surveys import ingest
-from surveys.choices import CampaignState, Channel, InvitationState, SurveyState, WaveState
-from surveys.models import Campaign, Invitation, Response, Survey, SurveyVersion, Wave
+from surveys.choices import (
+    CampaignState,
+    Channel,
+    InvitationState,
+    SuppressionReason,
+    SurveyState,
+    WaveState,
+)
+from surveys.models import Campaign, Invitation, Response, Suppression, Survey, SurveyVersion, Wave
 from team.models import NotificationPreference, Team, User, Workspace
 from workflows.domain import Priority, add_business_days
 from workflows.models import Alert, Rule, Run, Task
@@ -85,6 +92,7 @@ def fill(say: Callable[[str], object]) -> None:
         _contracts(cast)
         survey = _survey(cast)
         answers = _waves(cast, survey)
+        _suppressions(cast)
         say(f"{answers} answers of two years")
         _interactions(cast)
         _segments(cast)
@@ -483,6 +491,21 @@ def _let_time_pass(cast: Cast, wave: Wave) -> None:
     Invitation.objects.filter(wave=wave, state=InvitationState.SENT, expires_at__lt=cast.now).update(
         state=InvitationState.EXPIRED
     )
+
+
+def _suppressions(cast: Cast) -> None:
+    """Whose mail of the last two rounds came back, or who unsubscribed then, is not asked again."""
+    found: dict[str, Suppression] = {}
+    gone = Invitation.objects.filter(state__in=[InvitationState.FAILED, InvitationState.DECLINED])
+    for invitation in gone.filter(asked_at__gte=cast.now - dt.timedelta(days=2 * DAYS_BETWEEN_WAVES)):
+        is_bounced = invitation.state == InvitationState.FAILED
+        found[invitation.recipient_key] = Suppression(
+            address_key=invitation.recipient_key,
+            reason=SuppressionReason.BOUNCED if is_bounced else SuppressionReason.UNSUBSCRIBED,
+            detail="550 5.1.1 no such user" if is_bounced else "",
+            created_at=invitation.declined_at or invitation.asked_at or cast.now,
+        )
+    bulk_create_with_history(list(found.values()), Suppression, batch_size=BATCH)
 
 
 # --- The work around it ---------------------------------------------------------------------------------------
