@@ -58,16 +58,18 @@ def test_public_page_is_accessible(page: Page, running: demo.Demo, name: str, pa
     assert _problems(page) == []
 
 
-@pytest.mark.parametrize(("name", "path"), [p for p in pages.SIGNED_IN if p[0] not in FOREIGN])
-def test_nothing_scrolls_sideways_on_a_phone(
-    browser: Browser, running: demo.Demo, name: str, path: str
-) -> None:
+@pytest.fixture(scope="module")
+def phone(browser: Browser, running: demo.Demo) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 390, "height": 844})
-    phone = context.new_page()
-    demo.sign_in(phone, running.url, "admin@fleetdesk.example")
+    page = context.new_page()
+    demo.sign_in(page, running.url, "admin@fleetdesk.example")
+    yield page
+    context.close()
 
+
+@pytest.mark.parametrize(("name", "path"), [p for p in pages.SIGNED_IN if p[0] not in FOREIGN])
+def test_nothing_scrolls_sideways_on_a_phone(phone: Page, running: demo.Demo, name: str, path: str) -> None:
     phone.goto(running.url + fill(path, running.folder / "nps_crm.sqlite3"))
 
     widths = phone.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
-    context.close()
     assert widths[0] <= widths[1]
