@@ -72,7 +72,9 @@ def read(key: str) -> Caught | None:
 
 def _when(message: EmailMessage, key: str) -> dt.datetime:
     try:
-        return parsedate_to_datetime(str(message["Date"]))
+        sent = parsedate_to_datetime(str(message["Date"]))
+        # "-0000", as Django writes it, means UTC without saying so.
+        return sent if sent.tzinfo else sent.replace(tzinfo=dt.UTC)
     except (TypeError, ValueError):
         return dt.datetime.fromtimestamp((folder() / "new" / key).stat().st_mtime, tz=dt.UTC)
 

@@ -81,17 +81,14 @@ def test_from_the_launch_to_the_closed_loop(lead: Page, running: demo.Demo) -> N
 
 
 def test_the_reply_reached_the_customer(lead: Page, running: demo.Demo) -> None:
+    # Survey mails of the campaign may come after it, so it can be on any of the first pages.
     reply = lead.get_by_role("link", name="Your feedback")
-    for _ in range(40):
-        lead.goto(f"{running.url}/mail/")
+    for attempt in range(120):
+        lead.goto(f"{running.url}/mail/?page={attempt % 4 + 1}")
         if reply.count():
             break
         lead.wait_for_timeout(250)
 
     reply.first.click()
 
-    expect(
-        lead.get_by_text("I call you tomorrow at ten.").or_(
-            lead.frame_locator("iframe").get_by_text("I call you")
-        )
-    ).not_to_have_count(0)
+    expect(lead.get_by_text("I call you tomorrow at ten.")).to_be_visible()
