@@ -178,6 +178,10 @@ class Contact(models.Model):
         help_text="HMAC of email_key; fatigue and suppression count by it.",
     )  # fmt: skip
     phone = models.CharField(max_length=40, blank=True, default="")
+    phone_key = models.CharField(
+        max_length=64, null=True, blank=True, editable=False,
+        help_text="HMAC of the number in its international form (E.164).",
+    )  # fmt: skip
     job_title = models.CharField(max_length=120, blank=True, default="")
     role = models.CharField(max_length=20, choices=choices(ContactRole), default=ContactRole.USER)
     language = models.CharField(max_length=10, blank=True, default="")
@@ -207,6 +211,9 @@ class Contact(models.Model):
             models.Index(fields=["last_name", "first_name", "id"], name="accounts_contact_by_name"),
             # Not db_index, which would make a second one for LIKE: keys are compared as a whole.
             models.Index(fields=["address_key"], name="accounts_contact_address_key"),
+            models.Index(
+                fields=["phone_key"], condition=Q(phone_key__isnull=False), name="accounts_contact_phone_key"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -329,6 +336,42 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}"
+
+
+class TrackedEvent(models.Model):
+    """Something that happened to a customer in another system, told by it: a purchase, a ticket solved, any name.
+
+    `data` is what that system said; the timeline holds an event of kind "tracked" with the name alone.
+    """
+
+    name = models.CharField(max_length=80)
+    account = models.ForeignKey(
+        Account, on_delete=models.CASCADE, null=True, related_name="tracked_events", db_index=False
+    )
+    contact = models.ForeignKey(
+        Contact, on_delete=models.CASCADE, null=True, related_name="tracked_events", db_index=False
+    )
+    source = models.CharField(max_length=40)
+    external_id = models.CharField(max_length=200, null=True)
+    data = models.JSONField(default=dict)
+    origin = models.CharField(max_length=10, default=Origin.LIVE, choices=choices(Origin))
+    occurred_at = models.DateTimeField()
+    received_at = models.DateTimeField(db_default=Now())
+
+    objects: ClassVar = OfAccountQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["source", "external_id"], name="accounts_trackedevent_once")
+        ]
+        indexes = [
+            models.Index(fields=["account", "-occurred_at"], name="accounts_tracked_account"),
+            models.Index(fields=["contact", "-occurred_at"], name="accounts_tracked_contact"),
+            models.Index(fields=["name", "-occurred_at"], name="accounts_tracked_name"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.pk}"
 
 
 class EventRelay(models.Model):

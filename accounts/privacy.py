@@ -16,7 +16,7 @@ declare(
 )
 declare(
     "accounts.Contact",
-    personal="external_id first_name last_name email email_key address_key phone job_title custom",
+    personal="external_id first_name last_name email email_key address_key phone phone_key job_title custom",
     neutral="id account role language time_zone created_at updated_at merged_into erased_at",
 )
 declare(
@@ -30,6 +30,11 @@ declare("accounts.MetricPoint", neutral="id metric account value observed_at rec
 declare(
     "accounts.Event",
     neutral="id kind account contact actor subject_type subject_id cause_key origin occurred_at recorded_at facts data",
+)
+declare(
+    "accounts.TrackedEvent",
+    personal="external_id data",
+    neutral="id name account contact source origin occurred_at received_at",
 )
 declare("accounts.EventRelay", neutral="event")
 declare("accounts.EventDelivery", neutral=f"id event subscriber {OUTBOX_FIELDS}")

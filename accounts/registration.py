@@ -24,6 +24,7 @@ _MOVED = {
     "accounts.Contact": "People follow the account; tombstones point at the survivor.",
     "accounts.Interaction": "What was said follows the person.",
     "accounts.MetricPoint": "Numbers follow the account.",
+    "accounts.TrackedEvent": "What other systems told follows the customer.",
     "accounts.Event": "The timeline follows the customer.",
 }
 

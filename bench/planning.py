@@ -63,9 +63,9 @@ LEDGER = """
 INSERT INTO surveys_invitation (version_id, contact_id, account_id, recipient_key, language, state, is_test, asked_at,
  scored_at, outcome_reason)
 SELECT {version}, c.id, c.account_id, c.address_key, 'en', CASE WHEN n %% 4 = 0 THEN 'answered' ELSE 'expired' END, FALSE,
- now() - make_interval(days => (n * 7919 %% 400)::int), CASE WHEN n %% 4 = 0 THEN now() - make_interval(days =>
- (n * 7919 %% 400)::int) END, '' FROM generate_series(1, {asked}) n
-JOIN accounts_contact c ON c.id = 1 + n * 6151 %% {people};
+ now() - make_interval(days => (n::bigint * 7919 %% 400)::int), CASE WHEN n %% 4 = 0 THEN now() - make_interval(days =>
+ (n::bigint * 7919 %% 400)::int) END, '' FROM generate_series(1, {asked}) n
+JOIN accounts_contact c ON c.id = 1 + n::bigint * 6151 %% {people};
 """
 FLOOR = (
     "INSERT INTO surveys_invitation (wave_id, version_id, contact_id, account_id, recipient_key, language, state, is_test,"

@@ -46,7 +46,7 @@ class CampaignAdmin(WithHistory):
         "launched_at",
         "launched_by",
     )
-    list_filter = ("state", "channel")
+    list_filter = ("state", "cadence")
     search_fields = ("name", "survey__name")
     list_select_related = ("survey", "segment", "launched_by")
     ordering = ("-created_at", "-pk")

@@ -12,6 +12,7 @@ from core import clock
 from surveys import eligibility
 from surveys.queries import campaigns as queries
 from surveys.services import campaigns as services
+from surveys.services import forgetting
 from team import queries as team_queries
 from team.models import User
 
@@ -85,4 +86,25 @@ def register() -> None:
             reason="Why somebody was left out follows the person, once a wave.",
         )
     )  # fmt: skip
+    extend.relation(
+        Relation(
+            "surveys.Trigger", erase=forgetting.forget_triggers,
+            reason="What is about to ask a person follows the person.",
+        )
+    )  # fmt: skip
+    extend.relation(
+        Relation(
+            "surveys.ExternalAsk", erase=lambda c: forgetting.forget_external_asks(c, secrets.token_hex(32)),
+            reason="Asks by other tools follow the person; erased, a random stand-in keeps the counts.",
+        )
+    )  # fmt: skip
+    extend.relation(
+        Relation(
+            "surveys.InboundMessage", erase=forgetting.forget_messages,
+            reason="What a person wrote follows the person; erased, the words go.",
+        )
+    )  # fmt: skip
+    extend.relation(
+        Relation("surveys.Visitor", erase=forgetting.forget_visits, reason="Browsers follow the person.")
+    )
     extend.segment_user("surveys.campaigns", queries.campaigns_of_segment)

@@ -3,8 +3,64 @@
 from enum import StrEnum
 
 
+def pairs(values: type[StrEnum]) -> list[tuple[str, str]]:
+    """The choices of a model field: each value with its label."""
+    return [(v.value, v.value.replace("_", " ").capitalize()) for v in values]
+
+
 class MetricFamily(StrEnum):
     NPS = "nps"
+    CSAT = "csat"
+    CES = "ces"
+
+
+class SurveyKind(StrEnum):
+    """What an ask is about: the customer's view of us as a whole, or one thing that just happened."""
+
+    RELATIONSHIP = "relationship"
+    TRANSACTIONAL = "transactional"
+
+
+class AskScope(StrEnum):
+    """Which asks a rule of the fatigue budget counts and binds."""
+
+    ALL = "all"
+    RELATIONSHIP = "relationship"
+    TRANSACTIONAL = "transactional"
+
+
+class Cadence(StrEnum):
+    """When a campaign asks."""
+
+    ONCE = "once"
+    RECURRING = "recurring"
+    CALENDAR = "calendar"
+    ACCOUNT_DATE = "account_date"
+    EVENT = "event"
+
+
+class TriggerState(StrEnum):
+    WAITING = "waiting"
+    ASKED = "asked"
+    LEFT_OUT = "left_out"
+    CANCELLED = "cancelled"
+
+
+class MessageKind(StrEnum):
+    """What came back."""
+
+    REPLY = "reply"
+    SCORE = "score"
+    STOP = "stop"
+    START = "start"
+    HELP = "help"
+    AUTO_REPLY = "auto_reply"
+
+
+class WidgetMode(StrEnum):
+    MODAL = "modal"
+    CORNER = "corner"
+    INLINE = "inline"
 
 
 class SurveyState(StrEnum):
@@ -31,6 +87,8 @@ class WaveState(StrEnum):
 
 class Channel(StrEnum):
     EMAIL = "email"
+    SMS = "sms"
+    IN_APP = "in_app"
     LINK = "link"
     API = "api"
     IMPORT = "import"
@@ -65,6 +123,10 @@ class Reason(StrEnum):
     TENURE = "tenure"
     ACCOUNT_CHURNED = "account_churned"
     NOT_SAMPLED = "not_sampled"
+    PAUSED = "paused"
+    UNWANTED_KIND = "unwanted_kind"
+    BUDGET_SPENT = "budget_spent"
+    RESERVED = "reserved"
     DUPLICATE_ADDRESS = "duplicate_address"
 
 

@@ -66,7 +66,7 @@ def release(wave_id: int, *, now: dt.datetime | None = None, chunk: int = CHUNK)
         if not ids:
             return 0
         Invitation.objects.filter(pk__in=ids).update(state=InvitationState.SENDING)
-        write_deliveries(ids, Channel(wave.campaign.channel))
+        write_deliveries(ids, Channel(wave.campaign.channels[0]))
         WaveDay.objects.filter(pk=day.pk).update(released=F("released") + len(ids))
         return len(ids)
 

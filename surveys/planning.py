@@ -121,7 +121,7 @@ def _write(wave: Wave, people: QuerySet[Contact], now: dt.datetime) -> tuple[int
     """Write the invitations and exclusions of these people; returns how many of each."""
     text = sql.verdicts(
         sql.contacts_text(people),
-        eligibility.rules(channel=Channel(wave.campaign.channel)),
+        eligibility.rules(channel=Channel(wave.campaign.channels[0])),
         now=now,
         wave_id=wave.pk,
     )

@@ -1,28 +1,70 @@
 from core.outbox import OUTBOX_FIELDS
 from core.privacy import declare
 
-declare("surveys.Survey", neutral="id name metric state external_id current created_by created_at")
+declare("surveys.Survey", neutral="id name metric kind state external_id current created_by created_at")
 declare("surveys.SurveyVersion", neutral="id survey number content logo used_at created_by created_at")
 declare(
     "surveys.Campaign",
-    neutral="id name survey segment channel state starts_at daily_limit expires_after_days pause_reason created_by"
-    " created_at launched_at launched_by finished_at",
+    neutral="id name survey segment channels fallback_days send_as_owner state starts_at cadence every_days period_months"
+    " anchor offsets grace_days trigger_event trigger_conditions delay_minutes planned_on daily_limit hourly_limit"
+    " spread_days daily_answers_limit target_answers target_days account_week_limit sample_percent send_weekdays"
+    " send_from send_until in_contact_zone skip_holidays reminders reminder_gap_days expires_after_days pause_reason"
+    " created_by created_at launched_at launched_by finished_at",
+)
+declare("surveys.Variant", neutral="id campaign key name weight version channel send_hour")
+declare(
+    "surveys.Trigger",
+    neutral="id campaign event contact fires_at state reason next_eligible_at invitation created_at",
+)
+declare(
+    "surveys.PublicLink",
+    neutral="id survey name source_tag is_kiosk kiosk_seconds origins is_active created_by created_at",
+)
+declare(
+    "surveys.AskRule",
+    neutral="id scope quiet_days_answered quiet_days_declined quiet_days_ignored budget budget_days",
+)
+declare("surveys.Preference", personal="address_key", neutral="id paused_until unwanted updated_at")
+declare(
+    "surveys.ExternalAsk",
+    personal="external_id recipient_key",
+    neutral="id source contact account kind channel cost asked_at reported_at",
+)
+declare(
+    "surveys.InboundMessage",
+    personal="provider_id from_key from_address subject body",
+    neutral="id channel provider kind received_at contact account invitation handled_at handled_by",
+)
+declare(
+    "surveys.Widget",
+    personal="secret previous_secret",
+    neutral="id name key origins previous_until is_active created_at",
+)
+declare(
+    "surveys.Placement",
+    neutral="id campaign widget mode url_pattern trait_conditions event devices delay_seconds sample_percent"
+    " asks_strangers",
+)
+declare(
+    "surveys.Visitor",
+    personal="key traits",
+    neutral="id widget contact first_seen_at last_seen_at last_shown_at session",
 )
 declare(
     "surveys.Wave",
-    neutral="id campaign number version state planned_through planned_count excluded_count created_at planned_at",
+    neutral="id campaign number version starts_on spread_until state planned_through planned_count excluded_count created_at planned_at",
 )
 declare("surveys.WaveDay", neutral="id wave local_date released")
 declare("surveys.Exclusion", neutral="id wave contact reason next_eligible_at")
 declare(
     "surveys.Invitation",
-    personal="recipient_key",
-    neutral="id wave version contact account language state is_test tester planned_at asked_at delivered_at opened_at scored_at"
+    personal="recipient_key context override_reason",
+    neutral="id wave version contact account channel variant cost reminders asked_by language state is_test tester planned_at asked_at delivered_at opened_at scored_at"
     " commented_at declined_at expires_at outcome_reason",
 )
 declare(
     "surveys.Delivery",
-    neutral=f"id invitation step channel message_id provider_id sent_at code {OUTBOX_FIELDS}",
+    neutral=f"id invitation step channel message_id provider_id sent_at code cost segments price price_currency {OUTBOX_FIELDS}",
 )
 declare("surveys.PageVisit", neutral="id invitation kind score at")
 declare(
@@ -32,9 +74,9 @@ declare(
 )
 declare(
     "surveys.Response",
-    personal="comment identity_hint external_id",
+    personal="comment answers identity_hint external_id",
     neutral="id survey version invitation contact account source channel metric scale_min scale_max score language state"
-    " may_contact responded_at received_at source_updated_at finalised_at locked_at excluded_reason"
+    " may_contact may_quote responded_at received_at source_updated_at finalised_at locked_at excluded_reason"
     " deleted_upstream_at superseded_at identity attributes origin loop_status assignee",
 )
 declare(

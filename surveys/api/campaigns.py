@@ -51,7 +51,7 @@ class CampaignSerializer(serializers.ModelSerializer[Campaign]):
     class Meta:
         model = Campaign
         fields = (
-            "id", "name", "survey_id", "segment_id", "channel", "state", "starts_at", "daily_limit",
+            "id", "name", "survey_id", "segment_id", "channels", "state", "starts_at", "daily_limit",
             "expires_after_days", "pause_reason", "created_by_id", "created_at", "launched_at", "finished_at",
         )  # fmt: skip
 

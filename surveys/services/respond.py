@@ -147,7 +147,6 @@ def answer_of(
     now: dt.datetime,
 ) -> ingest.Answer:
     """The answer of an invitation as the ingest door takes it; always the same external id, so never a second one."""
-    wave = invitation.wave
     return ingest.Answer(
         survey_id=invitation.version.survey_id,
         version_id=invitation.version_id,
@@ -155,7 +154,7 @@ def answer_of(
         contact_id=invitation.contact_id,
         score=score,
         source=SOURCE,
-        channel=Channel(wave.campaign.channel) if wave is not None else Channel.LINK,
+        channel=Channel(invitation.channel),
         external_id=f"invitation:{invitation.pk}",
         responded_at=now,
         source_updated_at=now,
