@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from importlib import import_module
 from string import Formatter
-from typing import Literal
+from typing import Any, Literal
 
 DEFAULT_LANGUAGE = "en"
 
@@ -24,11 +24,12 @@ class Plural:
 
     one: str
     other: str
+    two: str = ""
     few: str = ""
     many: str = ""
 
     def forms(self) -> tuple[str, ...]:
-        return tuple(form for form in (self.one, self.few, self.many, self.other) if form)
+        return tuple(form for form in (self.one, self.two, self.few, self.many, self.other) if form)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,29 @@ class ByCategory:
     promoter: str
     passive: str
     detractor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByLevel:
+    """The same thing said after a good, a middling and a bad score of another scale than the NPS."""
+
+    good: str
+    middle: str
+    bad: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleTexts:
+    """What is said of a satisfaction (1–5) or effort (1–7) scale. `points` names every score, the lowest first."""
+
+    question: str  # {subject}
+    low: str
+    high: str
+    points: tuple[str, ...]
+    choose_score: str
+    score_missing: str
+    mail_preheader: str
+    follow_up: ByLevel  # {subject}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +85,17 @@ class Texts:
     score_name: str  # {score}: what a screen reader hears on a score button
     scale_legend: str
     subject_fallback: str  # stands for {subject} when nobody named the product
+    csat: ScaleTexts
+    ces: ScaleTexts
+
+    # Further questions.
+    questions_title: str
+    question_required: str
+    question_many: str  # said beside a question that takes several answers
+    question_optional: str
+    point_name: str  # {score} of {high}: what a screen reader hears on a number of a rating
+    next: str
+    back: str
 
     # Mail.
     mail_subject: str  # {brand}
@@ -139,6 +174,38 @@ class Texts:
     keep_asking: str
     unsubscribe_reason: str
 
+    # What somebody wants to be asked about, and when.
+    pref_title: str  # {brand}
+    pref_intro: str  # {brand}
+    pref_link: str  # leads from the mail and other pages to this one
+    pref_topics: str
+    pref_topic_relationship: str  # {brand}
+    pref_topic_transactional: str
+    pref_pause: str
+    pref_pause_hint: str
+    pref_paused_until: str  # {date}
+    pref_resume: str
+    pref_save: str
+    pref_saved: Page  # {brand}
+
+    # Text messages. Programs obey STOP, START and HELP, so these words stay as they are in every language.
+    sms_question: str  # {brand}, {question}, {low}, {high}, {link}
+    sms_stop: str
+    sms_thanks: str
+    sms_unclear: str  # {low}, {high}
+    sms_stopped: str  # {brand}
+    sms_started: str  # {brand}
+    sms_help: str  # {brand}
+
+    # The widget in a web page or app, beside `send`, `next`, `back`, `comment_label`, `question_optional` and `thanks`.
+    widget_label: str  # {brand}
+    widget_close: str
+    widget_thanks: str
+
+    # A device that many people answer on, one after the other.
+    kiosk_restart: Plural  # {count} seconds
+    kiosk_next: str
+
 
 def _one_or_other(count: int) -> str:
     return "one" if count == 1 else "other"
@@ -201,16 +268,22 @@ def choices() -> list[tuple[str, str]]:
 
 def sentences(texts: Texts) -> Iterator[tuple[str, str]]:
     """(path, sentence) of every string, for tests and for translators' lists."""
-    for field in fields(texts):
-        value = getattr(texts, field.name)
-        if isinstance(value, str):
-            yield field.name, value
-        elif isinstance(value, Plural):
-            for form in value.forms():
-                yield field.name, form
-        else:
-            for part in fields(value):
-                yield f"{field.name}.{part.name}", getattr(value, part.name)
+    for item in fields(texts):
+        yield from _sentences(item.name, getattr(texts, item.name))
+
+
+def _sentences(path: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Plural):
+        for form in value.forms():
+            yield path, form
+    elif isinstance(value, tuple):
+        for number, part in enumerate(value, start=1):
+            yield f"{path}.{number}", part
+    else:
+        for item in fields(value):
+            yield from _sentences(f"{path}.{item.name}", getattr(value, item.name))
 
 
 def placeholders(sentence: str) -> set[str]:

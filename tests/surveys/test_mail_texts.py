@@ -41,8 +41,9 @@ def test_every_sentence_is_there_with_the_same_placeholders(code: str) -> None:
 def test_every_sentence_fills_and_its_merge_tags_are_known(code: str) -> None:
     for path, sentence in texts.sentences(texts.language_for(code).texts):
         filled = texts.fill(
-            sentence, subject="Acme", brand="Acme", count=2, score=7, hours=24, name="Mara", limit=20000
-        )
+            sentence, subject="Acme", brand="Acme", count=2, score=7, hours=24, name="Mara", limit=20000,
+            low=0, high=10, link="https://a.example/x", question="How?", date="1 May",
+        )  # fmt: skip
 
         assert not merge.problems(filled), path
 
