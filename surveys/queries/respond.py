@@ -1,8 +1,12 @@
 """What the hosted page and the unsubscribe page know of an invitation, found by its token."""
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
+
+from django.urls import reverse
 
 from surveys import tokens
 from surveys.choices import CampaignState, InvitationState, SuppressionReason, SurveyState, WaveState
@@ -35,8 +39,21 @@ class Visit(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Where the form and the links of a hosted page go; an empty one is not offered."""
+
+    action: str
+    thanks: str
+    confirm: str = ""
+    hidden: str = ""
+    unsubscribe: str = ""
+    change: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostedPage:
-    """An invitation as its respondent meets it."""
+    """An invitation as its respondent meets it. (A public link's page, in queries/links.py, is one too: its invitation
+    is nobody's and never saved.)"""
 
     token: str
     invitation: Invitation
@@ -45,6 +62,33 @@ class HostedPage:
     state: PageState
     company: Company
     edit_hours: int
+
+    @property
+    def addresses(self) -> Addresses:
+        respond = reverse("surveys:respond", args=[self.token])
+        unsubscribe = tokens.unsubscribe_token(self.invitation)
+        return Addresses(
+            action=respond,
+            thanks=reverse("surveys:respond_thanks", args=[self.token]),
+            confirm=reverse("surveys:respond_confirm", args=[self.token])
+            if self.state is PageState.OPEN
+            else "",
+            hidden=reverse("surveys:respond_hidden", args=[self.token]),
+            unsubscribe=reverse("surveys:unsubscribe", args=[unsubscribe]),
+            change=respond if self.takes_answers else "",
+        )
+
+    @property
+    def extras(self) -> Mapping[str, Any]:
+        """What the templates are told beyond what every page tells them."""
+        return {}
+
+    def make_nonce(self, now: dt.datetime) -> str:
+        return tokens.make_nonce(self.token, now)
+
+    def read_nonce(self, nonce: str) -> dt.datetime | None:
+        """When the page that carried `nonce` was rendered, or None when it was not this one."""
+        return tokens.read_nonce(self.token, nonce)
 
     @property
     def takes_answers(self) -> bool:

@@ -1,10 +1,11 @@
 """The hosted page: what a respondent meets after a click in the mail. Works without script, cookies and style."""
 
+import datetime as dt
 import logging
 import re
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.files.storage import default_storage
@@ -41,6 +42,14 @@ LOGO = re.compile(r"[0-9a-f]{32}\.(png|jpg|gif)")
 LOGO_TYPES = {"png": "image/png", "jpg": "image/jpeg", "gif": "image/gif"}
 
 HostedView = Callable[..., HttpResponseBase]
+
+
+class Save(Protocol):
+    """Takes an answer in. Whoever has more to say than a result answers the request itself."""
+
+    def __call__(
+        self, *, page: HostedPage, submission: Submission, now: dt.datetime
+    ) -> Result | HttpResponseBase: ...
 
 
 def hosted(*methods: str) -> Callable[[HostedView], HostedView]:
@@ -223,7 +232,7 @@ def question(
 ) -> HttpResponse:
     """The form; `error` and `once_more` say why it is shown again."""
     wording = page.wording(language)
-    token = page.token
+    addresses = page.addresses
     context = rendering.page_context(
         page.content,
         wording,
@@ -234,19 +243,21 @@ def question(
         edit_hours=page.edit_hours,
         comment=comment,
         may_contact=may_contact,
-        nonce=tokens.make_nonce(token, clock.now()),
-        action_url=reverse("surveys:respond", args=[token]),
-        confirm_url=reverse("surveys:respond_confirm", args=[token]) if page.state is PageState.OPEN else "",
-        hidden_url=reverse("surveys:respond_hidden", args=[token]),
-        unsubscribe_url=reverse("surveys:unsubscribe", args=[tokens.unsubscribe_token(page.invitation)]),
+        nonce=page.make_nonce(clock.now()),
+        action_url=addresses.action,
+        confirm_url=addresses.confirm,
+        hidden_url=addresses.hidden,
+        unsubscribe_url=addresses.unsubscribe,
         is_edit=page.state is PageState.EDITABLE,
         is_test=page.state is PageState.TEST,
+        **page.extras,
         **notes,
     )
     return HttpResponse(render_to_string("surveys/respond.html", context), status=status)
 
 
-def submitted(request: HttpRequest, page: HostedPage) -> HttpResponseBase:
+def submitted(request: HttpRequest, page: HostedPage, *, save: Save = services.answer) -> HttpResponseBase:
+    """What was sent, read and checked, is handed to `save`; what stands in its way is said with the form still filled."""
     now = clock.now()
     try:
         sent = request.POST
@@ -270,7 +281,7 @@ def submitted(request: HttpRequest, page: HostedPage) -> HttpResponseBase:
         return too_long(page, comment[:MAX_ECHO], score=score, language=language, may_contact=may_contact)
     if score is None:
         return question(page, **form, status=400, error=page.wording(language).texts.score_missing)
-    rendered_at = tokens.read_nonce(page.token, sent.get("nonce", ""))
+    rendered_at = page.read_nonce(sent.get("nonce", ""))
     if rendered_at is None or rendered_at > now:
         # The form was not made by this page. A person whose page is very old presses once more; nothing is lost.
         return question(page, **form, status=400, once_more=True)
@@ -285,11 +296,13 @@ def submitted(request: HttpRequest, page: HostedPage) -> HttpResponseBase:
         visible_seconds=read_seconds(sent.get("seconds", "")),
     )
     try:
-        result = services.answer(page=page, submission=submission, now=now)
+        result = save(page=page, submission=submission, now=now)
     except Refused:
         return message(page, "closed", status=409, language=language)
+    if isinstance(result, HttpResponseBase):
+        return result
     if result is Result.SAVED:
-        path = reverse("surveys:respond_thanks", args=[page.token])
+        path = page.addresses.thanks
         shown = f"?lang={language}" if language in page.content.languages else ""
         return HttpResponseRedirect(path + shown, status=303)
     if result is Result.HELD:
@@ -377,8 +390,9 @@ def thanked(page: HostedPage, *, score: int, language: str) -> HttpResponse:
         reader=page.reader,
         score=score,
         edit_hours=page.edit_hours,
-        change_url=reverse("surveys:respond", args=[page.token]) if page.takes_answers else "",
+        change_url=page.addresses.change,
         is_test=page.state is PageState.TEST,
+        **page.extras,
         **rendering.thanks_context(wording, score=score, first_name=page.first_name, reader=page.reader),
     )
     return HttpResponse(render_to_string("surveys/respond_thanks.html", context))
