@@ -1,6 +1,7 @@
 """Campaigns, invitations and the suppression list over the API."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, cast
 
 import django_filters
@@ -14,6 +15,7 @@ from rest_framework.response import Response
 
 from core.api import ApiViewSet
 from core.errors import Invalid, Refused
+from surveys.campaign_plan import Plan
 from surveys.choices import CampaignState, InvitationState, Reason, SuppressionReason
 from surveys.models import Campaign, Invitation, Suppression
 from surveys.queries import campaigns as queries
@@ -129,19 +131,13 @@ class CampaignViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewS
         return cast(User, self.request.user)
 
     def create(self, request: Request) -> Response:
-        campaign = services.create_campaign(actor=self._user, **self._values(partial=False))
+        campaign = services.create_campaign(plan=Plan(**self._values(partial=False)), actor=self._user)
         return Response(CampaignSerializer(campaign).data, status=201)
 
     def partial_update(self, request: Request, pk: int) -> Response:
         campaign: Campaign = self.get_object()
-        now: dict[str, Any] = {
-            "name": campaign.name, "survey": campaign.survey, "segment": campaign.segment,
-            "starts_at": campaign.starts_at, "daily_limit": campaign.daily_limit,
-            "expires_after_days": campaign.expires_after_days,
-        }  # fmt: skip
-        changed = services.update_campaign(
-            campaign=campaign, actor=self._user, **(now | self._values(partial=True))
-        )
+        plan = replace(Plan.of(campaign), **self._values(partial=True))
+        changed = services.update_campaign(campaign=campaign, plan=plan, actor=self._user)
         return Response(CampaignSerializer(changed).data)
 
     @extend_schema(summary="Who would be asked now", responses=PreviewSerializer, filters=False)

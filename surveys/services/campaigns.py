@@ -8,6 +8,7 @@ what cannot be done from where the campaign stands.
 """
 
 import datetime as dt
+from dataclasses import replace
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -15,13 +16,14 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts import timeline
-from accounts.models import Contact, Segment
+from accounts.models import Contact
 from core import clock, jobs
 from core.errors import Invalid, Refused
 from core.models import Job
 from surveys import eligibility, pacing, planning
+from surveys.campaign_plan import CHANGEABLE, Plan
 from surveys.choices import CampaignState, InvitationState, SuppressionReason, SurveyState, WaveState
-from surveys.models import Campaign, Delivery, Exclusion, Invitation, ScoreIntent, Survey, SurveyVersion, Wave
+from surveys.models import Campaign, Delivery, Exclusion, Invitation, ScoreIntent, SurveyVersion, Wave
 from surveys.queries.audience import audience
 from surveys.services import suppressions
 from team import audit
@@ -31,7 +33,6 @@ PLAN = "surveys.plan_wave"
 # Providers close accounts at such rates; below so many messages a rate means nothing.
 BOUNCE_SHARE, BOUNCE_MINIMUM = 0.05, 200
 COMPLAINT_SHARE, COMPLAINT_MINIMUM = 0.001, 1000
-MAX_EXPIRY_DAYS = 365
 # Between choosing "in two minutes" and pressing launch the time may pass.
 LATE = dt.timedelta(hours=1)
 OPEN_STATES = (CampaignState.SCHEDULED, CampaignState.RUNNING, CampaignState.PAUSED)
@@ -39,57 +40,37 @@ OPEN_STATES = (CampaignState.SCHEDULED, CampaignState.RUNNING, CampaignState.PAU
 
 # --- Writing a draft -----------------------------------------------------------------------------------------
 @transaction.atomic
-def create_campaign(
-    *,
-    name: str,
-    survey: Survey,
-    segment: Segment | None,
-    actor: User | None,
-    starts_at: dt.datetime | None = None,
-    daily_limit: int | None = None,
-    expires_after_days: int = 30,
-) -> Campaign:
+def create_campaign(*, plan: Plan, actor: User | None) -> Campaign:
     """A draft: nothing is planned and nobody asked before `launch`."""
     campaign = Campaign(created_by=actor)
-    _fill(
-        campaign, name=name, survey=survey, segment=segment, starts_at=starts_at, daily_limit=daily_limit,
-        expires_after_days=expires_after_days,
-    )  # fmt: skip
+    _fill(campaign, plan)
     _save(campaign, actor)
-    audit.record(action="campaign.created", actor=actor, obj=campaign, survey=survey.pk)
+    audit.record(action="campaign.created", actor=actor, obj=campaign, survey=plan.survey.pk)
     return campaign
 
 
 @transaction.atomic
-def update_campaign(
-    *,
-    campaign: Campaign,
-    name: str,
-    survey: Survey,
-    segment: Segment | None,
-    actor: User | None,
-    starts_at: dt.datetime | None,
-    daily_limit: int | None,
-    expires_after_days: int,
-) -> Campaign:
-    """Change a draft. A scheduled campaign becomes a draft again, to be launched anew. Of a campaign that is under way only the name and the daily limit can change."""
+def update_campaign(*, campaign: Campaign, plan: Plan, actor: User | None) -> Campaign:
+    """Change a draft. A scheduled campaign becomes a draft again, to be launched anew.
+
+    Of a campaign that is under way only the name, the pace, the hours and the reminders can change
+    (surveys.campaign_plan.CHANGEABLE).
+    """
     campaign = _locked(campaign)
     if campaign.state in {CampaignState.STOPPED, CampaignState.FINISHED}:
         raise Refused("This campaign is over. Make a copy to ask again.")
     if campaign.state == CampaignState.SCHEDULED:
         campaign.state = CampaignState.DRAFT
-    if campaign.state != CampaignState.DRAFT and (
-        survey.pk != campaign.survey_id
-        or (segment.pk if segment else None) != campaign.segment_id
-        or expires_after_days != campaign.expires_after_days
-    ):
-        raise Refused(
-            "Survey, audience and expiry cannot change once a campaign is launched. Stop it and make a new one."
-        )
-    _fill(
-        campaign, name=name, survey=survey, segment=segment, starts_at=starts_at, daily_limit=daily_limit,
-        expires_after_days=expires_after_days,
-    )  # fmt: skip
+    if campaign.state != CampaignState.DRAFT:
+        plan = replace(plan, starts_at=campaign.starts_at)
+        fixed = plan.tidy().differs(Plan.of(campaign).tidy()) - CHANGEABLE
+        if fixed:
+            raise Refused(
+                "Survey, audience, channels, cadence and expiry cannot change once a campaign is launched. Stop it and"
+                " make a new one.",
+                field=sorted(fixed)[0],
+            )
+    _fill(campaign, plan)
     _save(campaign, actor)
     audit.record(action="campaign.updated", actor=actor, obj=campaign)
     return campaign
@@ -104,32 +85,10 @@ def delete_draft(*, campaign: Campaign, actor: User) -> None:
     campaign.delete()
 
 
-def _fill(
-    campaign: Campaign,
-    *,
-    name: str,
-    survey: Survey,
-    segment: Segment | None,
-    starts_at: dt.datetime | None,
-    daily_limit: int | None,
-    expires_after_days: int,
-) -> None:
-    name = " ".join(name.split())
-    if not name or len(name) > 120:
-        raise Invalid("A campaign needs a name of 1 to 120 characters.", field="name")
-    if survey.state == SurveyState.ARCHIVED:
-        raise Invalid("This survey is archived. Choose another, or bring it back first.", field="survey")
-    if daily_limit is not None and not 1 <= daily_limit <= 10_000_000:
-        raise Invalid(
-            "At most how many a day? Write a number from 1, or leave it empty for no limit.",
-            field="daily_limit",
-        )
-    if not 1 <= expires_after_days <= MAX_EXPIRY_DAYS:
-        raise Invalid(f"Answers can be accepted for 1 to {MAX_EXPIRY_DAYS} days.", field="expires_after_days")
-    campaign.name, campaign.survey, campaign.segment = name, survey, segment
-    campaign.daily_limit, campaign.expires_after_days = daily_limit, expires_after_days
-    if campaign.launched_at is None:
-        campaign.starts_at = starts_at
+def _fill(campaign: Campaign, plan: Plan) -> None:
+    plan = plan.tidy()
+    plan.check()
+    plan.apply(campaign)
 
 
 def _save(campaign: Campaign, actor: User | None) -> None:

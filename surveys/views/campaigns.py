@@ -1,6 +1,7 @@
 """Campaign pages: the list, the four steps of a draft, and the campaign while it runs."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -13,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core import clock
 from core.errors import Refused
 from surveys.campaign_forms import EVERYONE, AudienceForm, BasicsForm, TimingForm
+from surveys.campaign_plan import Plan
 from surveys.choices import CampaignState, Reason
 from surveys.eligibility import REASONS
 from surveys.models import Campaign
@@ -55,9 +57,7 @@ def campaign_create(request: UserRequest) -> HttpResponseBase:
     if request.method == "POST" and form.is_valid():
         try:
             campaign = services.create_campaign(
-                name=form.cleaned_data["name"],
-                survey=form.cleaned_data["survey"],
-                segment=None,
+                plan=Plan(name=form.cleaned_data["name"], survey=form.cleaned_data["survey"]),
                 actor=request.user,
             )
         except Refused as refusal:
@@ -193,16 +193,10 @@ def _draft(pk: int) -> Campaign:
 
 def _update(request: UserRequest, campaign: Campaign, form: Any, **changes: Any) -> bool:
     """Save one step; what the service refuses is shown beside its field."""
-    values: dict[str, Any] = {
-        "name": campaign.name,
-        "survey": campaign.survey,
-        "segment": campaign.segment,
-        "starts_at": campaign.starts_at,
-        "daily_limit": campaign.daily_limit,
-        "expires_after_days": campaign.expires_after_days,
-    } | changes
     try:
-        services.update_campaign(campaign=campaign, actor=request.user, **values)
+        services.update_campaign(
+            campaign=campaign, plan=replace(Plan.of(campaign), **changes), actor=request.user
+        )
     except Refused as refusal:
         _add_error(form, refusal)
         return False
