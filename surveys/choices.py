@@ -63,6 +63,12 @@ class WidgetMode(StrEnum):
     INLINE = "inline"
 
 
+class WidgetTheme(StrEnum):
+    AUTO = "auto"
+    LIGHT = "light"
+    DARK = "dark"
+
+
 class SurveyState(StrEnum):
     DRAFT = "draft"
     ACTIVE = "active"

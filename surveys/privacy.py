@@ -38,7 +38,7 @@ declare(
 declare(
     "surveys.Widget",
     personal="secret previous_secret",
-    neutral="id name key origins previous_until is_active created_at",
+    neutral="id name key origins previous_until theme creates_contacts is_active created_at",
 )
 declare(
     "surveys.Placement",
@@ -48,7 +48,7 @@ declare(
 declare(
     "surveys.Visitor",
     personal="key traits",
-    neutral="id widget contact first_seen_at last_seen_at last_shown_at session",
+    neutral="id widget contact first_seen_at last_seen_at last_shown_at answered_at declined_at session",
 )
 declare(
     "surveys.Wave",

@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 from simple_history.models import HistoricalRecords
 
 from accounts.models import Contact
-from surveys.choices import WidgetMode, pairs
+from surveys.choices import WidgetMode, WidgetTheme, pairs
 from surveys.models.campaign import Campaign
 
 
@@ -21,6 +21,14 @@ class Widget(models.Model):
     secret = models.TextField(blank=True, default="", help_text="Encrypted.")
     previous_secret = models.TextField(blank=True, default="", help_text="Encrypted; good while keys rotate.")
     previous_until = models.DateTimeField(null=True, blank=True)
+    theme = models.CharField(
+        max_length=5, choices=pairs(WidgetTheme), default=WidgetTheme.AUTO, db_default="auto"
+    )
+    creates_contacts = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Whether somebody whose signed identity names an account of ours becomes a contact when asked.",
+    )
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_default=Now())
     history = HistoricalRecords(excluded_fields=["secret", "previous_secret"])
@@ -67,6 +75,8 @@ class Visitor(models.Model):
     first_seen_at = models.DateTimeField(db_default=Now())
     last_seen_at = models.DateTimeField(db_default=Now())
     last_shown_at = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True)
+    declined_at = models.DateTimeField(null=True)
     session = models.CharField(
         max_length=40, blank=True, default="", help_text="In which it was last shown one."
     )
