@@ -8,7 +8,7 @@ declare(
     neutral="id name survey segment channels fallback_days send_as_owner state starts_at cadence every_days period_months"
     " anchor offsets grace_days trigger_event trigger_conditions delay_minutes planned_on daily_limit hourly_limit"
     " spread_days daily_answers_limit target_answers target_days account_week_limit sample_percent send_weekdays"
-    " send_from send_until in_contact_zone skip_holidays reminders reminder_gap_days expires_after_days pause_reason"
+    " send_from send_until in_contact_zone skip_holidays reminders reminder_gap_days expires_after_days experiment_horizon pause_reason"
     " created_by created_at launched_at launched_by finished_at",
 )
 declare("surveys.Variant", neutral="id campaign key name weight version channel send_hour")
@@ -18,7 +18,8 @@ declare(
 )
 declare(
     "surveys.PublicLink",
-    neutral="id survey name source_tag is_kiosk kiosk_seconds origins is_active created_by created_at",
+    neutral="id survey name source_tag is_kiosk kiosk_seconds origins asks_email hourly_limit"
+    " address_hourly_limit refused_count last_refused_at is_active created_by created_at",
 )
 declare(
     "surveys.AskRule",

@@ -65,6 +65,11 @@ class Campaign(models.Model):
     reminders = models.PositiveSmallIntegerField(default=0)
     reminder_gap_days = models.PositiveSmallIntegerField(default=5)
     expires_after_days = models.PositiveSmallIntegerField(default=30)
+    experiment_horizon = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="Arms are compared once, when so many people were asked in each (surveys/experiments.py).",
+    )
     pause_reason = models.CharField(max_length=200, blank=True, default="")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
@@ -109,7 +114,15 @@ class Variant(models.Model):
     send_hour = models.PositiveSmallIntegerField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["campaign", "key"], name="surveys_variant_key")]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "key"], name="surveys_variant_key"),
+            models.CheckConstraint(
+                condition=Q(weight__gte=1, weight__lte=100), name="surveys_variant_weight"
+            ),
+            models.CheckConstraint(
+                condition=Q(send_hour__isnull=True) | Q(send_hour__lte=23), name="surveys_variant_send_hour"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.key}: {self.name}"

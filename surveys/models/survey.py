@@ -35,7 +35,8 @@ class Survey(models.Model):
 class PublicLink(models.Model):
     """An address that anybody may open to answer a survey: a link, a QR code, a kiosk, or an embedded page.
 
-    Its answers are anonymous. `origins` are the web sites that may embed it; empty: none may.
+    Its answers are anonymous, unless it asks for an e-mail address and one is given. `origins` are the web sites that
+    may embed it; empty: none may. The two limits are what one link and one network address may send in an hour.
     """
 
     survey = models.ForeignKey(Survey, on_delete=models.CASCADE, related_name="public_links")
@@ -44,12 +45,19 @@ class PublicLink(models.Model):
     is_kiosk = models.BooleanField(default=False)
     kiosk_seconds = models.PositiveSmallIntegerField(default=10)
     origins = models.JSONField(default=list, blank=True)
+    asks_email = models.BooleanField(default=False)
+    hourly_limit = models.PositiveIntegerField(default=1000)
+    address_hourly_limit = models.PositiveIntegerField(default=60)
+    refused_count = models.PositiveIntegerField(
+        default=0, help_text="Answers refused because a limit was reached."
+    )
+    last_refused_at = models.DateTimeField(null=True)
     is_active = models.BooleanField(default=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
     created_at = models.DateTimeField(db_default=Now())
-    history = HistoricalRecords()
+    history = HistoricalRecords(excluded_fields=["refused_count", "last_refused_at"])
 
     class Meta:
         constraints = [
@@ -57,6 +65,10 @@ class PublicLink(models.Model):
             models.CheckConstraint(
                 condition=models.Q(kiosk_seconds__gte=3, kiosk_seconds__lte=300),
                 name="surveys_publiclink_kiosk_seconds",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(hourly_limit__gte=1, address_hourly_limit__gte=1),
+                name="surveys_publiclink_limits",
             ),
         ]
 
