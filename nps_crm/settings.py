@@ -264,8 +264,23 @@ EMAIL_TIMEOUT = env.int("NPS_EMAIL_TIMEOUT", 10)
 DEFAULT_FROM_EMAIL = env.str("NPS_FROM_EMAIL", "NPS CRM <crm@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 ANYMAIL = env.json("NPS_ANYMAIL", {})
+# Replies to surveys that name no mailbox of their own come here, if the mail provider hands them to /hooks/mail/.
+INBOUND_ADDRESS = env.str("NPS_INBOUND_ADDRESS", "")
+# Name servers for the page about the sending domain; those of the machine when empty.
+DNS_SERVERS = env.list("NPS_DNS_SERVERS", [])
+DNS_PORT = env.int("NPS_DNS_PORT", 53)
 # Nothing leaves a deployment unless it is meant to: copies of a production database must not write to customers.
 SENDING_ENABLED = env.bool("NPS_SENDING_ENABLED", True)
+
+# --- Other systems, and SMS ---------------------------------------------------------------------------------
+# Hosts and networks that may be called although they are not on the public internet (core/fetch.py).
+FETCH_ALLOW: list[str] = env.list("NPS_FETCH_ALLOW", [])
+SMS_PROVIDER = env.str("NPS_SMS_PROVIDER", "", validate=validate.OneOf(["", "twilio", "catcher"]))
+SMS_FROM = env.str("NPS_SMS_FROM", "")
+SMS_MAX_SEGMENTS = env.int("NPS_SMS_MAX_SEGMENTS", 3, validate=validate.Range(min=1, max=10))
+TWILIO_ACCOUNT_SID = env.str("NPS_TWILIO_ACCOUNT_SID", "")
+TWILIO_AUTH_TOKEN = env.str("NPS_TWILIO_AUTH_TOKEN", "")
+TWILIO_URL = env.str("NPS_TWILIO_URL", "https://api.twilio.com").rstrip("/")
 
 # --- Security headers --------------------------------------------------------------------------------------
 SECURE_SSL = BASE_URL.startswith("https://")

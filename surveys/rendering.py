@@ -8,9 +8,9 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
-from surveys import domain, texts, tokens
+from surveys import scales, texts, tokens
 from surveys.channels.mail.template import CompiledMail, SurveyMail, compile_mail
-from surveys.content import CATEGORIES, Content, Wording, on_colour, say
+from surveys.content import Content, Wording, on_colour, say
 from surveys.models import Invitation, SurveyVersion
 
 LOGO_WIDTH, LOGO_HEIGHT = 220, 48
@@ -85,7 +85,7 @@ def survey_mail(
         preheader=wording.preheader,
         closing=wording.closing,
         signature=wording.signature,
-        reply_hint=bool(content.reply_to),
+        reply_hint=bool(content.reply_to or settings.INBOUND_ADDRESS),
         colour=content.brand_colour,
         logo_url=settings.BASE_URL + logo_path(logo) if logo else "",
         logo_width=shown_logo_width(content),
@@ -149,14 +149,23 @@ def page_context(
         "question": say(wording.question, values),
         "follow_ups": [
             (kind, say(wording.follow_up("" if kind == "any" else kind), values))
-            for kind in ("any", *CATEGORIES)
+            for kind in ("any", *content.scale.names)
         ],
-        "category": domain.category(score).value if score is not None else "any",
+        "category": content.category(score) if score is not None else "any",
         "score": score,
+        "metric": content.metric,
+        "look": content.shown_look,
         "scores": [
-            (number, domain.category(number).value, texts.fill(words.score_name, score=number))
-            for number in domain.SCORES
+            (
+                number,
+                content.category(number),
+                wording.scale.names[number],
+                scales.sign(content.shown_look, number),
+            )
+            for number in content.scale.scores
         ],
+        "low_label": f"{content.scale.low} – {wording.scale_low}",
+        "high_label": f"{content.scale.high} – {wording.scale_high}",
         "read_by": texts.fill(words.read_by, name=reader) if reader else "",
         "edit_note": spoken.count(words.edit_window, edit_hours) if edit_hours else "",
         "privacy_note": texts.fill(words.privacy_note, brand=wording.brand),
@@ -168,8 +177,10 @@ def page_context(
     }
 
 
-def thanks_context(wording: Wording, *, score: int, first_name: str = "", reader: str = "") -> dict[str, Any]:
+def thanks_context(
+    content: Content, wording: Wording, *, score: int, first_name: str = "", reader: str = ""
+) -> dict[str, Any]:
     """The part of the thank-you page that depends on the answer, for `page_context(..., **thanks_context(...))`."""
-    farewell = wording.farewell(domain.category(score).value)
+    farewell = wording.farewell(content.category(score))
     values: Mapping[str, str] = {"first_name": first_name, "brand": wording.brand, "owner_first_name": reader}
     return {"farewell": say(farewell.text, values), "farewell_link": farewell.link}

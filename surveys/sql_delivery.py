@@ -44,9 +44,9 @@ CONTACT_FIELDS = _columns(
 )
 _OWN = (
     "i.id, i.state, i.is_test, i.language, i.version_id, i.wave_id, i.account_id, i.contact_id, p.expires_after_days,"
-    " o.name, t.name, t.email, v.reason"
+    " o.name, o.email, o.is_active AND COALESCE(p.send_as_owner, FALSE), t.name, t.email, v.reason"
 )
-OWN_COLUMNS = 13
+OWN_COLUMNS = 15
 
 
 def _condition(text: str) -> Q:

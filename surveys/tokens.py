@@ -29,6 +29,8 @@ class Purpose(StrEnum):
     UNSUBSCRIBE = "unsubscribe"
     TEST = "test"
     NONCE = "nonce"
+    PREFERENCES = "preferences"
+    REPLY = "reply"
 
 
 def make(purpose: Purpose, ident: int) -> str:
@@ -83,6 +85,32 @@ def read_nonce(token: str, nonce: str) -> dt.datetime | None:
         known |= hmac.compare_digest(_mac(secret, Purpose.NONCE, f"{token}|{moment}"), mac)
     milliseconds = _from_base36(moment) if known else None
     return None if milliseconds is None else dt.datetime.fromtimestamp(milliseconds / 1000, tz=dt.UTC)
+
+
+def make_reply(ident: int) -> str:
+    """The token of an invitation in an address for replies: letters may change their case on the way, so it has one."""
+    body = _base36(ident)
+    return f"{body}-{_short_mac(settings.SECRET_KEY, body)}"
+
+
+def read_reply(token: str) -> int | None:
+    """The invitation that a reply address was made for, or None."""
+    body, dash, mac = token.lower().partition("-")
+    if not dash or not body or len(body) > 13 or not token.isascii():
+        return None
+    known = False
+    for secret in _secrets():
+        known |= hmac.compare_digest(_short_mac(secret, body), mac)
+    return _from_base36(body) if known else None
+
+
+def _short_mac(secret: str, body: str) -> str:
+    """80 bits in 20 hex digits."""
+    return hmac.digest(_key(secret, Purpose.REPLY.value), body.encode(), "sha256").hex()[:20]
+
+
+def preference_token(invitation: Invitation) -> str:
+    return make(Purpose.PREFERENCES, invitation.pk)
 
 
 def _secrets() -> list[str]:

@@ -10,6 +10,7 @@ import secrets
 from base64 import b64encode
 from binascii import b2a_qp
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
@@ -219,10 +220,8 @@ class MessageTemplate:
             self.headers.setdefault("Auto-Submitted", "auto-generated")
         for name in self.headers:
             _check_header(name)
-        if sender.address.needs_smtputf8 or (reply_to and reply_to.address.needs_smtputf8):
-            raise BadAddress(
-                "The sender's address must be plain ASCII before the @, or most servers refuse it."
-            )
+        _check_senders(sender, reply_to)
+        self._boundary = f"=_{secrets.token_hex(12)}"
         self._static_head = self._head()
         self._holes: list[tuple[Hole, bool]] = []
         self._body = self._compile_body()
@@ -237,13 +236,19 @@ class MessageTemplate:
         unsubscribe: Unsubscribe | None = None,
         headers: Mapping[str, str] | None = None,
         mail_from: str = "",
+        reply_to: Mailbox | None = None,
     ) -> Built:
-        """The message for one person. Raises `Unsendable` or `BadAddress`; nothing else depends on the values."""
+        """The message for one person. Raises `Unsendable` or `BadAddress`; nothing else depends on the values.
+
+        `reply_to` is for templates without one: an address that tells whose mail it was that somebody replied to.
+        """
         opening = (
             f"To: {to}\r\nSubject: {header_text(join_plain(self.subject, values), used=9)}\r\n"
             f"Message-ID: {_message_id(message_id)}\r\nDate: {_date(date)}\r\n"
         )
         head = [opening]
+        if reply_to is not None and self.reply_to is None:
+            head.append(f"Reply-To: {reply_to}\r\n")
         for name, value in _personal_headers(unsubscribe, headers):
             head.append(f"{name}: {value}\r\n")
         known: dict[str, str] = {}
@@ -277,6 +282,7 @@ class MessageTemplate:
         unsubscribe: Unsubscribe | None = None,
         headers: Mapping[str, str] | None = None,
         connection: BaseEmailBackend | None = None,
+        reply_to: Mailbox | None = None,
     ) -> EmailMultiAlternatives:
         """The same message for any Django backend; `key` travels as django-anymail metadata `delivery`."""
         if to.address.needs_smtputf8:
@@ -289,12 +295,13 @@ class MessageTemplate:
             "Date": format_datetime(date),
             **dict(_personal_headers(unsubscribe, headers)),
         }
+        replies = self.reply_to or reply_to
         message = EmailMultiAlternatives(
             subject=" ".join(clean(join_plain(self.subject, values)).split()),
             body=join_plain(self.text, values),
             from_email=_plain_mailbox(self.sender),
             to=[_plain_mailbox(to)],
-            reply_to=[_plain_mailbox(self.reply_to)] if self.reply_to else None,
+            reply_to=[_plain_mailbox(replies)] if replies else None,
             headers=every,
             connection=connection,
         )
@@ -302,8 +309,18 @@ class MessageTemplate:
         message.metadata = {"delivery": key}  # type: ignore[attr-defined]  # read by django-anymail's backends
         return message
 
+    def sent_by(self, sender: Mailbox, reply_to: Mailbox | None) -> "MessageTemplate":
+        """The same mail from another name and with another address for replies; only its head is made anew.
+
+        Raises `BadAddress` as the constructor does.
+        """
+        _check_senders(sender, reply_to)
+        other = copy(self)
+        other.sender, other.reply_to = sender, reply_to
+        other._static_head = other._head()
+        return other
+
     def _head(self) -> bytes:
-        self._boundary = f"=_{secrets.token_hex(12)}"
         lines = [f"From: {self.sender}"]
         if self.reply_to:
             lines.append(f"Reply-To: {self.reply_to}")
@@ -372,6 +389,11 @@ def _message_id(message_id: str) -> str:
     if not _MESSAGE_ID(message_id):
         raise Unsendable("The Message-ID must have the form <something@domain>, in ASCII.")
     return message_id
+
+
+def _check_senders(sender: Mailbox, reply_to: Mailbox | None) -> None:
+    if sender.address.needs_smtputf8 or (reply_to and reply_to.address.needs_smtputf8):
+        raise BadAddress("The sender's address must be plain ASCII before the @, or most servers refuse it.")
 
 
 def _check_header(name: str) -> None:

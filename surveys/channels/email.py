@@ -8,7 +8,7 @@ backend, such as a provider's through django-anymail, it lies before the hand-ov
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.utils import parseaddr
 from functools import lru_cache
@@ -20,8 +20,8 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.urls import reverse
 
 from core.failures import describe
-from core.mail.address import Address, BadAddress
-from core.mail.message import Mailbox, Unsendable
+from core.mail.address import Address, BadAddress, clean
+from core.mail.message import MAX_VALUE, Mailbox, Unsendable
 from core.mail.outcome import Kind, Outcome, Stage
 from core.mail.smtp import EmailBackend, Letter
 from surveys import rendering, tokens
@@ -48,6 +48,9 @@ class Item:
     address: str
     name: str
     tags: Mapping[str, str | None]
+    # Whose name the mail carries, where the campaign wants the account's owner and there is one.
+    owner_name: str = ""
+    owner_email: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class _Mail:
     message: SurveyMessage
     brand: str
     mail_from: str
+    sender: Mailbox
+    owned: dict[tuple[str, str], "_Mail"] = field(default_factory=dict, compare=False)
 
 
 Ready = tuple[Item, _Mail, Recipient]
@@ -89,6 +94,8 @@ def hand_over(
     for item in items:
         try:
             mail = _mail(versions, item, company)
+            if item.owner_email:
+                mail = _from_owner(mail, item)
             ready.append((item, mail, _recipient(item, mail.brand)))
         except (Unsendable, BadAddress, ValueError) as error:
             results[item.id] = _impossible(error)
@@ -114,18 +121,62 @@ def _mail(versions: Callable[[int], SurveyVersion], item: Item, company: Company
     version = versions(item.version_id)
     content = Content.from_json(version.content)
     brand = content.wording(item.language, company=company.name).brand
+    shown = Mailbox(sender, content.sender_name or brand)
     message = SurveyMessage(
         rendering.compiled_mail(version, item.language, company=company, is_test=item.is_test),
-        sender=Mailbox(sender, content.sender_name or brand),
+        sender=shown,
         reply_to=Mailbox.of(content.reply_to) if content.reply_to else None,
         feedback_id=f"{version.pk}:survey:nps:{sender.domain}",
     )
-    made = _Mail(message, brand, str(sender))
+    made = _Mail(message, brand, str(sender), shown)
     if not item.is_test:
         if len(_mails) >= 500:
             _mails.clear()
         _mails[key] = made
     return made
+
+
+def owner_mailboxes(*, sender: Mailbox, name: str, email: str) -> tuple[Mailbox, Mailbox] | None:
+    """(From, Reply-To) of a mail that appears from an account's owner; None when the owner cannot be written to.
+
+    From is always our own address, whatever the owner's is: receivers check the domain of From against the servers that
+    sent the mail (SPF, DKIM and DMARC), and only ours stands that. The owner is in the name, and in Reply-To.
+    """
+    said = " ".join(clean(name).split())
+    try:
+        reply_to = Mailbox.of(email, said)
+    except BadAddress:
+        return None
+    if not said or "@" in said or reply_to.address.needs_smtputf8:
+        return None
+    company = sender.name if sender.name and sender.name.casefold() != said.casefold() else ""
+    if company:
+        # A long name of a person would push the company out of what is shown.
+        said = f"{said[: MAX_VALUE - 3 - min(len(company), 60)].rstrip()} ({company[:60].rstrip()})"
+    return Mailbox(sender.address, said), reply_to
+
+
+def _from_owner(mail: _Mail, item: Item) -> _Mail:
+    """The mail with the owner's name on it. It shares all that was compiled; only the head is another."""
+    key = (item.owner_name, item.owner_email)
+    known = mail.owned.get(key)
+    if known is not None:
+        return known
+    boxes = owner_mailboxes(sender=mail.sender, name=item.owner_name, email=item.owner_email)
+    made = mail if boxes is None else replace(mail, message=mail.message.sent_by(*boxes), owned={})
+    if len(mail.owned) >= 1000:
+        mail.owned.clear()
+    mail.owned[key] = made
+    return made
+
+
+def _reply_to(item: Item) -> Mailbox | None:
+    """Where replies go that no survey names a mailbox for: to us, with a token that tells what was replied to."""
+    inbound = settings.INBOUND_ADDRESS
+    if not inbound or item.is_test:
+        return None
+    local, _, domain = inbound.rpartition("@")
+    return Mailbox(Address.parse(f"{local}+{tokens.make_reply(item.invitation_id)}@{domain}"))
 
 
 def _recipient(item: Item, brand: str) -> Recipient:
@@ -143,6 +194,7 @@ def _recipient(item: Item, brand: str) -> Recipient:
             trap=f"{answer}all/",
         ),
         name=item.name,
+        reply_to=_reply_to(item),
         tags={**item.tags, "brand": brand},
     )
 

@@ -27,6 +27,8 @@ class Ask:
     contact_id: int | None
     expires_after_days: int | None
     owner_name: str | None
+    owner_email: str | None
+    as_owner: bool | None
     tester_name: str | None
     tester_email: str | None
     reason: str | None

@@ -154,6 +154,7 @@ def _item(row: Delivery, ask: Ask) -> Item:
         first, last, address, name = contact.first_name, contact.last_name, contact.email, contact.full_name
         account = ask.account.name if ask.account else ""
         owner = ask.owner_name or ""
+    as_owner = bool(ask.as_owner) and not ask.is_test
     return Item(
         id=row.pk,
         key=row.key,
@@ -168,6 +169,8 @@ def _item(row: Delivery, ask: Ask) -> Item:
             "first_name": first, "last_name": last, "full_name": name, "account_name": account,
             "owner_name": owner, "owner_first_name": owner.partition(" ")[0],
         },
+        owner_name=owner if as_owner else "",
+        owner_email=(ask.owner_email or "") if as_owner else "",
     )  # fmt: skip
 
 

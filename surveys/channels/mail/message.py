@@ -6,6 +6,7 @@ is personal comes in as a `Recipient`; nothing here reads the database.
 
 import hashlib
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -36,6 +37,7 @@ class Recipient:
     message_id: str
     links: Links
     name: str = ""
+    reply_to: Mailbox | None = None  # where the mail itself names nobody: tells whose mail was replied to
     tags: Mapping[str, str | None] = field(default_factory=dict)  # of surveys.merge.TAGS
 
 
@@ -70,6 +72,12 @@ class SurveyMessage:
             headers=every,
         )
 
+    def sent_by(self, sender: Mailbox, reply_to: Mailbox | None) -> "SurveyMessage":
+        """The same mail with another name on it, such as that of the account's owner. Raises `BadAddress`."""
+        other = copy(self)
+        other._template = self._template.sent_by(sender, reply_to)
+        return other
+
     def for_delivery(self, recipient: Recipient, *, date: datetime, mail_from: str = "") -> Built:
         """The message on the wire. Raises `Unsendable` or `BadAddress` for this recipient alone."""
         return self._template.build(
@@ -80,6 +88,7 @@ class SurveyMessage:
             unsubscribe=Unsubscribe(recipient.links.unsubscribe, self.unsubscribe_mailto),
             headers={"X-Delivery": recipient.key},
             mail_from=mail_from,
+            reply_to=recipient.reply_to,
         )
 
     def as_django(
@@ -95,6 +104,7 @@ class SurveyMessage:
             unsubscribe=Unsubscribe(recipient.links.unsubscribe, self.unsubscribe_mailto),
             headers={"X-Delivery": recipient.key},
             connection=connection,
+            reply_to=recipient.reply_to,
         )
 
 
