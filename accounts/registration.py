@@ -8,8 +8,8 @@ from accounts import extend, folding, mail, queries
 from accounts.extend import Relation
 from accounts.imports import running as importing
 from accounts.imports import services as import_services
-from accounts.models import Contract, LifecycleStage
-from accounts.services import bulk
+from accounts.models import Contract, LifecycleStage, TrackedEvent
+from accounts.services import bulk, tracked
 from core import jobs, navigation, schedules
 from team import places
 from team.models import User
@@ -67,6 +67,9 @@ def _events() -> None:
     extend.event_renderer("account.owner_changed", f"{templates}/owner.html", queries.named_in(User))
     extend.event_renderer(
         "account.stage_changed", f"{templates}/stage.html", queries.named_in(LifecycleStage)
+    )
+    extend.event_renderer(
+        tracked.KIND, f"{templates}/tracked.html", queries.by_subject(TrackedEvent), group="people"
     )
     for kind in ("account.created", "account.updated", "contact.created", "contact.updated"):
         extend.event_renderer(kind, f"{templates}/record.html")

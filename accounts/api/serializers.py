@@ -18,6 +18,7 @@ from accounts.models import (
     Metric,
     MetricPoint,
     Segment,
+    TrackedEvent,
 )
 
 KEY = {"min_value": 1, "max_value": 2**63 - 1}
@@ -44,6 +45,17 @@ def _id(**more: Any) -> serializers.IntegerField:
 @extend_schema_field({"type": "object", "additionalProperties": True})
 class CustomValuesField(serializers.JSONField):
     """Values of custom fields by their key."""
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "additionalProperties": True,
+        "example": {"agent": "Ida", "amount": 120, "first": True},
+    }
+)
+class TrackedDataField(serializers.JSONField):
+    """Up to 50 plain values by key."""
 
 
 # --- Accounts ------------------------------------------------------------------------------------------------
@@ -181,6 +193,54 @@ class EventSerializer(serializers.ModelSerializer[Event]):
             "id", "kind", "account", "contact", "actor", "subject_type", "subject_id", "origin", "occurred_at",
             "recorded_at", "data", "facts",
         )  # fmt: skip
+        read_only_fields = fields
+
+
+class TrackSerializer(Strict):
+    """Something that happened to a customer; who it is, is named in exactly one way."""
+
+    name = serializers.CharField(
+        max_length=80, help_text="Such as ticket_solved. Campaigns are triggered by it."
+    )
+    contact = _id(required=False, help_text="The id of the contact.")
+    contact_external_id = serializers.CharField(max_length=120, required=False)
+    email = serializers.CharField(max_length=300, required=False)
+    account = _id(
+        required=False, help_text="The id of the account, when it happened to no person in particular."
+    )
+    account_external_id = serializers.CharField(max_length=120, required=False)
+    occurred_at = serializers.DateTimeField(
+        required=False, help_text="Now if left out. Campaigns act on the last seven days only."
+    )
+    source = serializers.CharField(
+        max_length=40, required=False, help_text="The system it comes from; the name of the key if left out."
+    )
+    external_id = serializers.CharField(
+        max_length=200, required=False, allow_null=True,
+        help_text="What the source calls it. Sent again, it is the same event.",
+    )  # fmt: skip
+    data = TrackedDataField(required=False)
+
+
+class TrackedSerializer(serializers.ModelSerializer[TrackedEvent]):
+    account = serializers.IntegerField(source="account_id", allow_null=True)
+    contact = serializers.IntegerField(source="contact_id", allow_null=True)
+    source = serializers.CharField()  # type: ignore[assignment]  # a field named as an attribute of DRF
+    data = TrackedDataField()  # type: ignore[assignment]  # a field named as an attribute of DRF
+
+    class Meta:
+        model = TrackedEvent
+        fields = (
+            "id",
+            "name",
+            "account",
+            "contact",
+            "source",
+            "external_id",
+            "occurred_at",
+            "received_at",
+            "data",
+        )
         read_only_fields = fields
 
 

@@ -33,8 +33,9 @@ from accounts.services import contracts as contract_services
 from accounts.services import interactions as interaction_services
 from accounts.services import metrics as metric_services
 from accounts.services import segments as segment_services
+from accounts.services import tracked as tracked_services
 from core.api import ApiViewSet, BulkResultSerializer, RowResult, bulk_response, bulk_rows, validate_rows
-from core.errors import Invalid
+from core.errors import Invalid, Refused
 from team import queries as team_queries
 from team.domain import ApiScope
 from team.models import User
@@ -354,6 +355,58 @@ class EventViewSet(Listed, mixins.RetrieveModelMixin, Customers):
 
     def get_queryset(self) -> QuerySet[Event]:
         return queries.list_events(self.user)
+
+    @extend_schema(
+        summary="Tell something that happened",
+        description="A purchase, a ticket solved, onboarding completed, any name. It goes on the timeline as an event of"
+        " kind `tracked`, and campaigns that wait for its name ask the person. Told again under the same `source` and"
+        " `external_id` it is answered with 200 and changes nothing.",
+        request=serializers.TrackSerializer,
+        responses={200: serializers.TrackedSerializer, 201: serializers.TrackedSerializer},
+    )
+    def create(self, request: Request) -> Response:
+        row = self.read(serializers.TrackSerializer)
+        (result,) = tracked_services.track(
+            told=[_told(row, tracked_services.Who([row], self.user), request)], actor=self.user
+        )
+        body = serializers.TrackedSerializer(result.event).data
+        return Response(body, status=201 if result.is_new else 200)
+
+    @extend_schema(
+        summary="Tell up to 1,000 things that happened",
+        description="Each row is done or refused by itself. The call counts once against the rate limit.",
+        request=serializers.TrackSerializer(many=True),
+        responses=BulkResultSerializer,
+    )
+    @action(detail=False, methods=["post"], url_path="bulk")
+    def bulk(self, request: Request) -> Response:
+        good, results = validate_rows(bulk_rows(request.data), serializers.TrackSerializer)
+        who = tracked_services.Who([row for _, row in good], self.user)
+        told: list[tuple[int, tracked_services.Told]] = []
+        for index, row in good:
+            try:
+                told.append((index, tracked_services.check(_told(row, who, request))))
+            except Refused as refusal:
+                results.append(RowResult.refused(index, refusal, row.get("external_id")))
+        made = tracked_services.track(told=[one for _, one in told], actor=self.user)
+        results += [
+            RowResult(index, "created" if one.is_new else "unchanged", one.event.pk, one.event.external_id)
+            for (index, _), one in zip(told, made, strict=True)
+        ]
+        return bulk_response(results)
+
+
+def _told(row: Mapping[str, Any], who: tracked_services.Who, request: Request) -> tracked_services.Told:
+    contact, account = who.of(row)
+    return tracked_services.Told(
+        name=row["name"],
+        source=row.get("source") or getattr(request.auth, "name", "")[:40] or "api",
+        contact=contact,
+        account=account,
+        occurred_at=row.get("occurred_at"),
+        external_id=row.get("external_id"),
+        data=row.get("data", {}),
+    )
 
 
 @extend_schema_view(
