@@ -14,11 +14,10 @@ from urllib.parse import urlsplit
 
 from core.errors import Invalid
 from core.mail.address import Address, BadAddress, clean, clean_lines
-from surveys import merge, texts
+from surveys import domain, merge, questions, scales, texts
 from surveys.channels.mail import colour
+from surveys.questions import Checked, Question, Show, When
 
-CATEGORIES = ("promoter", "passive", "detractor")
-KINDS = ("default", *CATEGORIES)
 DEFAULT_COLOUR = colour.DEFAULT
 # A link can be forwarded, so the page says no more of a person than the first name.
 PAGE_TAGS: Mapping[str, str] = {
@@ -32,6 +31,9 @@ MAIL_TEXTS: Mapping[str, int] = {
     "signature": 500,
 }
 QUESTION_LENGTH = 300
+OPTION_LENGTH = 120
+LABEL_LENGTH = 60
+CONSENT_LENGTH = 200
 FOLLOW_UP_LENGTH = 300
 THANKS_LENGTH = 1000
 LINK_LABEL_LENGTH = 80
@@ -55,7 +57,33 @@ LABELS: Mapping[str, str] = {
     "thanks": "Thank-you text",
     "link_label": "Link text",
     "link_url": "Link address",
+    "metric": "Kind of score",
+    "look": "Look of the scale",
+    "scale_low": "Lowest score",
+    "scale_high": "Highest score",
+    "consent_contact": "Consent to be contacted",
+    "consent_quote": "Consent to be quoted",
+    "questions": "Further questions",
+    "options": "Options",
+    "when": "Condition",
 }
+# The texts of Words that are one plain string, in the order of the editor.
+PLAIN_TEXTS = (*MAIL_TEXTS, "question", "scale_low", "scale_high", "consent_contact", "consent_quote")
+PLAIN_LIMITS: Mapping[str, int] = {
+    "question": QUESTION_LENGTH,
+    "scale_low": LABEL_LENGTH,
+    "scale_high": LABEL_LENGTH,
+    "consent_contact": CONSENT_LENGTH,
+    "consent_quote": CONSENT_LENGTH,
+}
+
+
+def kinds_of(metric: str) -> tuple[str, ...]:
+    """What follow-up and thanks are keyed by: `default` and the levels of the metric's scale."""
+    return ("default", *domain.scale(metric).names)
+
+
+ALL_LEVELS = frozenset(name for scale in domain.SCALES.values() for name in scale.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +99,28 @@ class Issue:
         """The field as people know it: "Introduction (Deutsch)"."""
         parts = self.field.split(".")
         name = next((LABELS[part] for part in reversed(parts) if part in LABELS), self.field)
-        kind = next((part for part in parts if part in CATEGORIES), "")
+        kind = next((part for part in parts if part in ALL_LEVELS), "")
+        if "questions" in parts and (at := parts.index("questions") + 1) < len(parts):
+            place = int(parts[at]) + 1 if parts[at].isdigit() else parts[at]
+            name = f"Further question {place}"
         where = [kind] if kind else []
         if self.language:
             where.append(texts.language_for(self.language).name)
         return f"{name} ({', '.join(where)})" if where else name
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A text that exists in the default language only: where it would go, what it says there, what is said instead."""
+
+    language: str
+    field: str
+    original: str
+    stand_in: str  # "built_in" or "default_language"
+
+    @property
+    def label(self) -> str:
+        return Issue(self.field, "").label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,15 +133,33 @@ class Thanks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionWords:
+    """The words of a further question: `low` and `high` are the ends of a rating, `options` is keyed by option."""
+
+    text: str = ""
+    low: str = ""
+    high: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """An author's texts in one language; an empty one falls back. `follow_up` and `thanks` are keyed by `KINDS`."""
+    """An author's texts in one language; an empty one falls back.
+
+    `follow_up` and `thanks` are keyed by `kinds_of(metric)`, `questions` by the question's key.
+    """
 
     subject: str = ""
     preheader: str = ""
     intro: str = ""
     question: str = ""
+    scale_low: str = ""
+    scale_high: str = ""
     closing: str = ""
     signature: str = ""
+    consent_contact: str = ""
+    consent_quote: str = ""
+    questions: Mapping[str, QuestionWords] = field(default_factory=dict)
     follow_up: Mapping[str, str] = field(default_factory=dict)
     thanks: Mapping[str, Thanks] = field(default_factory=dict)
 
@@ -136,10 +199,16 @@ class Wording:
     preheader: str
     intro: str
     question: str
+    scale_low: str
+    scale_high: str
     closing: str
     signature: str
+    consent_contact: str
+    consent_quote: str
     follow_ups: Mapping[str, str]
     farewells: Mapping[str, Farewell]
+    questions: Mapping[str, QuestionWords]  # complete: every question, every option
+    scale: scales.ScaleWords
     texts: texts.Texts
 
     def follow_up(self, category: str = "") -> str:
@@ -161,6 +230,11 @@ class Content:
     reply_to: str = ""
     default_language: str = texts.DEFAULT_LANGUAGE
     track_opens: bool = True
+    metric: str = domain.NPS.metric
+    look: str = ""  # of the scale; empty: the first of scales.LOOKS
+    asks_contact: bool = True
+    asks_quote: bool = False
+    questions: tuple[Question, ...] = ()
     logo: Logo = Logo()
     languages: Mapping[str, Words] = field(default_factory=lambda: {texts.DEFAULT_LANGUAGE: Words()})
 
@@ -180,8 +254,88 @@ class Content:
             "reply_to": self.reply_to,
             "default_language": self.default_language,
             "track_opens": self.track_opens,
+            "metric": self.metric,
+            "look": self.look,
+            "asks_contact": self.asks_contact,
+            "asks_quote": self.asks_quote,
+            "questions": [_question_json(question) for question in self.questions],
             "logo": {"width": self.logo.width, "height": self.logo.height},
-            "languages": {tag: _words_json(words) for tag, words in self.languages.items()},
+            "languages": {tag: _words_json(words, self.kinds) for tag, words in self.languages.items()},
+        }
+
+    # The scale and the questions
+
+    @property
+    def scale(self) -> domain.Scale:
+        return domain.scale(self.metric)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return kinds_of(self.metric)
+
+    @property
+    def shown_look(self) -> str:
+        return self.look or scales.LOOKS[self.metric][0]
+
+    def category(self, score: int) -> str:
+        return domain.category_of(self.metric, score)
+
+    def questions_for(self, score: int | None, answers: Mapping[str, Any] | None = None) -> list[Question]:
+        """The further questions that a reader with this score and these answers meets, in their order."""
+        return questions.shown(self.questions, metric=self.metric, score=score, answers=answers or {})
+
+    def check_answers(
+        self, score: int, given: Mapping[str, Any], *, is_complete: bool = False
+    ) -> Checked:
+        """What is kept of `given`, what is refused and what a branch hides; see surveys.questions.check."""
+        return questions.check(
+            self.questions, metric=self.metric, score=score, given=given, is_complete=is_complete
+        )
+
+    def form_json(self, wording: Wording, values: Mapping[str, str | None] | None = None) -> dict[str, Any]:
+        """Scale and questions for a program that draws the form itself, all words filled in and nothing left to look up.
+
+        `when` is as in the stored content: {"show": "always"|"level"|"score"|"answer", …}.
+        """
+        said = values or {}
+        return {
+            "metric": self.metric,
+            "look": self.shown_look,
+            "question": say(wording.question, said),
+            "low_label": wording.scale_low,
+            "high_label": wording.scale_high,
+            "scores": [
+                {
+                    "score": score,
+                    "sign": scales.sign(self.shown_look, score),
+                    "name": wording.scale.names[score],
+                    "level": self.category(score),
+                }
+                for score in self.scale.scores
+            ],
+            "follow_up": {kind: say(wording.follow_ups[kind], said) for kind in self.kinds},
+            "thanks": {
+                kind: {
+                    "text": say(farewell.text, said),
+                    "link": {"label": farewell.link.label, "url": farewell.link.url}
+                    if farewell.link
+                    else None,
+                }
+                for kind, farewell in wording.farewells.items()
+            },
+            "questions": [
+                _question_json(question)
+                | {
+                    "text": say(own.text, said),
+                    "low_label": own.low,
+                    "high_label": own.high,
+                    "options": [{"key": key, "text": own.options[key]} for key in question.options],
+                }
+                for question in self.questions
+                if (own := wording.questions[question.key])
+            ],
+            "consent_contact": wording.consent_contact if self.asks_contact else "",
+            "consent_quote": wording.consent_quote if self.asks_quote else "",
         }
 
     # Choosing words
@@ -202,6 +356,7 @@ class Content:
         tag = self.language_for(language)
         spoken = texts.language_for(tag)
         words = spoken.texts
+        scale = scales.words_of(self.metric, words)
         brand = harmless(self.brand_name or company or self.subject_name or words.subject_fallback)
         about = harmless(self.subject_name) or brand
         chain = [self.languages[key] for key in self._chain(tag)]
@@ -221,14 +376,47 @@ class Content:
             brand=brand,
             subject_name=about,
             subject=said("subject", words.mail_subject_reminder if is_reminder else words.mail_subject),
-            preheader=said("preheader", words.mail_preheader),
+            preheader=said("preheader", scale.mail_preheader),
             intro=said("intro", words.mail_intro_reminder if is_reminder else words.mail_intro),
-            question=said("question", words.question),
+            question=said("question", scale.question),
+            scale_low=author("scale_low") or scale.low,
+            scale_high=author("scale_high") or scale.high,
             closing=said("closing", words.mail_closing),
             signature=said("signature", words.mail_signature),
-            follow_ups={kind: self._follow_up(kind, chain, words, about, brand) for kind in KINDS},
-            farewells={kind: self._farewell(kind, chain, words, about, brand) for kind in CATEGORIES},
+            consent_contact=said("consent_contact", words.consent_contact),
+            consent_quote=said("consent_quote", words.consent_publish),
+            follow_ups={
+                kind: self._follow_up(kind, chain, words, scale, about, brand) for kind in self.kinds
+            },
+            farewells={kind: self._farewell(kind, chain, scale, about, brand) for kind in self.scale.names},
+            questions={
+                question.key: self._question(question, chain, about, brand) for question in self.questions
+            },
+            scale=scale,
             texts=words,
+        )
+
+    def _question(self, question: Question, chain: list[Words], about: str, brand: str) -> QuestionWords:
+        """A further question has no built-in words, so after its own languages it speaks the default one, then any."""
+        default = self.languages.get(self.default_language, Words())
+        sources = [
+            own
+            for words in (*chain, default, *self.languages.values())
+            if (own := words.questions.get(question.key)) is not None
+        ]
+
+        def said(name: str, stand_in: str = "") -> str:
+            text = next((text for own in sources if (text := getattr(own, name))), stand_in)
+            return text.replace("{subject}", about).replace("{brand}", brand)
+
+        return QuestionWords(
+            text=said("text", question.key),
+            low=said("low"),
+            high=said("high"),
+            options={
+                key: next((text for own in sources if (text := own.options.get(key))), key)
+                for key in question.options
+            },
         )
 
     def _chain(self, tag: str) -> Iterator[str]:
@@ -241,16 +429,24 @@ class Content:
                 yield found
             parts.pop()
 
-    def _follow_up(self, kind: str, chain: list[Words], words: texts.Texts, about: str, brand: str) -> str:
+    def _follow_up(
+        self,
+        kind: str,
+        chain: list[Words],
+        words: texts.Texts,
+        scale: scales.ScaleWords,
+        about: str,
+        brand: str,
+    ) -> str:
         for own in chain:
             text = own.follow_up.get(kind) or own.follow_up.get("default")
             if text:
                 return text.replace("{subject}", about).replace("{brand}", brand)
-        built_in = words.follow_up_unscored if kind == "default" else getattr(words.follow_up, kind)
+        built_in = words.follow_up_unscored if kind == "default" else scale.follow_up[kind]
         return texts.fill(built_in, subject=about, brand=brand)
 
     def _farewell(
-        self, kind: str, chain: list[Words], words: texts.Texts, about: str, brand: str
+        self, kind: str, chain: list[Words], scale: scales.ScaleWords, about: str, brand: str
     ) -> Farewell:
         text, link = "", None
         for own in chain:
@@ -259,20 +455,18 @@ class Content:
                     continue
                 text = text or thanks.text.replace("{subject}", about).replace("{brand}", brand)
                 if link is None and is_web_link(thanks.link_url):
-                    link = Link(
-                        label=thanks.link_label or getattr(words.thanks_link, kind), url=thanks.link_url
-                    )
-        text = text or texts.fill(getattr(words.thanks, kind), subject=about, brand=brand)
+                    link = Link(label=thanks.link_label or scale.thanks_link[kind], url=thanks.link_url)
+        text = text or texts.fill(scale.thanks[kind], subject=about, brand=brand)
         if link is None:
-            link = self._link_of_default_language(kind, words)
+            link = self._link_of_default_language(kind, scale)
         return Farewell(text=text, link=link)
 
-    def _link_of_default_language(self, kind: str, words: texts.Texts) -> Link | None:
+    def _link_of_default_language(self, kind: str, scale: scales.ScaleWords) -> Link | None:
         """An address speaks no language: one given for the default language serves the others with built-in words."""
         own = self.languages.get(self.default_language, Words())
         for thanks in (own.thanks.get(kind), own.thanks.get("default")):
             if thanks is not None and is_web_link(thanks.link_url):
-                return Link(label=getattr(words.thanks_link, kind), url=thanks.link_url)
+                return Link(label=scale.thanks_link[kind], url=thanks.link_url)
         return None
 
     # Judging
@@ -280,6 +474,10 @@ class Content:
     def problems(self) -> list[Issue]:
         """Everything that must be mended before this can be saved, in the order of the editor."""
         return list(_problems(self))
+
+    def untranslated(self) -> list[Gap]:
+        """What the author wrote in the default language and in no language a reader of another one would get."""
+        return list(_gaps(self))
 
     def warnings(self) -> list[Issue]:
         """What can be saved but deserves a second look."""
@@ -361,8 +559,82 @@ def _problems(content: Content) -> Iterator[Issue]:
             "default_language",
             "The default language must be one of the survey's languages. Add it, or choose another default.",
         )
+    if content.look and content.look not in scales.LOOKS[content.metric]:
+        yield Issue("look", f"Possible are: {', '.join(scales.LOOKS[content.metric])}.")
+    for path, message in questions.faults(content.questions, content.metric):
+        yield Issue(path, message)
     for tag, words in content.languages.items():
         yield from _word_problems(tag, words)
+    yield from _question_text_problems(content)
+
+
+def _question_text_problems(content: Content) -> Iterator[Issue]:
+    """Every question says something in the default language, and so does every option."""
+    known = {question.key for question in content.questions}
+    for tag, words in content.languages.items():
+        for key, own in words.questions.items():
+            base = f"languages.{tag}.questions.{key}"
+            if key not in known:
+                yield Issue(base, f"There is no further question {key[:40]!r}.", tag)
+                continue
+            yield from _text(f"{base}.text", own.text, QUESTION_LENGTH, PAGE_TAGS, tag)
+            for end in ("low", "high"):
+                yield from _too_long(f"{base}.{end}", getattr(own, end), LABEL_LENGTH, tag)
+            for option, text in own.options.items():
+                yield from _too_long(f"{base}.options.{option}", text, OPTION_LENGTH, tag)
+    default = content.languages.get(content.default_language, Words())
+    for question in content.questions:
+        base = f"languages.{content.default_language}.questions.{question.key}"
+        own = default.questions.get(question.key, QuestionWords())
+        if not own.text:
+            yield Issue(f"{base}.text", "Write what is asked.", content.default_language)
+        for option in question.options:
+            if not own.options.get(option):
+                yield Issue(f"{base}.options", f"The option {option} has no text.", content.default_language)
+
+
+def _gaps(content: Content) -> Iterator[Gap]:
+    default = content.languages.get(content.default_language, Words())
+    for tag in content.languages:
+        if tag == content.default_language:
+            continue
+        chain = [content.languages[key] for key in content._chain(tag)]
+        base = f"languages.{tag}"
+        for path, original, stand_in in _written(default, content):
+            if not any(_at(own, path) for own in chain):
+                yield Gap(tag, f"{base}.{path}", original, stand_in)
+
+
+def _written(words: Words, content: Content) -> Iterator[tuple[str, str, str]]:
+    """(path, text, what stands in elsewhere) of everything an author wrote in one language that readers would read."""
+    for name in PLAIN_TEXTS:
+        if text := getattr(words, name):
+            yield name, text, "built_in"
+    for kind, text in words.follow_up.items():
+        yield f"follow_up.{kind}", text, "built_in"
+    for kind, thanks in words.thanks.items():
+        if thanks.text:
+            yield f"thanks.{kind}.text", thanks.text, "built_in"
+        if thanks.link_label:
+            yield f"thanks.{kind}.link_label", thanks.link_label, "built_in"
+    for question in content.questions:
+        own = words.questions.get(question.key, QuestionWords())
+        for name in ("text", "low", "high"):
+            if text := getattr(own, name):
+                yield f"questions.{question.key}.{name}", text, "default_language"
+        for option in question.options:
+            if text := own.options.get(option):
+                yield f"questions.{question.key}.options.{option}", text, "default_language"
+
+
+def _at(words: Words, path: str) -> str:
+    """The text at a dotted path of Words; empty when there is none."""
+    found: Any = words
+    for part in path.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else getattr(found, part, None)
+        if found is None:
+            return ""
+    return str(found)
 
 
 def _reply_to(address: str) -> Iterator[Issue]:
@@ -384,7 +656,8 @@ def _word_problems(tag: str, words: Words) -> Iterator[Issue]:
         yield from _text(f"{base}.{name}", text, limit, merge.TAGS, tag)
         if name in {"subject", "preheader"} and "\n" in text:
             yield Issue(f"{base}.{name}", "This must be one line. Remove the line break.", tag)
-    yield from _text(f"{base}.question", words.question, QUESTION_LENGTH, PAGE_TAGS, tag)
+    for name, limit in PLAIN_LIMITS.items():
+        yield from _text(f"{base}.{name}", getattr(words, name), limit, PAGE_TAGS, tag)
     for kind, text in words.follow_up.items():
         yield from _text(f"{base}.follow_up.{kind}", text, FOLLOW_UP_LENGTH, PAGE_TAGS, tag)
     for kind, thanks in words.thanks.items():
@@ -414,19 +687,38 @@ def _too_long(path: str, text: str, limit: int, tag: str = "") -> Iterator[Issue
 # JSON
 
 
-def _words_json(words: Words) -> dict[str, Any]:
-    plain: dict[str, Any] = {
-        item.name: getattr(words, item.name)
-        for item in fields(words)
-        if item.name not in {"follow_up", "thanks"}
-    }
-    plain["follow_up"] = {kind: words.follow_up[kind] for kind in KINDS if words.follow_up.get(kind)}
+def _words_json(words: Words, kinds: tuple[str, ...]) -> dict[str, Any]:
+    plain: dict[str, Any] = {name: getattr(words, name) for name in PLAIN_TEXTS}
+    plain["follow_up"] = {kind: words.follow_up[kind] for kind in kinds if words.follow_up.get(kind)}
     plain["thanks"] = {
         kind: {"text": thanks.text, "link_label": thanks.link_label, "link_url": thanks.link_url}
-        for kind in KINDS
+        for kind in kinds
         if (thanks := words.thanks.get(kind)) and thanks != Thanks()
     }
+    plain["questions"] = {
+        key: {"text": own.text, "low": own.low, "high": own.high, "options": dict(own.options)}
+        for key, own in words.questions.items()
+    }
     return plain
+
+
+def _question_json(question: Question) -> dict[str, Any]:
+    return {
+        "key": question.key,
+        "kind": question.kind,
+        "required": question.required,
+        "options": list(question.options),
+        "when": _when_json(question.when),
+    }
+
+
+def _when_json(when: When) -> dict[str, Any]:
+    more: Mapping[str, Mapping[str, Any]] = {
+        Show.LEVEL: {"levels": list(when.levels)},
+        Show.SCORE: {"low": when.low, "high": when.high},
+        Show.ANSWER: {"question": when.question, "values": list(when.values)},
+    }
+    return {"show": when.show, **more.get(when.show, {})}
 
 
 def _content(data: Any) -> Content:
@@ -440,34 +732,88 @@ def _content(data: Any) -> Content:
             "reply_to",
             "brand_colour",
             "default_language",
+            "metric",
+            "look",
         )
         if name in found
     }
     content = replace(Content(), **texts_given)
     content = replace(content, brand_colour=_colour(content.brand_colour))
-    if "track_opens" in found:
-        if not isinstance(found["track_opens"], bool):
-            raise Invalid("This must be true or false.", field="track_opens")
-        content = replace(content, track_opens=found["track_opens"])
+    if content.metric not in domain.SCALES:
+        raise Invalid(f"The metric must be one of: {', '.join(domain.SCALES)}.", field="metric")
+    ticks = {
+        name: _tick(found[name], name)
+        for name in ("track_opens", "asks_contact", "asks_quote")
+        if name in found
+    }
+    content = replace(content, **ticks)
+    if "questions" in found:
+        listed = _list(found["questions"], "questions")
+        content = replace(
+            content, questions=tuple(_question(data, f"questions.{n}") for n, data in enumerate(listed))
+        )
     if "logo" in found:
         sizes = _mapping(found["logo"], "logo", {"width", "height"})
         content = replace(content, logo=Logo(**{name: _size(size, name) for name, size in sizes.items()}))
     if "languages" in found:
         spoken = _mapping(found["languages"], "languages", None)
-        content = replace(content, languages={tag: _words(words, tag) for tag, words in spoken.items()})
+        content = replace(
+            content, languages={tag: _words(words, tag, content.kinds) for tag, words in spoken.items()}
+        )
     return content
 
 
-def _words(data: Any, tag: str) -> Words:
+def _question(data: Any, path: str) -> Question:
+    found = _mapping(data, path, {item.name for item in fields(Question)})
+    return Question(
+        key=_string(found.get("key", ""), f"{path}.key").strip(),
+        kind=_string(found.get("kind", questions.Kind.TEXT), f"{path}.kind"),
+        required=_tick(found.get("required", False), f"{path}.required"),
+        options=_strings(found.get("options", []), f"{path}.options"),
+        when=_when(found.get("when", {}), f"{path}.when"),
+    )
+
+
+def _when(data: Any, path: str) -> When:
+    found = _mapping(data, path, {item.name for item in fields(When)})
+    return When(
+        show=_string(found.get("show", Show.ALWAYS), f"{path}.show"),
+        levels=_strings(found.get("levels", []), f"{path}.levels"),
+        low=_score(found.get("low"), f"{path}.low"),
+        high=_score(found.get("high"), f"{path}.high"),
+        question=_string(found.get("question", ""), f"{path}.question"),
+        values=_strings(found.get("values", []), f"{path}.values"),
+    )
+
+
+def _question_words(data: Any, path: str) -> QuestionWords:
+    found = _mapping(data, path, {item.name for item in fields(QuestionWords)})
+    options = _mapping(found.get("options", {}), f"{path}.options", None)
+    return QuestionWords(
+        **{
+            name: clean_lines(_string(found[name], f"{path}.{name}")).strip()
+            for name in ("text", "low", "high")
+            if name in found
+        },
+        options={
+            key: text
+            for key, value in options.items()
+            if (text := clean(_string(value, f"{path}.options.{key}")).strip())
+        },
+    )
+
+
+def _words(data: Any, tag: str, kinds: tuple[str, ...]) -> Words:
     base = f"languages.{tag}"
     found = _mapping(data, base, {item.name for item in fields(Words)})
     plain = {
         name: clean_lines(_string(value, f"{base}.{name}")).strip()
         for name, value in found.items()
-        if name not in {"follow_up", "thanks"}
+        if name in PLAIN_TEXTS
     }
-    follow_up = _mapping(found.get("follow_up", {}), f"{base}.follow_up", set(KINDS))
-    thanks = _mapping(found.get("thanks", {}), f"{base}.thanks", set(KINDS))
+    follow_up = _mapping(found.get("follow_up", {}), f"{base}.follow_up", kinds)
+    thanks = _mapping(found.get("thanks", {}), f"{base}.thanks", kinds)
+    asked = _mapping(found.get("questions", {}), f"{base}.questions", None)
     return Words(
         **plain,
         follow_up={
@@ -479,6 +825,11 @@ def _words(data: Any, tag: str) -> Words:
             kind: given
             for kind, value in thanks.items()
             if (given := _thanks(value, f"{base}.thanks.{kind}")) != Thanks()
+        },
+        questions={
+            key: own
+            for key, value in asked.items()
+            if (own := _question_words(value, f"{base}.questions.{key}")) != QuestionWords()
         },
     )
 
@@ -507,6 +858,28 @@ def _mapping(data: Any, path: str, known: Iterable[str] | None) -> Mapping[str, 
 def _string(value: Any, path: str) -> str:
     if not isinstance(value, str):
         raise Invalid("This must be a text.", field=path)
+    return value
+
+
+def _strings(value: Any, path: str) -> tuple[str, ...]:
+    return tuple(_string(one, path) for one in _list(value, path))
+
+
+def _list(value: Any, path: str) -> list[Any]:
+    if not isinstance(value, list | tuple):
+        raise Invalid("This must be a list.", field=path)
+    return list(value)
+
+
+def _tick(value: Any, path: str) -> bool:
+    if not isinstance(value, bool):
+        raise Invalid("This must be true or false.", field=path)
+    return value
+
+
+def _score(value: Any, path: str) -> int | None:
+    if value is not None and type(value) is not int:
+        raise Invalid("This must be a whole number.", field=path)
     return value
 
 

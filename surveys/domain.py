@@ -41,6 +41,82 @@ def category(score: int) -> Category:
     return Category.PASSIVE if score >= PASSIVE_FROM else Category.DETRACTOR
 
 
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One of the three groups a scale is read in. `name` is the stored word, `label` the one on pages."""
+
+    name: str
+    label: str
+    low: int
+    high: int
+
+    @property
+    def range(self) -> str:
+        return str(self.low) if self.low == self.high else f"{self.low}–{self.high}"
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The scale of a metric, with its levels from good to bad. Only the NPS has promoters and detractors."""
+
+    metric: str
+    label: str
+    low: int
+    high: int
+    levels: tuple[Level, Level, Level]
+
+    @property
+    def scores(self) -> range:
+        return range(self.low, self.high + 1)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(level.name for level in self.levels)
+
+    @property
+    def good(self) -> Level:
+        return self.levels[0]
+
+    @property
+    def bad(self) -> Level:
+        return self.levels[2]
+
+    def level(self, score: int) -> Level:
+        """Raises `ValueError` for a score off the scale."""
+        for level in self.levels:
+            if level.low <= score <= level.high:
+                return level
+        raise ValueError(f"A score of {self.label} lies between {self.low} and {self.high}, not {score}.")
+
+    def named(self, name: str) -> Level | None:
+        return next((level for level in self.levels if level.name == name), None)
+
+
+NPS = Scale(
+    "nps", "NPS", 0, 10,
+    (Level("promoter", "Promoter", 9, 10), Level("passive", "Passive", 7, 8), Level("detractor", "Detractor", 0, 6)),
+)  # fmt: skip
+CSAT = Scale(
+    "csat", "CSAT", 1, 5,
+    (Level("satisfied", "Satisfied", 4, 5), Level("neutral", "Neutral", 3, 3), Level("dissatisfied", "Dissatisfied", 1, 2)),
+)  # fmt: skip
+CES = Scale(
+    "ces", "CES", 1, 7,
+    (Level("easy", "Easy", 5, 7), Level("neutral", "Neutral", 4, 4), Level("difficult", "Difficult", 1, 3)),
+)  # fmt: skip
+SCALES: Mapping[str, Scale] = {scale.metric: scale for scale in (NPS, CSAT, CES)}
+
+
+def scale(metric: str) -> Scale:
+    """The scale of `nps`, `csat` or `ces`."""
+    return SCALES[metric]
+
+
+def category_of(metric: str, score: int) -> str:
+    """The level a score lies in, by the words of its own scale: a CSAT of 4 is satisfied, never a detractor."""
+    return SCALES[metric].level(score).name
+
+
 def round_half_away(value: Fraction | float) -> int:
     """To the nearest whole number; a half goes away from zero, so that +0.5 and −0.5 are treated alike."""
     exact = Fraction(value)
@@ -114,6 +190,100 @@ class Interval:
     low: float
     high: float
     margin: float
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Figures of a CSAT or CES from its histogram (position = score, so position 0 stays empty)."""
+
+    metric: str
+    histogram: tuple[int, ...]
+
+    @property
+    def n(self) -> int:
+        return sum(self.histogram)
+
+    def count(self, level: Level) -> int:
+        return sum(self.histogram[level.low : level.high + 1])
+
+    @property
+    def good(self) -> int:
+        return self.count(SCALES[self.metric].good)
+
+    @property
+    def share(self) -> int | None:
+        """Answers in the good level per hundred (CSAT 4–5, CES 5–7), rounded once; None without answers."""
+        return round_half_away(Fraction(100 * self.good, self.n)) if self.n else None
+
+    @property
+    def share_interval(self) -> Interval | None:
+        """The 95 % score interval of Wilson (1927) for a share, in percent: it stays within 0…100 and works for few answers.
+
+        (p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n), p the share and n the answers.
+        """
+        return wilson(self.good, self.n)
+
+    @property
+    def mean(self) -> float | None:
+        return mean(self.histogram)
+
+    @property
+    def mean_interval(self) -> Interval | None:
+        """The 95 % interval mean ± t·s/√n (Student), cut to the scale.
+
+        None below two answers, and when all are alike: the spread is then unknown, not nought.
+        """
+        n, middle = self.n, self.mean
+        if middle is None or n < 2:
+            return None
+        squares = sum(number * (score - middle) ** 2 for score, number in enumerate(self.histogram))
+        if not squares:
+            return None
+        half = student_t(n - 1) * math.sqrt(squares / (n - 1) / n)
+        ends = SCALES[self.metric]
+        return Interval(
+            low=max(float(ends.low), middle - half), high=min(float(ends.high), middle + half), margin=half
+        )
+
+
+def summary(metric: str, histogram: Mapping[int, int] | Sequence[int]) -> Summary:
+    items = histogram.items() if isinstance(histogram, Mapping) else enumerate(histogram)
+    places = [0] * (SCALES[metric].high + 1)
+    for score, number in items:
+        if number:
+            places[score] += number
+    return Summary(metric, tuple(places))
+
+
+def wilson(part: int, n: int) -> Interval | None:
+    """The 95 % score interval of a share in percent; None without answers."""
+    if not n:
+        return None
+    p, z2 = part / n, _Z * _Z
+    centre = (p + z2 / (2 * n)) / (1 + z2 / n)
+    half = _Z * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    return Interval(
+        low=0.0 if part == 0 else 100 * (centre - half),
+        high=100.0 if part == n else 100 * (centre + half),
+        margin=100 * half,
+    )
+
+
+def student_t(freedom: int) -> float:
+    """The 97.5 % point of Student's t: exact for one and two degrees of freedom, else by the expansion of Abramowitz and
+    Stegun 26.7.5, whose error is below 0.2 %."""
+    if freedom == 1:
+        return math.tan(math.pi * 0.475)
+    if freedom == 2:
+        return 0.95 * math.sqrt(2 / (1 - 0.95**2))
+    z, v = _Z, freedom
+    return (
+        z
+        + (z**3 + z) / (4 * v)
+        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * v**2)
+        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * v**3)
+        + (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / (92160 * v**4)
+    )
 
 
 @dataclass(frozen=True, slots=True)

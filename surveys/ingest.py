@@ -5,13 +5,15 @@ What is promised, for each answer and in one transaction:
 - It is checked and normalised; what can never be right is refused, naming the field.
 - Idempotent by (source, external id) and by invitation: the same answer again changes nothing, a newer version updates
   it, an older one (by the source's own time, else by arrival) is ignored. There is never a second response.
+- The score must lie on the survey's scale (NPS 0–10, CSAT 1–5, CES 1–7). Answers to further questions are checked against
+  the version that was answered: an unknown question or option refuses the whole, what a branch hides is left away.
 - It is matched to a contact (surveys/identity.py); what cannot be matched waits in the inbox and counts nowhere yet.
 - Response, revision, the contact's chain of superseded answers, latest and previous score, the invitation's state,
   the marks that keep figures true, and the event with its relay row are written together.
 
 A partial answer counts from its score on. Its comment may come later and completes it. The edit window (Workspace.
 edit_hours from the first arrival) then closes: from `locked_at` on the score cannot change and a comment can no longer
-be replaced, but a comment may still be added where there was none. Only origin `correction` may change a locked answer.
+be replaced, but a comment or an answer to a further question may still be added where there was none. Only origin `correction` may change a locked answer.
 
 Events: `response.scored` once per response, when it is known whose it is (data["state"] tells whether it came whole);
 `response.completed` when a partial one is completed; `response.updated` for any other change. A changed score carries
@@ -33,7 +35,8 @@ from accounts.models import Account, Contact
 from core import clock
 from surveys import domain, identity, sql
 from surveys.choices import Channel, Identity, ResponseState
-from surveys.models import Response
+from surveys.content import Content
+from surveys.models import Response, SurveyVersion
 from team import audit
 from team.domain import RowScope
 from team.models import User
@@ -54,7 +57,9 @@ _ATTEMPTS = 3
 class Answer:
     """One answer as a channel heard it.
 
-    `comment` None and `may_contact` None mean "not said": what is known stays. An empty comment takes it back.
+    `comment`, `may_contact`, `may_quote` and `answers` None mean "not said": what is known stays. An empty comment takes
+    it back. `answers` holds answers to further questions by the question's key (surveys/questions.py); a key that is not
+    named stays as it is, an empty value takes the answer back.
     """
 
     survey_id: int
@@ -73,6 +78,8 @@ class Answer:
     phone: str = ""
     language: str = ""
     may_contact: bool | None = None
+    may_quote: bool | None = None
+    answers: Mapping[str, Any] | None = None
     completed: bool = False
     source_updated_at: dt.datetime | None = None
     origin: str = "live"
@@ -298,6 +305,7 @@ class _Plan:
             known = {r.pk: r for r in rows}
         seen_accounts = self._visible_accounts(found, known)
         more_facts = _registered_facts(found)
+        forms = _forms(taking, found, known)
         again = []
         for p in taking:
             row = found[p.n]
@@ -325,9 +333,9 @@ class _Plan:
                 if response is None or (response.contact_id or row["contact_id"]) != row["contact_id"]:
                     again.append(p)
                     continue
-                self._change(p, row, response, facts)
+                self._change(p, row, response, facts, forms)
             else:
-                self._create(p, row, facts)
+                self._create(p, row, facts, forms)
         return again
 
     def _visible_accounts(
@@ -340,8 +348,15 @@ class _Plan:
         ids |= {earlier.account_id for earlier in known.values() if earlier.account_id}
         return set(Account.objects.visible_to(self.viewer).filter(pk__in=ids).values_list("pk", flat=True))
 
-    def _create(self, p: _Pending, row: sql.Row, facts: Mapping[str, Any]) -> None:
+    def _create(
+        self, p: _Pending, row: sql.Row, facts: Mapping[str, Any], forms: Mapping[int, Content]
+    ) -> None:
         answer = p.answer
+        more = _more_answers(answer, forms, answer.version_id or row["invitation_version_id"], row, {})
+        if isinstance(more, Outcome):
+            self.outcomes[p.n] = more
+            return
+        scale = domain.scale(row["metric"])
         who = identity.verdict(
             contact_id=row["contact_id"],
             hint=p.hint,
@@ -366,13 +381,15 @@ class _Plan:
             "external_id": answer.external_id,
             "channel": answer.channel,
             "metric": row["metric"],
-            "scale_min": domain.SCORE_MIN,
-            "scale_max": domain.SCORE_MAX,
+            "scale_min": scale.low,
+            "scale_max": scale.high,
             "score": answer.score,
             "comment": p.comment or "",
             "language": answer.language,
             "state": state,
+            "answers": more,
             "may_contact": bool(answer.may_contact),
+            "may_quote": bool(answer.may_quote),
             "responded_at": sql.moment(min(answer.responded_at, self.now)),
             "received_at": sql.moment(self.now),
             "source_updated_at": sql.moment(answer.source_updated_at),
@@ -395,7 +412,14 @@ class _Plan:
         self.planned.append((p, new))
         self.results[p.n] = Outcome("created", new["id"], who)
 
-    def _change(self, p: _Pending, row: sql.Row, old: Response, facts: Mapping[str, Any]) -> None:
+    def _change(
+        self,
+        p: _Pending,
+        row: sql.Row,
+        old: Response,
+        facts: Mapping[str, Any],
+        forms: Mapping[int, Content],
+    ) -> None:
         answer = p.answer
         same = Outcome("unchanged", old.pk, old.identity)
         stale = (
@@ -408,6 +432,10 @@ class _Plan:
                 "unchanged", old.pk, old.identity, "stale", "A newer version is known."
             )
             return
+        more = _more_answers(answer, forms, old.version_id or answer.version_id, row, old.answers)
+        if isinstance(more, Outcome):
+            self.outcomes[p.n] = more
+            return
         comment = old.comment if p.comment is None else p.comment
         completed = old.state == ResponseState.COMPLETED or answer.completed or bool(comment)
         contact_id = old.contact_id or (row["contact_id"] if old.identity != Identity.IGNORED else None)
@@ -415,12 +443,15 @@ class _Plan:
         rescored = answer.score != old.score
         replaced = bool(old.comment) and comment != old.comment
         may_contact = old.may_contact if answer.may_contact is None else answer.may_contact
+        may_quote = old.may_quote if answer.may_quote is None else answer.may_quote
         language = answer.language or old.language
         nothing_new = (
             not (rescored or is_newly_known)
             and comment == old.comment
             and completed == (old.state == ResponseState.COMPLETED)
+            and more == old.answers
             and may_contact == old.may_contact
+            and may_quote == old.may_quote
             and language == old.language
             and (answer.source_updated_at or old.source_updated_at) == old.source_updated_at
             and (old.invitation_id or row["invitation_id"]) == old.invitation_id
@@ -429,11 +460,12 @@ class _Plan:
             self.outcomes[p.n] = same
             return
         is_locked = old.locked_at is not None and self.now >= old.locked_at
-        if is_locked and (rescored or replaced) and answer.origin != Origin.CORRECTION:
+        changed = any(more.get(key) != value for key, value in old.answers.items())
+        if is_locked and (rescored or replaced or changed) and answer.origin != Origin.CORRECTION:
             self.outcomes[p.n] = Outcome(
                 "refused", old.pk, old.identity, "locked",
                 "The time to change this answer is over. A comment can still be added where there is none.",
-                "score" if rescored else "comment",
+                "score" if rescored else "comment" if replaced else "answers",
             )  # fmt: skip
             return
         who = Identity.MATCHED if is_newly_known else Identity(old.identity)
@@ -457,7 +489,9 @@ class _Plan:
             "comment": comment,
             "language": language,
             "state": ResponseState.COMPLETED if completed else ResponseState.SCORED,
+            "answers": more,
             "may_contact": may_contact,
+            "may_quote": may_quote,
             "responded_at": sql.moment(old.responded_at),
             "source_updated_at": sql.moment(answer.source_updated_at or old.source_updated_at),
             "finalised_at": sql.moment(old.finalised_at or (self.now if completed else None)),
@@ -504,9 +538,11 @@ class _Plan:
         transition: str,
         previous: int | None = None,
     ) -> None:
+        metric = new["metric"]
         data = {
+            "metric": metric,
             "score": new["score"],
-            "category": str(domain.category(new["score"])),
+            "category": domain.category_of(metric, new["score"]),
             "survey": new["survey_id"],
             "channel": new["channel"],
             "state": str(new["state"]),
@@ -514,9 +550,12 @@ class _Plan:
         }
         if row["score_before"] is not None:
             before = row["score_before"]
-            data |= {"contact_score_before": before, "contact_category_before": str(domain.category(before))}
+            data |= {
+                "contact_score_before": before,
+                "contact_category_before": domain.category_of(metric, before),
+            }
         if previous is not None:
-            data |= {"previous_score": previous, "previous_category": str(domain.category(previous))}
+            data |= {"previous_score": previous, "previous_category": domain.category_of(metric, previous)}
         new |= {
             "known_at": sql.moment(self.now),
             "event_id": row["new_event_id"],
@@ -561,7 +600,57 @@ def _refusal(answer: Answer, row: sql.Row) -> Outcome | None:
             )  # fmt: skip
         if row["is_test"]:
             return Outcome("unchanged", code="test", message="The answer to a test is not recorded.")
+    scale = domain.scale(row["metric"])
+    if answer.score not in scale.scores:
+        return Outcome(
+            "refused", code="off_scale", field="score",
+            message=f"The score of this survey must be a whole number from {scale.low} to {scale.high} ({scale.label}).",
+        )  # fmt: skip
     return None
+
+
+def _forms(
+    taking: Sequence[_Pending], found: Mapping[int, sql.Row], known: Mapping[int, Response]
+) -> dict[int, Content]:
+    """The contents that further answers are checked against, by version; one query, and none when nobody gave any."""
+    wanted: set[int] = set()
+    for p in taking:
+        row = found[p.n]
+        old = known.get(row["response_id"])
+        if p.answer.answers or (old is not None and old.answers):
+            versions = (old.version_id if old is not None else None, p.answer.version_id)
+            wanted |= {
+                key for key in (*versions, row["invitation_version_id"], row["current_version_id"]) if key
+            }
+    if not wanted:
+        return {}
+    rows = SurveyVersion.objects.filter(pk__in=wanted).values_list("pk", "content")
+    return {key: Content.from_json(content) for key, content in rows}
+
+
+def _more_answers(
+    answer: Answer,
+    forms: Mapping[int, Content],
+    version_id: int | None,
+    row: sql.Row,
+    old: Mapping[str, Any],
+) -> dict[str, Any] | Outcome:
+    """The further answers as they are kept from now on, or why these cannot be taken."""
+    given = answer.answers or {}
+    if not given and not old:
+        return {}
+    content = forms.get(version_id or row["invitation_version_id"] or row["current_version_id"] or 0)
+    if content is None:
+        if not given:
+            return dict(old)
+        content = Content()
+    checked = content.check_answers(answer.score, {**old, **given})
+    for problem in checked.problems:
+        if problem.key in given:
+            return Outcome(
+                "refused", code=problem.code, field=f"answers.{problem.key[:60]}", message=problem.message
+            )
+    return dict(checked.answers)
 
 
 def _taken(answer: Answer) -> Outcome:

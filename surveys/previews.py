@@ -80,7 +80,7 @@ def _page(content: Content, language: str, asked: Asked, *, company: Company, lo
     template = "surveys/respond.html"
     if asked.view == "thanks":
         template = "surveys/respond_thanks.html"
-        more |= rendering.thanks_context(wording, score=asked.score or 0, first_name="Alex", reader=reader)
+        more |= rendering.thanks_context(content, wording, score=asked.score or 0, first_name="Alex", reader=reader)
     context = rendering.page_context(
         content, wording, logo=logo, first_name="Alex", reader=reader, score=asked.score, **more
     )

@@ -56,7 +56,9 @@ _RESPONSE_COLUMNS = {
     "comment": "text",
     "language": "text",
     "state": "text",
+    "answers": "jsonb",
     "may_contact": "boolean",
+    "may_quote": "boolean",
     "responded_at": "timestamptz",
     "received_at": "timestamptz",
     "source_updated_at": "timestamptz",
@@ -80,7 +82,9 @@ _UPDATED = [
     "comment",
     "language",
     "state",
+    "answers",
     "may_contact",
+    "may_quote",
     "responded_at",
     "source_updated_at",
     "finalised_at",
@@ -160,6 +164,7 @@ _FOUND = [
     "n",
     "survey_id",
     "metric",
+    "current_version_id",
     "edit_hours",
     "invitation_id",
     "invitation_survey_id",
@@ -180,6 +185,16 @@ _FOUND = [
     "new_id",
     "new_event_id",
 ]
+
+
+def _beside_each(table: str, condition: str, postgresql: bool) -> str:
+    """A left join to at most one row, found by an index for each row.
+
+    PostgreSQL may plan a plain join as a hash join, which reads the whole table for a single answer.
+    """
+    if not postgresql:
+        return f"LEFT JOIN {table} ON {condition}"
+    return f"LEFT JOIN LATERAL (SELECT * FROM {table} WHERE {condition} LIMIT 1) {table.split()[1]} ON TRUE"
 
 
 @cache
@@ -224,7 +239,7 @@ w AS MATERIALIZED (
 c AS MATERIALIZED (
   SELECT id, merged_into_id, custom, {contact_columns}, account_id FROM accounts_contact
   WHERE id IN (SELECT wanted_id FROM w) ORDER BY id{lock})
-SELECT w.n, s.id, s.metric, (SELECT edit_hours FROM team_workspace WHERE id = 1), w.invitation_id,
+SELECT w.n, s.id, s.metric, s.current_id, (SELECT edit_hours FROM team_workspace WHERE id = 1), w.invitation_id,
   w.invitation_survey_id, w.invitation_version_id, w.invitation_contact_id, w.invitation_account_id, w.is_test,
   w.response_id, c.id, c.merged_into_id, c.custom{text}, {contact_facts}, a.id, a.custom{text}, {account_facts},
   (SELECT {as_list} FROM accounts_customfield WHERE NOT is_personal), CASE WHEN b.latest_id = w.response_id THEN b.previous_score ELSE b.latest_score END,
@@ -232,8 +247,8 @@ SELECT w.n, s.id, s.metric, (SELECT edit_hours FROM team_workspace WHERE id = 1)
 FROM w
 LEFT JOIN surveys_survey s ON s.id = w.survey_id
 LEFT JOIN c ON c.id = w.wanted_id
-LEFT JOIN accounts_account a ON a.id = c.account_id
-LEFT JOIN surveys_contactscore b ON b.contact_id = c.id AND b.metric = s.metric"""
+{_beside_each("accounts_account a", "a.id = c.account_id", postgresql)}
+{_beside_each("surveys_contactscore b", "b.contact_id = c.id AND b.metric = s.metric", postgresql)}"""
 
 
 def look_up(rows: Sequence[Row]) -> dict[int, Row]:

@@ -7,22 +7,23 @@ from typing import Any
 from django import forms
 
 from core.errors import Invalid
-from surveys import logo, texts
+from surveys import domain, logo, question_form, scales, texts
+from surveys.choices import SurveyKind
 from surveys.content import (
-    CATEGORIES,
     FOLLOW_UP_LENGTH,
-    KINDS,
     LABELS,
     LINK_LABEL_LENGTH,
     LINK_URL_LENGTH,
     MAIL_TEXTS,
     NAME_LENGTH,
-    QUESTION_LENGTH,
+    PLAIN_LIMITS,
+    PLAIN_TEXTS,
     THANKS_LENGTH,
     Content,
     Issue,
     Wording,
     Words,
+    kinds_of,
 )
 from surveys.logo import Picture
 from surveys.services.surveys import NAME_LENGTH as SURVEY_NAME_LENGTH
@@ -35,17 +36,26 @@ SHARED = (
     "reply_to",
     "default_language",
     "track_opens",
+    "look",
+    "asks_contact",
+    "asks_quote",
 )
-KIND_LABELS = {
-    "default": "For everybody",
-    "promoter": "Promoters (9–10)",
-    "passive": "Passives (7–8)",
-    "detractor": "Detractors (0–6)",
-}
+KIND_HELP = (
+    "A relationship survey asks for the view of your company as a whole and keeps its share of the asks a person may"
+    " get; a transactional one asks about one thing that has just happened."
+)
+
+
+def kind_label(metric: str, kind: str) -> str:
+    """The heading of a follow-up or thanks: for everybody, or for a level of the scale with its scores."""
+    level = domain.scale(metric).named(kind)
+    return f"{level.label} ({level.range})" if level is not None else "For everybody"
+
+
 HELP = {
     "preheader": "The line that mail programs show beside the subject.",
     "intro": "An empty line begins a new paragraph.",
-    "question": "{subject} stands for the product. The scale from 0 to 10 belongs to this question.",
+    "question": "{subject} stands for the product. The scale belongs to this question.",
     "signature": "The first line is the name, further lines say who that is.",
 }
 
@@ -60,6 +70,8 @@ class LanguageSection:
     is_open: bool
     mail: list[forms.BoundField]
     question: forms.BoundField
+    ends: list[forms.BoundField]
+    consents: list[forms.BoundField]
     follow_ups: list[forms.BoundField]
     thanks: list[tuple[str, list[forms.BoundField]]]
 
@@ -112,6 +124,15 @@ class SurveyForm(forms.Form):
         label=LABELS["default_language"],
         help_text="For everybody who speaks none of the others.",
     )
+    kind = forms.ChoiceField(
+        choices=[(SurveyKind.RELATIONSHIP, "Relationship"), (SurveyKind.TRANSACTIONAL, "Transactional")],
+        required=False,
+        label="What it is about",
+        help_text=KIND_HELP,
+    )
+    look = forms.ChoiceField(required=False, label=LABELS["look"])
+    asks_contact = forms.BooleanField(required=False, label="Ask whether you may contact the person")
+    asks_quote = forms.BooleanField(required=False, label="Ask whether you may quote the person")
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(
@@ -123,19 +144,46 @@ class SurveyForm(forms.Form):
         name: str = "",
         seen: str = "",
         company: str = "",
+        kind: str = SurveyKind.RELATIONSHIP,
     ) -> None:
         self.old = content
+        self.kinds = kinds_of(content.metric)
+        if data is None:
+            self.drafts = question_form.drafts_of(content)
+        else:
+            default = data.get("default_language", "")
+            default = default if default in dict(texts.choices()) else content.default_language
+            data = question_form.with_option_keys(question_form.rearranged(data), default)
+            self.drafts = question_form.drafts_sent(data)
+        initial = {"name": name, "seen": seen, "kind": kind, **_initial(content)}
         super().__init__(
-            data, files, initial={"name": name, "seen": seen, **_initial(content)}, auto_id="f-%s"
+            data,
+            files,
+            initial=initial | question_form.initial_of(self.drafts),
+            auto_id="f-%s",
+        )
+        self.fields["look"] = forms.ChoiceField(
+            choices=[(look, scales.LOOK_LABELS[look]) for look in scales.LOOKS[content.metric]],
+            required=False,
+            label=LABELS["look"],
         )
         for tag, _ in texts.choices():
             fallback = Content(
                 subject_name=content.subject_name,
                 brand_name=content.brand_name,
+                metric=content.metric,
                 default_language=tag,
                 languages={tag: Words()},
             ).wording(tag, company=company)
-            self.fields.update(_language_fields(tag, fallback))
+            self.fields.update(_language_fields(tag, fallback, content.metric))
+        self.fields.update(
+            question_form.fields_of(
+                self.drafts,
+                metric=content.metric,
+                default=self.default_tag,
+                tags=self.question_tags,
+            )
+        )
         self.content = content
         self.chosen_picture: Picture | None = None
 
@@ -144,6 +192,22 @@ class SurveyForm(forms.Form):
         if self.is_bound:
             return [tag for tag in self["languages"].value() or [] if tag in dict(texts.choices())]
         return list(self.old.languages)
+
+    @property
+    def default_tag(self) -> str:
+        chosen = self["default_language"].value()
+        return chosen if chosen in dict(texts.choices()) else self.old.default_language
+
+    @property
+    def question_tags(self) -> list[str]:
+        """The survey's languages, the default one first."""
+        return [self.default_tag, *(tag for tag in self.chosen_languages if tag != self.default_tag)]
+
+    def question_sections(self) -> list[question_form.QuestionSection]:
+        return [
+            question_form.section_of(self, number, self.drafts, self.question_tags, dict(texts.choices()))
+            for number in range(len(self.drafts))
+        ]
 
     def sections(self) -> list[LanguageSection]:
         on = self.chosen_languages
@@ -155,13 +219,15 @@ class SurveyForm(forms.Form):
                 is_open=tag == self["default_language"].value() or self._is_faulty(tag),
                 mail=[self[f"{tag}-{field}"] for field in MAIL_TEXTS],
                 question=self[f"{tag}-question"],
-                follow_ups=[self[f"{tag}-follow_up-{kind}"] for kind in KINDS],
+                ends=[self[f"{tag}-scale_low"], self[f"{tag}-scale_high"]],
+                consents=[self[f"{tag}-consent_contact"], self[f"{tag}-consent_quote"]],
+                follow_ups=[self[f"{tag}-follow_up-{kind}"] for kind in self.kinds],
                 thanks=[
                     (
-                        KIND_LABELS[kind],
+                        kind_label(self.old.metric, kind),
                         [self[f"{tag}-thanks-{kind}-{part}"] for part in ("text", "link_label", "link_url")],
                     )
-                    for kind in KINDS
+                    for kind in self.kinds
                 ],
             )
             for tag, name in texts.choices()
@@ -179,6 +245,9 @@ class SurveyForm(forms.Form):
             return data
         for issue in self.content.problems():
             self.note(issue)
+        for field, message in question_form.answer_faults(self.drafts):
+            if field in self.fields:
+                self.add_error(field, message)
         upload = data.get("picture")
         if upload is not None:
             try:
@@ -190,7 +259,10 @@ class SurveyForm(forms.Form):
 
     def note(self, issue: Issue) -> None:
         """Show a problem beside its field."""
-        name = field_of(issue.field)
+        name = question_form.field_of(field_of(issue.field), self.drafts, self.default_tag)
+        if name == field_of(issue.field):
+            name = question_form.field_of(issue.field, self.drafts, self.default_tag)
+            name = name if name in self.fields else field_of(issue.field)
         if name in self.fields:
             if issue.message not in self.errors.get(name, []):
                 self.add_error(name, issue.message)
@@ -201,7 +273,15 @@ class SurveyForm(forms.Form):
         made = {name: data.get(name, getattr(self.old, name)) for name in SHARED}
         size = self.old.logo
         made["logo"] = {"width": size.width, "height": size.height}
-        made["languages"] = {tag: _words(tag, data) for tag in self.chosen_languages}
+        made["metric"] = self.old.metric
+        made["look"] = data.get("look") or ""
+        default = self.default_tag
+        made["questions"] = question_form.questions_json(self.drafts, data, default)
+        made["languages"] = {
+            tag: _words(tag, data, self.kinds)
+            | {"questions": question_form.words_json(self.drafts, data, tag, default)}
+            for tag in self.chosen_languages
+        }
         return made
 
 
@@ -212,11 +292,12 @@ def field_of(path: str) -> str:
 
 def _initial(content: Content) -> dict[str, Any]:
     made: dict[str, Any] = {name: getattr(content, name) for name in SHARED}
+    made["look"] = content.shown_look
     made["languages"] = list(content.languages)
     for tag, words in content.languages.items():
-        for name in (*MAIL_TEXTS, "question"):
+        for name in PLAIN_TEXTS:
             made[f"{tag}-{name}"] = getattr(words, name)
-        for kind in KINDS:
+        for kind in content.kinds:
             made[f"{tag}-follow_up-{kind}"] = words.follow_up.get(kind, "")
             thanks = words.thanks.get(kind)
             for part in ("text", "link_label", "link_url"):
@@ -224,19 +305,19 @@ def _initial(content: Content) -> dict[str, Any]:
     return made
 
 
-def _words(tag: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    made: dict[str, Any] = {name: data.get(f"{tag}-{name}", "") for name in (*MAIL_TEXTS, "question")}
-    made["follow_up"] = {kind: data.get(f"{tag}-follow_up-{kind}", "") for kind in KINDS}
+def _words(tag: str, data: Mapping[str, Any], kinds: tuple[str, ...]) -> dict[str, Any]:
+    made: dict[str, Any] = {name: data.get(f"{tag}-{name}", "") for name in PLAIN_TEXTS}
+    made["follow_up"] = {kind: data.get(f"{tag}-follow_up-{kind}", "") for kind in kinds}
     made["thanks"] = {
         kind: {
             part: data.get(f"{tag}-thanks-{kind}-{part}", "") for part in ("text", "link_label", "link_url")
         }
-        for kind in KINDS
+        for kind in kinds
     }
     return made
 
 
-def _language_fields(tag: str, fallback: Wording) -> Iterator[tuple[str, forms.Field]]:
+def _language_fields(tag: str, fallback: Wording, metric: str) -> Iterator[tuple[str, forms.Field]]:
     """The fields of a language; what is said when one is left empty stands in it as a placeholder."""
 
     def text(name: str, label: str, limit: int, placeholder: str, rows: int = 0) -> tuple[str, forms.Field]:
@@ -255,17 +336,17 @@ def _language_fields(tag: str, fallback: Wording) -> Iterator[tuple[str, forms.F
             max_length=limit * 4,
         )
 
-    rows = {"intro": 5, "closing": 2, "signature": 2}
+    rows = {"intro": 5, "closing": 2, "signature": 2, "question": 2}
     for name, limit in MAIL_TEXTS.items():
         yield text(f"{tag}-{name}", LABELS[name], limit, getattr(fallback, name), rows.get(name, 0))
-    yield text(f"{tag}-question", LABELS["question"], QUESTION_LENGTH, fallback.question, 2)
-    for kind in KINDS:
+    for name, limit in PLAIN_LIMITS.items():
+        yield text(f"{tag}-{name}", LABELS[name], limit, getattr(fallback, name), rows.get(name, 0))
+    for kind in kinds_of(metric):
         said = fallback.follow_up("" if kind == "default" else kind)
-        yield text(f"{tag}-follow_up-{kind}", KIND_LABELS[kind], FOLLOW_UP_LENGTH, said)
-    for kind in KINDS:
-        said = fallback.farewell(kind).text if kind in CATEGORIES else ""
-        label = fallback.texts.thanks_link
+        yield text(f"{tag}-follow_up-{kind}", kind_label(metric, kind), FOLLOW_UP_LENGTH, said)
+    for kind in kinds_of(metric):
+        said = fallback.farewell(kind).text if kind != "default" else ""
         yield text(f"{tag}-thanks-{kind}-text", LABELS["thanks"], THANKS_LENGTH, said, 2)
-        shown = getattr(label, kind) if kind in CATEGORIES else ""
+        shown = fallback.scale.thanks_link.get(kind, "")
         yield text(f"{tag}-thanks-{kind}-link_label", LABELS["link_label"], LINK_LABEL_LENGTH, shown)
         yield text(f"{tag}-thanks-{kind}-link_url", LABELS["link_url"], LINK_URL_LENGTH, "https://")

@@ -393,7 +393,7 @@ def thanked(page: HostedPage, *, score: int, language: str) -> HttpResponse:
         change_url=page.addresses.change,
         is_test=page.state is PageState.TEST,
         **page.extras,
-        **rendering.thanks_context(wording, score=score, first_name=page.first_name, reader=page.reader),
+        **rendering.thanks_context(page.content, wording, score=score, first_name=page.first_name, reader=page.reader),
     )
     return HttpResponse(render_to_string("surveys/respond_thanks.html", context))
 
