@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from surveys import provider_events
 from surveys.views import (
+    campaign_draft,
     campaigns,
     feedback,
     inbox,
@@ -58,15 +59,17 @@ urlpatterns += [
 # Campaigns: who is asked, when, and what became of it.
 urlpatterns += [
     path("campaigns/", campaigns.campaign_list, name="campaign_list"),
-    path("campaigns/new/", campaigns.campaign_create, name="campaign_create"),
+    path("campaigns/new/", campaign_draft.campaign_create, name="campaign_create"),
     path("campaigns/<int:pk>/", campaigns.campaign_detail, name="campaign_detail"),
-    path("campaigns/<int:pk>/survey/", campaigns.campaign_basics, name="campaign_basics"),
-    path("campaigns/<int:pk>/audience/", campaigns.campaign_audience, name="campaign_audience"),
-    path("campaigns/<int:pk>/when/", campaigns.campaign_when, name="campaign_when"),
-    path("campaigns/<int:pk>/review/", campaigns.campaign_review, name="campaign_review"),
-    path("campaigns/<int:pk>/review/people/", campaigns.campaign_people, name="campaign_people"),
-    path("campaigns/<int:pk>/launch/", campaigns.campaign_launch, name="campaign_launch"),
-    path("campaigns/<int:pk>/delete/", campaigns.campaign_delete, name="campaign_delete"),
+    path("campaigns/<int:pk>/survey/", campaign_draft.campaign_basics, name="campaign_basics"),
+    path("campaigns/<int:pk>/audience/", campaign_draft.campaign_audience, name="campaign_audience"),
+    path("campaigns/<int:pk>/when/", campaign_draft.campaign_when, name="campaign_when"),
+    path("campaigns/<int:pk>/channels/", campaign_draft.campaign_channels, name="campaign_channels"),
+    path("campaigns/<int:pk>/limits/", campaign_draft.campaign_limits, name="campaign_limits"),
+    path("campaigns/<int:pk>/review/", campaign_draft.campaign_review, name="campaign_review"),
+    path("campaigns/<int:pk>/review/people/", campaign_draft.campaign_people, name="campaign_people"),
+    path("campaigns/<int:pk>/launch/", campaign_draft.campaign_launch, name="campaign_launch"),
+    path("campaigns/<int:pk>/delete/", campaign_draft.campaign_delete, name="campaign_delete"),
     path("campaigns/<int:pk>/pause/", campaigns.campaign_pause, name="campaign_pause"),
     path("campaigns/<int:pk>/resume/", campaigns.campaign_resume, name="campaign_resume"),
     path("campaigns/<int:pk>/stop/", campaigns.campaign_stop, name="campaign_stop"),

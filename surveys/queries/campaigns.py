@@ -9,9 +9,11 @@ from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.urls import reverse
 
-from accounts.models import Account, Contact, Segment
+from accounts.domain import FieldType
+from accounts.models import Account, Contact, CustomField, Segment
 from core import charts
 from surveys import eligibility, pacing
+from surveys.campaign_plan import ANCHORS, CUSTOM
 from surveys.choices import CampaignState, InvitationState, Reason
 from surveys.eligibility import PRIORITY, Preview, ReasonCount, Verdict
 from surveys.models import Campaign, Delivery, Exclusion, Invitation, Survey, Wave
@@ -124,6 +126,12 @@ def list_surveys() -> QuerySet[Survey]:
 
 def list_segments(user: User) -> QuerySet[Segment]:
     return Segment.objects.visible_to(user).order_by("name", "pk")
+
+
+def anchors() -> list[tuple[str, str]]:
+    """The account dates a campaign can follow: key and label."""
+    own = CustomField.objects.filter(target="account", type=FieldType.DATE).order_by("position", "label")
+    return [*ANCHORS.items(), *((f"{CUSTOM}{field.key}", field.label) for field in own)]
 
 
 def rows(campaigns: Sequence[Campaign], user: User) -> list[CampaignRow]:

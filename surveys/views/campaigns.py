@@ -1,33 +1,27 @@
-"""Campaign pages: the list, the four steps of a draft, and the campaign while it runs."""
+"""Campaign pages: the list, and a campaign while it runs. Before that: campaign_draft."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from core import clock
 from core.errors import Refused
-from surveys.campaign_forms import EVERYONE, AudienceForm, BasicsForm, TimingForm
-from surveys.campaign_plan import Plan
-from surveys.choices import CampaignState, Reason
+from surveys.choices import CampaignState
 from surveys.eligibility import REASONS
 from surveys.models import Campaign
 from surveys.queries import campaigns as queries
 from surveys.services import campaigns as services
 from surveys.services import delivery as delivery_services
-from team import queries as team_queries
+from surveys.views.campaign_draft import reason_of
 from team.http import UserRequest, requires
 from team.permissions import can_lead, can_view
 
 PAGE_SIZE = 50
-BEFORE_LAUNCH = frozenset({CampaignState.DRAFT, CampaignState.SCHEDULED})
-STEPS = ("survey", "audience", "when", "review")
 
 
 @requires(can_view)
@@ -46,173 +40,6 @@ def campaign_list(request: UserRequest) -> HttpResponseBase:
         "may_lead": can_lead(request.user),
     }
     return render(request, "surveys/campaign_list.html", context)
-
-
-# --- The four steps of a draft -------------------------------------------------------------------------------
-@requires(can_lead)
-@require_http_methods(["GET", "HEAD", "POST"])
-def campaign_create(request: UserRequest) -> HttpResponseBase:
-    """Step one makes the draft; everything can be changed until the launch."""
-    form = BasicsForm(request.POST or None, initial={"survey": request.GET.get("survey")})
-    if request.method == "POST" and form.is_valid():
-        try:
-            campaign = services.create_campaign(
-                plan=Plan(name=form.cleaned_data["name"], survey=form.cleaned_data["survey"]),
-                actor=request.user,
-            )
-        except Refused as refusal:
-            _add_error(form, refusal)
-        else:
-            return redirect("surveys:campaign_audience", pk=campaign.pk)
-    return _step(request, "survey", form, None, has_surveys=queries.list_surveys().exists())
-
-
-@requires(can_lead)
-@require_http_methods(["GET", "HEAD", "POST"])
-def campaign_basics(request: UserRequest, pk: int) -> HttpResponseBase:
-    campaign = _draft(pk)
-    form = BasicsForm(request.POST or None, initial={"survey": campaign.survey_id, "name": campaign.name})
-    if request.method == "POST" and form.is_valid():
-        changes = {"name": form.cleaned_data["name"], "survey": form.cleaned_data["survey"]}
-        if _update(request, campaign, form, **changes):
-            return redirect("surveys:campaign_audience", pk=pk)
-    return _step(request, "survey", form, campaign, has_surveys=True)
-
-
-@requires(can_lead)
-@require_http_methods(["GET", "HEAD", "POST"])
-def campaign_audience(request: UserRequest, pk: int) -> HttpResponseBase:
-    campaign = _draft(pk)
-    form = AudienceForm(
-        request.POST or None, user=request.user, initial={"segment": str(campaign.segment_id or EVERYONE)}
-    )
-    if request.method == "POST" and form.is_valid() and _update(request, campaign, form, segment=form.chosen):
-        return redirect("surveys:campaign_when", pk=pk)
-    return _step(request, "audience", form, campaign, segments=form.segments)
-
-
-@requires(can_lead)
-@require_http_methods(["GET", "HEAD", "POST"])
-def campaign_when(request: UserRequest, pk: int) -> HttpResponseBase:
-    campaign = _draft(pk)
-    form = TimingForm.of(campaign)
-    if request.method == "POST":
-        with timezone.override(team_queries.zone()):
-            form = TimingForm(request.POST)
-            is_valid = form.is_valid()
-        keys = ("starts_at", "daily_limit", "expires_after_days")
-        if is_valid and _update(request, campaign, form, **{key: form.cleaned_data[key] for key in keys}):
-            return redirect("surveys:campaign_review", pk=pk)
-    return _step(request, "when", form, campaign, zone=team_queries.workspace().time_zone)
-
-
-@requires(can_lead)
-@require_safe
-def campaign_review(request: UserRequest, pk: int) -> HttpResponseBase:
-    """Who would be asked now and who not, by reason, with the people behind every number; and the launch."""
-    campaign = _draft(pk)
-    if campaign.state not in BEFORE_LAUNCH:
-        return redirect("surveys:campaign_detail", pk=pk)
-    try:
-        preview = queries.preview(segment=campaign.segment, user=request.user)
-    except Refused as refusal:  # a field that the segment asks for was taken away
-        messages.error(request, f"The segment can no longer be read. {refusal.message}")
-        return redirect("surveys:campaign_audience", pk=pk)
-    context = {
-        "campaign": campaign,
-        "audience": queries.audience_name(campaign, request.user),
-        "preview": preview,
-        "days": queries.days_needed(campaign, preview.asked),
-        "is_later": campaign.starts_at is not None and campaign.starts_at > clock.now(),
-        "sending_is_off": services.sending_is_off(),
-        "step": 4,
-        "zone": team_queries.workspace().time_zone,
-    }
-    return render(request, "surveys/campaign_review.html", context)
-
-
-@requires(can_lead)
-@require_safe
-def campaign_people(request: UserRequest, pk: int) -> HttpResponseBase:
-    """The people behind one number of the review."""
-    campaign = _draft(pk)
-    if campaign.state not in BEFORE_LAUNCH:
-        return redirect("surveys:campaign_detail", pk=pk)
-    code = request.GET.get("reason", "")
-    reason = _reason(code)
-    counts = queries.preview(segment=campaign.segment, user=request.user)
-    total = next((c.count for c in counts.excluded if c.reason == reason), 0) if reason else counts.asked
-    # The statement pages by itself, so the paginator only has to know how many there are.
-    page = Paginator(range(total), PAGE_SIZE).get_page(request.GET.get("page"))
-    judged = queries.list_judged(
-        segment=campaign.segment,
-        user=request.user,
-        reason=reason,
-        offset=max(page.start_index() - 1, 0),
-        limit=PAGE_SIZE,
-    )
-    context = {
-        "campaign": campaign,
-        "page": page,
-        "judged": judged,
-        "reason": REASONS[reason] if reason else None,
-    }
-    return render(request, "surveys/campaign_people.html", context)
-
-
-@requires(can_lead)
-@require_POST
-def campaign_launch(request: UserRequest, pk: int) -> HttpResponseBase:
-    campaign = _draft(pk)
-    try:
-        campaign = services.launch(campaign=campaign, actor=request.user, at=campaign.starts_at)
-    except Refused as refusal:
-        messages.error(request, refusal.message)
-        return redirect("surveys:campaign_review", pk=pk)
-    if campaign.state == CampaignState.SCHEDULED:
-        messages.info(request, "The campaign is scheduled. It can be changed or called off until it starts.")
-    return redirect("surveys:campaign_detail", pk=pk)
-
-
-@requires(can_lead)
-@require_POST
-def campaign_delete(request: UserRequest, pk: int) -> HttpResponseBase:
-    campaign = _draft(pk)
-    try:
-        services.delete_draft(campaign=campaign, actor=request.user)
-    except Refused as refusal:
-        messages.error(request, refusal.message)
-        return redirect("surveys:campaign_detail", pk=pk)
-    messages.info(request, f"The draft “{campaign.name}” is deleted.")
-    return redirect("surveys:campaign_list")
-
-
-def _draft(pk: int) -> Campaign:
-    return get_object_or_404(queries.list_campaigns(), pk=pk)
-
-
-def _update(request: UserRequest, campaign: Campaign, form: Any, **changes: Any) -> bool:
-    """Save one step; what the service refuses is shown beside its field."""
-    try:
-        services.update_campaign(
-            campaign=campaign, plan=replace(Plan.of(campaign), **changes), actor=request.user
-        )
-    except Refused as refusal:
-        _add_error(form, refusal)
-        return False
-    return True
-
-
-def _add_error(form: Any, refusal: Refused) -> None:
-    form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
-
-
-def _step(request: HttpRequest, step: str, form: Any, campaign: Campaign | None, **more: Any) -> HttpResponse:
-    if campaign is not None and campaign.state not in BEFORE_LAUNCH:
-        return redirect("surveys:campaign_detail", pk=campaign.pk)
-    context = {"form": form, "campaign": campaign, "name": step, "step": STEPS.index(step) + 1, **more}
-    status = 422 if form.is_bound and form.errors else 200
-    return render(request, "surveys/campaign_step.html", context, status=status)
 
 
 # --- Under way -----------------------------------------------------------------------------------------------
@@ -273,7 +100,7 @@ def campaign_invitations(request: UserRequest, pk: int) -> HttpResponseBase:
 def campaign_left_out(request: UserRequest, pk: int) -> HttpResponseBase:
     """Who was not asked when the campaign was planned, and why."""
     campaign = get_object_or_404(queries.list_campaigns(), pk=pk)
-    reason = _reason(request.GET.get("reason", ""))
+    reason = reason_of(request.GET.get("reason", ""))
     found = queries.list_exclusions(campaign, request.user, reason=reason)
     context = {
         "campaign": campaign,
@@ -281,14 +108,6 @@ def campaign_left_out(request: UserRequest, pk: int) -> HttpResponseBase:
         "reason": REASONS[reason] if reason else None,
     }
     return render(request, "surveys/campaign_left_out.html", context)
-
-
-def _reason(code: str) -> Reason | None:
-    if not code:
-        return None
-    if code not in set(Reason):
-        raise Http404
-    return Reason(code)
 
 
 def _act(request: UserRequest, pk: int, act: Callable[..., Campaign], said: str) -> HttpResponseBase:

@@ -24,7 +24,7 @@ def launch(as_lead: Client, drain: Drain) -> Campaign:
     campaign = Campaign.objects.get()
     as_lead.post(reverse("surveys:campaign_audience", args=[campaign.pk]), {"segment": "everyone"})
     as_lead.post(
-        reverse("surveys:campaign_when", args=[campaign.pk]), {"start": "now", "expires_after_days": "30"}
+        reverse("surveys:campaign_when", args=[campaign.pk]), {"cadence": "once", "start": "now"}
     )
     as_lead.post(reverse("surveys:campaign_launch", args=[campaign.pk]))
     drain()

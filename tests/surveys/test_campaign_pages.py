@@ -1,4 +1,4 @@
-"""The campaign pages: the four steps, the people behind every number, and the life of a campaign."""
+"""The campaign pages: the steps of a draft, the people behind every number, and the life of a campaign."""
 
 import datetime as dt
 import re
@@ -49,12 +49,17 @@ def test_a_lead_goes_from_survey_to_launch(as_lead: Client, survey: Survey, drai
     )
     campaign = Campaign.objects.get()
     assert made.redirect_chain[-1][0] == reverse("surveys:campaign_audience", args=[campaign.pk])
-    as_lead.post(reverse("surveys:campaign_audience", args=[campaign.pk]), {"segment": "everyone"})
-    reviewed = as_lead.post(
-        reverse("surveys:campaign_when", args=[campaign.pk]),
-        {"start": "now", "daily_limit": "100", "expires_after_days": "14"},
-        follow=True,
+    pages = (
+        ("audience", {"segment": "everyone", "sample_percent": "100"}),
+        ("when", {"cadence": "once", "start": "now"}),
+        ("channels", {"first": "email"}),
+        (
+            "limits",
+            {"daily_limit": "100", "reminders": "0", "reminder_gap_days": "5", "expires_after_days": "14"},
+        ),
     )
+    for page, values in pages:
+        reviewed = as_lead.post(reverse(f"surveys:campaign_{page}", args=[campaign.pk]), values, follow=True)
     assert "Unsubscribed" in text(reviewed)
     launched = as_lead.post(reverse("surveys:campaign_launch", args=[campaign.pk]), follow=True)
 
@@ -117,7 +122,7 @@ def test_a_time_is_one_of_the_workspace_zone(
     people(1)
     campaign = make_campaign(survey, state=CampaignState.DRAFT)
     when = reverse("surveys:campaign_when", args=[campaign.pk])
-    values = {"start": "at", "starts_at": "2026-04-01T09:30", "expires_after_days": "30"}
+    values = {"cadence": "once", "start": "at", "starts_at": "2026-04-01T09:30"}
 
     as_lead.post(when, values)
     as_lead.post(reverse("surveys:campaign_launch", args=[campaign.pk]))
