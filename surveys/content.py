@@ -284,9 +284,7 @@ class Content:
         """The further questions that a reader with this score and these answers meets, in their order."""
         return questions.shown(self.questions, metric=self.metric, score=score, answers=answers or {})
 
-    def check_answers(
-        self, score: int, given: Mapping[str, Any], *, is_complete: bool = False
-    ) -> Checked:
+    def check_answers(self, score: int, given: Mapping[str, Any], *, is_complete: bool = False) -> Checked:
         """What is kept of `given`, what is refused and what a branch hides; see surveys.questions.check."""
         return questions.check(
             self.questions, metric=self.metric, score=score, given=given, is_complete=is_complete
@@ -708,11 +706,11 @@ def _question_json(question: Question) -> dict[str, Any]:
         "kind": question.kind,
         "required": question.required,
         "options": list(question.options),
-        "when": _when_json(question.when),
+        "when": when_json(question.when),
     }
 
 
-def _when_json(when: When) -> dict[str, Any]:
+def when_json(when: When) -> dict[str, Any]:
     more: Mapping[str, Mapping[str, Any]] = {
         Show.LEVEL: {"levels": list(when.levels)},
         Show.SCORE: {"low": when.low, "high": when.high},

@@ -22,7 +22,7 @@ class Asked:
 
     view: str = "mail"
     language: str = ""
-    score: int | None = 9
+    score: int = 9
 
     @classmethod
     def of(cls, data: Any) -> "Asked":
@@ -41,6 +41,8 @@ def render(content: Content, asked: Asked, *, company: Company, logo: str, user:
     issues = content.problems()
     if issues:
         return render_to_string("surveys/preview_problems.html", {"issues": issues})
+    if asked.score not in content.scale.scores:
+        asked = replace(asked, score=content.scale.high)
     language = content.language_for(asked.language or content.default_language)
     if asked.view == "mail":
         return _mail(content, language, company=company, logo=logo, user=user)
@@ -76,11 +78,17 @@ def _mail(content: Content, language: str, *, company: Company, logo: str, user:
 def _page(content: Content, language: str, asked: Asked, *, company: Company, logo: str, user: User) -> str:
     wording = content.wording(language, company=company.name)
     reader = "" if "@" in user.get_short_name() else user.get_short_name()
-    more: dict[str, Any] = {"is_preview": True}
+    visible = content.questions_for(asked.score)
+    more: dict[str, Any] = {
+        "is_preview": True,
+        "blocks": rendering.question_blocks(
+            content, wording, wanted=visible, shown=[one.key for one in visible], answers={}, first_name="Alex"
+        ),
+    }
     template = "surveys/respond.html"
     if asked.view == "thanks":
         template = "surveys/respond_thanks.html"
-        more |= rendering.thanks_context(content, wording, score=asked.score or 0, first_name="Alex", reader=reader)
+        more |= rendering.thanks_context(content, wording, score=asked.score, first_name="Alex", reader=reader)
     context = rendering.page_context(
         content, wording, logo=logo, first_name="Alex", reader=reader, score=asked.score, **more
     )

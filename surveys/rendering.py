@@ -1,6 +1,7 @@
 """A version's content as the mail and as the hosted page. Mails, pages and the editor's preview all come from here."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -8,10 +9,11 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
-from surveys import scales, texts, tokens
+from surveys import questions, scales, texts, tokens
 from surveys.channels.mail.template import CompiledMail, SurveyMail, compile_mail
-from surveys.content import Content, Wording, on_colour, say
+from surveys.content import Content, Wording, on_colour, say, when_json
 from surveys.models import Invitation, SurveyVersion
+from surveys.questions import Kind, Question
 
 LOGO_WIDTH, LOGO_HEIGHT = 220, 48
 MAX_COMMENT = 20_000
@@ -164,6 +166,8 @@ def page_context(
             )
             for number in content.scale.scores
         ],
+        "consent_contact": say(wording.consent_contact, values) if content.asks_contact else "",
+        "consent_quote": say(wording.consent_quote, values) if content.asks_quote else "",
         "low_label": f"{content.scale.low} – {wording.scale_low}",
         "high_label": f"{content.scale.high} – {wording.scale_high}",
         "read_by": texts.fill(words.read_by, name=reader) if reader else "",
@@ -175,6 +179,73 @@ def page_context(
         "comment_limit": MAX_COMMENT,
         **more,
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionBlock:
+    """One further question as the hosted page draws it. `when` is read by its script; `is_shown` without one."""
+
+    key: str
+    kind: str
+    text: str
+    is_required: bool
+    is_shown: bool
+    when: str
+    choices: list[tuple[str, str, bool]]  # value, what it says, whether it is chosen
+    value: str
+    low: str
+    high: str
+    error: str
+
+    @property
+    def name(self) -> str:
+        return f"q-{self.key}"
+
+
+def question_blocks(
+    content: Content,
+    wording: Wording,
+    *,
+    wanted: Iterable[Question],
+    shown: Iterable[str],
+    answers: Mapping[str, Any],
+    errors: Mapping[str, str] | None = None,
+    first_name: str = "",
+    reader: str = "",
+) -> list[QuestionBlock]:
+    """`wanted` of the content's questions for a page, those named in `shown` visible from the start."""
+    values: Mapping[str, str] = {"first_name": first_name, "brand": wording.brand, "owner_first_name": reader}
+    visible = set(shown)
+    return [
+        QuestionBlock(
+            key=question.key,
+            kind=question.kind,
+            text=say(wording.questions[question.key].text, values),
+            is_required=question.required,
+            is_shown=question.key in visible,
+            when=json.dumps(when_json(question.when)),
+            choices=_choices(question, wording, answers.get(question.key)),
+            value=str(answers.get(question.key, "")) if question.kind == Kind.TEXT else "",
+            low=wording.questions[question.key].low,
+            high=wording.questions[question.key].high,
+            error=(errors or {}).get(question.key, ""),
+        )
+        for question in wanted
+    ]
+
+
+def _choices(question: Question, wording: Wording, given: Any) -> list[tuple[str, str, bool]]:
+    if question.kind == Kind.RATING:
+        return [
+            (
+                str(number),
+                texts.fill(wording.texts.point_name, score=number, high=questions.RATINGS[-1]),
+                str(number) == str(given),
+            )
+            for number in questions.RATINGS
+        ]
+    chosen = given if isinstance(given, list) else [given]
+    return [(key, wording.questions[question.key].options[key], key in chosen) for key in question.options]
 
 
 def thanks_context(

@@ -1,6 +1,7 @@
 """What the hosted page writes: evidence of visits, score intents, and answers through the one door."""
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -32,15 +33,21 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A score sent from the page. `comment` None and `may_contact` None leave what is there; `is_final`: by the button."""
+    """A score sent from the page. What is None stays as it is; `is_final`: by the button, with nothing more to come."""
 
     score: int
     proof: Proof
     comment: str | None = None
     may_contact: bool | None = None
+    may_quote: bool | None = None
+    answers: Mapping[str, Any] | None = None
     language: str = ""
     visible_seconds: float = 0
     is_final: bool = True
+
+    @property
+    def is_score_only(self) -> bool:
+        return not self.is_final and self.comment is None and self.answers is None
 
 
 @transaction.atomic
@@ -120,7 +127,7 @@ def answer(*, page: HostedPage, submission: Submission, now: dt.datetime) -> Res
             )
         return Result.HELD
     response = fresh.response
-    if response is not None and not submission.is_final and response.score == submission.score:
+    if response is not None and submission.is_score_only and response.score == submission.score:
         return Result.SAVED
     given = answer_of(
         invitation,
@@ -129,6 +136,8 @@ def answer(*, page: HostedPage, submission: Submission, now: dt.datetime) -> Res
         may_contact=bool(submission.may_contact)
         if submission.may_contact is not None
         else (response.may_contact if response is not None else False),
+        may_quote=submission.may_quote,
+        answers=submission.answers,
         language=submission.language,
         completed=submission.is_final or (response is not None and response.state == "completed"),
         now=now,
@@ -145,6 +154,8 @@ def answer_of(
     language: str,
     completed: bool,
     now: dt.datetime,
+    may_quote: bool | None = None,
+    answers: Mapping[str, Any] | None = None,
 ) -> ingest.Answer:
     """The answer of an invitation as the ingest door takes it; always the same external id, so never a second one."""
     return ingest.Answer(
@@ -160,6 +171,8 @@ def answer_of(
         source_updated_at=now,
         comment=comment,
         may_contact=may_contact,
+        may_quote=may_quote,
+        answers=answers,
         language=language or invitation.language,
         completed=completed,
     )

@@ -3,7 +3,7 @@
 import datetime as dt
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any, Protocol, cast
 
@@ -20,7 +20,7 @@ from core import clock, ratelimit
 from core.errors import Refused
 from core.failures import log_failure
 from core.secrets import address_key
-from surveys import rendering, texts, tokens
+from surveys import questions, rendering, texts, tokens
 from surveys.ingest import clean_comment
 from surveys.intent_rules import GESTURES, Proof
 from surveys.queries import respond as queries
@@ -127,7 +127,12 @@ def trouble(request: HttpRequest) -> HttpResponse:
     """503 with everything that was sent in hidden fields, so that one more press sends it again."""
     language = spoken(request)
     kept = (
-        [(name, value) for name, value in request.POST.items() if name in FIELDS]
+        [
+            (name, value)
+            for name, values in request.POST.lists()
+            if name in FIELDS or name.startswith("q-")
+            for value in values
+        ]
         if request.method == "POST"
         else []
     )
@@ -159,6 +164,8 @@ FIELDS = (
     "score",
     "comment",
     "may_contact",
+    "may_quote",
+    "asked",
     "nonce",
     "gesture",
     "seconds",
@@ -187,7 +194,7 @@ def respond(request: HttpRequest, token: str) -> HttpResponseBase:
 def score_link(request: HttpRequest, token: str, score: int) -> HttpResponseBase:
     """A number clicked in the mail: the page with that number chosen. Records no answer."""
     page = queries.find_page(token, now=clock.now())
-    if page is None or not 0 <= score <= 10:
+    if page is None or score not in page.content.scale.scores:
         return forged(request)
     return looked_at(request, page, score)
 
@@ -217,6 +224,8 @@ def looked_at(request: HttpRequest, page: HostedPage, score: int | None = None) 
         score=score if score is not None else (answer.score if answer is not None else None),
         comment=answer.comment if answer is not None else "",
         may_contact=answer.may_contact if answer is not None else False,
+        may_quote=answer.may_quote if answer is not None else False,
+        answers=answer.answers if answer is not None else {},
     )
 
 
@@ -227,11 +236,31 @@ def question(
     score: int | None,
     comment: str = "",
     may_contact: bool = False,
+    may_quote: bool = False,
+    answers: Mapping[str, Any] | None = None,
+    asked: Iterable[str] = (),
+    errors: Mapping[str, str] | None = None,
+    step: Iterable[str] = (),
+    nonce: str = "",
     status: int = 200,
     **notes: Any,
 ) -> HttpResponse:
-    """The form; `error` and `once_more` say why it is shown again."""
+    """The form; `error`, `errors` and `once_more` say why it is shown again.
+
+    On the first page stand all further questions, those that depend on something hidden until the script shows them;
+    without script they come in steps of their own (`step` names the questions of one), with everything said before in
+    hidden fields. `asked` names the questions that a reader has met.
+    """
     wording = page.wording(language)
+    said = answers or {}
+    steps = set(step)
+    known = set(asked)
+    if steps:
+        wanted = [one for one in page.content.questions if one.key in steps]
+        shown = steps
+    else:
+        wanted = list(page.content.questions)
+        shown = known or {one.key for one in page.content.questions_for(None)}
     addresses = page.addresses
     context = rendering.page_context(
         page.content,
@@ -243,7 +272,20 @@ def question(
         edit_hours=page.edit_hours,
         comment=comment,
         may_contact=may_contact,
-        nonce=page.make_nonce(clock.now()),
+        may_quote=may_quote,
+        step=bool(steps),
+        kept=kept_answers(page.content.questions, said, known, steps),
+        blocks=rendering.question_blocks(
+            page.content,
+            wording,
+            wanted=wanted,
+            shown=shown,
+            answers=said,
+            errors=errors,
+            first_name=page.first_name,
+            reader=page.reader,
+        ),
+        nonce=nonce or page.make_nonce(clock.now()),
         action_url=addresses.action,
         confirm_url=addresses.confirm,
         hidden_url=addresses.hidden,
@@ -269,28 +311,61 @@ def submitted(request: HttpRequest, page: HostedPage, *, save: Save = services.a
     if not page.takes_answers:
         return refused(page, sent=True, language=language)
     comment = clean_comment(sent.get("comment", ""))
-    score = read_score(sent.getlist("score"))
+    content = page.content
+    score = read_score(sent.getlist("score"), content.scale.scores)
     may_contact = sent.get("may_contact") == "1"
+    may_quote = sent.get("may_quote") == "1"
+    given = questions.from_form(content.questions, sent)
     form: dict[str, Any] = {
         "language": language,
         "score": score,
         "comment": comment,
         "may_contact": may_contact,
+        "may_quote": may_quote,
+        "answers": given,
+        "asked": sent.getlist("asked"),
     }
     if len(comment) > rendering.MAX_COMMENT:
-        return too_long(page, comment[:MAX_ECHO], score=score, language=language, may_contact=may_contact)
+        return too_long(page, comment[:MAX_ECHO], **{k: v for k, v in form.items() if k != "comment"})
     if score is None:
-        return question(page, **form, status=400, error=page.wording(language).texts.score_missing)
+        return question(page, **form, status=400, error=page.wording(language).scale.score_missing)
     rendered_at = page.read_nonce(sent.get("nonce", ""))
     if rendered_at is None or rendered_at > now:
         # The form was not made by this page. A person whose page is very old presses once more; nothing is lost.
         return question(page, **form, status=400, once_more=True)
+    checked = content.check_answers(score, given)
+    form["answers"] = {**given, **checked.answers}
+    words = page.wording(language).texts
+    met = set(form["asked"])
+    visible = content.questions_for(score, checked.answers)
+    errors = {problem.key: said_of(problem, words) for problem in checked.problems}
+    errors |= {
+        one.key: words.question_required
+        for one in visible
+        if one.required and one.key in met and one.key not in checked.answers and one.key not in errors
+    }
+    pending = [one.key for one in visible if one.key not in met]
+    is_last = not errors and not pending
+    again = ({"step": errors, "errors": errors, "status": 400} if errors else {"step": pending}) | {
+        "nonce": sent.get("nonce", "")
+    }
     if page.state is PageState.TEST:
-        return thanked(page, score=score, language=language)
+        return thanked(page, score=score, language=language) if is_last else question(page, **form, **again)
+    if not is_last and page.extras.get("is_kiosk"):
+        return question(page, **form, **again)  # somebody else may answer next, so it is saved once and whole
     submission = Submission(
         score=score,
         comment=comment,
-        may_contact=may_contact,
+        may_contact=may_contact if content.asks_contact else None,
+        may_quote=may_quote if content.asks_quote else None,
+        # What was asked and left empty takes an earlier answer back.
+        answers={
+            **dict.fromkeys((key for key in met if any(key == one.key for one in visible)), ""),
+            **checked.answers,
+        }
+        if content.questions
+        else None,
+        is_final=is_last,
         language=page.wording(language).tag,
         proof=read_proof(request, rendered_at),
         visible_seconds=read_seconds(sent.get("seconds", "")),
@@ -299,6 +374,9 @@ def submitted(request: HttpRequest, page: HostedPage, *, save: Save = services.a
         result = save(page=page, submission=submission, now=now)
     except Refused:
         return message(page, "closed", status=409, language=language)
+    is_saved = result is Result.SAVED or (isinstance(result, HttpResponseBase) and result.status_code == 303)
+    if is_saved and not is_last:
+        return question(page, **form, **again)
     if isinstance(result, HttpResponseBase):
         return result
     if result is Result.SAVED:
@@ -317,8 +395,8 @@ def too_long(
     *,
     score: int | None,
     language: str = "",
-    may_contact: bool = False,
     status: int = 400,
+    **form: Any,
 ) -> HttpResponse:
     words = page.wording(language).texts
     error = texts.fill(words.comment_too_long, limit=f"{rendering.MAX_COMMENT:,}")
@@ -327,10 +405,34 @@ def too_long(
         language=language,
         score=score,
         comment=comment,
-        may_contact=may_contact,
         status=status,
         comment_error=error,
+        **form,
     )
+
+
+def said_of(problem: questions.Problem, words: texts.Texts) -> str:
+    """A refused answer in the reader's language. Only a crafted form sends what is not on offer."""
+    if problem.code == "too_long":
+        return texts.fill(words.comment_too_long, limit=f"{questions.MAX_TEXT:,}")
+    return words.question_required
+
+
+def kept_answers(
+    listed: Iterable[questions.Question], answers: Mapping[str, Any], asked: set[str], step: set[str]
+) -> list[tuple[str, str]]:
+    """What was said before this step, as hidden fields."""
+    kept: list[tuple[str, str]] = []
+    if not step:
+        return kept
+    for one in listed:
+        if one.key in step or one.key not in asked:
+            continue
+        kept.append(("asked", one.key))
+        value = answers.get(one.key)
+        values = value if isinstance(value, list) else [value] if value is not None else []
+        kept += [(f"q-{one.key}", str(each)) for each in values if str(each)]
+    return kept
 
 
 @public(REASON)
@@ -341,7 +443,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponseBase:
     page = queries.find_page(token, now=now)
     if page is None:
         return HttpResponse(status=404)
-    score = read_score(request.POST.getlist("score"))
+    score = read_score(request.POST.getlist("score"), page.content.scale.scores)
     rendered_at = tokens.read_nonce(token, request.POST.get("nonce", ""))
     if (
         score is None
@@ -393,7 +495,9 @@ def thanked(page: HostedPage, *, score: int, language: str) -> HttpResponse:
         change_url=page.addresses.change,
         is_test=page.state is PageState.TEST,
         **page.extras,
-        **rendering.thanks_context(page.content, wording, score=score, first_name=page.first_name, reader=page.reader),
+        **rendering.thanks_context(
+            page.content, wording, score=score, first_name=page.first_name, reader=page.reader
+        ),
     )
     return HttpResponse(render_to_string("surveys/respond_thanks.html", context))
 
@@ -438,11 +542,11 @@ def brand_logo(request: HttpRequest, name: str) -> HttpResponse:
 # Reading what was sent
 
 
-def read_score(given: list[str]) -> int | None:
-    """The score, if exactly one was sent and it is written as we write it."""
+def read_score(given: list[str], scores: range) -> int | None:
+    """The score, if exactly one was sent, it is written as we write it, and it lies on the survey's scale."""
     if len(given) != 1 or not re.fullmatch(r"10|[0-9]", given[0], re.ASCII):
         return None
-    return int(given[0])
+    return int(given[0]) if int(given[0]) in scores else None
 
 
 def read_seconds(text: str) -> float:

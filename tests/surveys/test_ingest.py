@@ -60,7 +60,7 @@ def test_an_answer_is_matched_scored_remembered_and_announced(survey, ann, acme,
     assert (event.kind, event.account, event.contact) == ("response.scored", acme, ann)
     assert event.cause_key == f"response:{response.pk}:scored"
     assert event.data == {
-        "score": 9, "category": "promoter", "survey": survey.pk, "channel": "api", "state": "completed",
+        "metric": "nps", "score": 9, "category": "promoter", "survey": survey.pk, "channel": "api", "state": "completed",
         "has_comment": True,
     }  # fmt: skip
     assert event.facts["arr"] == "1200.00"

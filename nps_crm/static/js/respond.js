@@ -23,7 +23,8 @@ if (form) {
     else if (seenSince !== null) { seen += performance.now() - seenSince; seenSince = null; }
   });
   const seconds = () => ((seen + (seenSince === null ? 0 : performance.now() - seenSince)) / 1000).toFixed(1);
-  const chosen = () => form.querySelector("input[name=score]:checked")?.value ?? "";
+  const score = () => form.querySelector("input[name=score]:checked, input[type=hidden][name=score]");
+  const chosen = () => score()?.value ?? "";
 
   const body = () => new URLSearchParams({
     nonce: field("nonce").value, lang: field("lang").value, score: chosen(), gesture, script: "1", seconds: seconds(), via: "button",
@@ -31,9 +32,9 @@ if (form) {
 
   async function commit() {
     timer = 0;
-    const score = chosen();
-    if (!form.dataset.confirm || !gesture || !score || score === sent || form.dataset.sent !== undefined) return;
-    sent = score;
+    const picked = chosen();
+    if (!form.dataset.confirm || !gesture || !picked || picked === sent || form.dataset.sent !== undefined) return;
+    sent = picked;
     try {
       const answer = await fetch(form.dataset.confirm, { method: "POST", body: body(), credentials: "omit", keepalive: true });
       if (answer.status === 204) form.querySelector("[data-status]").textContent = form.dataset.saved;
@@ -54,9 +55,38 @@ if (form) {
     }, { capture: true, passive: true });
   }
 
+  // Further questions: shown when their condition holds, in their order, so that one can hang on another. What is hidden
+  // is disabled and not sent. The server decides again when the form arrives.
+  const questions = [...form.querySelectorAll("[data-question]")];
+  const answersTo = (box) => box && !box.disabled
+    ? [...box.querySelectorAll("input:checked")].map((input) => input.value) : [];
+  function holds(when) {
+    if (when.show === "always") return true;
+    if (when.show === "answer") {
+      return answersTo(questions.find((box) => box.dataset.question === when.question)).some((value) => when.values.includes(value));
+    }
+    if (!score()) return false;
+    if (when.show === "level") return when.levels.includes(score().dataset.category);
+    return (when.low === null || Number(chosen()) >= when.low) && (when.high === null || Number(chosen()) <= when.high);
+  }
+  const isStep = !form.querySelector(".follow-up");
+  function showQuestions() {
+    for (const box of questions) {
+      // On a page of its own the server has chosen the questions; an earlier one they hang on may not be there.
+      const when = JSON.parse(box.dataset.when);
+      const isFree = when.show !== "answer" || questions.some((other) => other.dataset.question === when.question);
+      if (isStep && !isFree) continue;
+      const isShown = holds(when);
+      box.hidden = !isShown;
+      box.disabled = !isShown;
+    }
+  }
+  form.addEventListener("change", showQuestions);
+
   const follow = form.querySelector(".follow-up");
   function showFollowUp() {
-    const category = form.querySelector("input[name=score]:checked")?.dataset.category ?? "any";
+    if (!follow) return;
+    const category = score()?.dataset.category ?? "any";
     follow.dataset.category = category;
     document.getElementById("comment").setAttribute("aria-labelledby", `follow-up-${category}`);
   }
@@ -66,6 +96,7 @@ if (form) {
     soon(PAUSE);
   });
   showFollowUp();
+  showQuestions();
 
   // Leaving early: what was chosen by a person is still told.
   addEventListener("pagehide", () => {
