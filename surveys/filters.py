@@ -77,6 +77,7 @@ class ResponseFilter(filters.FilterSet):
     score = filters.MultipleChoiceFilter(choices=[(str(s), str(s)) for s in range(11)], label="Score")
     survey = _keys(choices=_surveys, field_name="survey_id", label="Survey")
     channel = filters.MultipleChoiceFilter(choices=_words(Channel), label="Channel")
+    source = filters.CharFilter(label="Source", max_length=40)
     owner = _keys(
         field_name="account__owner", choices=_people, method="by_owner", label="Account owner", words=True
     )

@@ -30,6 +30,8 @@ class Purpose(StrEnum):
     TEST = "test"
     NONCE = "nonce"
     PREFERENCES = "preferences"
+    LINK = "link"
+    RECEIPT = "receipt"
     REPLY = "reply"
 
 

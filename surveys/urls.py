@@ -9,7 +9,9 @@ from surveys.views import (
     feedback,
     inbox,
     intents,
+    links,
     nps,
+    public_links,
     respond,
     suppressions,
     surveys,
@@ -31,6 +33,23 @@ urlpatterns += [
     path("u/<str:token>/undo/", unsubscribe.unsubscribe_undo, name="unsubscribe_undo"),
     re_path(r"^b/(?P<colour>[0-9a-f]{6})\.css$", respond.brand_css, name="brand_css"),
     path("b/<str:name>", respond.brand_logo, name="brand_logo"),
+]
+
+# Public links: what anybody opens, and what the team sees of them.
+urlpatterns += [
+    path("l/frame.js", links.link_frame_js, name="link_frame_js"),
+    path("l/<str:token>/", public_links.link, name="link"),
+    path("l/<str:token>/thanks/", public_links.link_thanks, name="link_thanks"),
+    path("l/<str:token>/embed/", public_links.link_embed, name="link_embed"),
+    path("l/<str:token>/embed/thanks/", public_links.link_embed_thanks, name="link_embed_thanks"),
+    path("l/<str:token>/<int:score>/", public_links.link_score, name="link_score"),
+    path("surveys/<int:pk>/links/", links.link_list, name="link_list"),
+    path("surveys/<int:pk>/links/new/", links.link_new, name="link_new"),
+    path("links/<int:pk>/", links.link_detail, name="link_detail"),
+    path("links/<int:pk>/edit/", links.link_edit, name="link_edit"),
+    path("links/<int:pk>/switch/", links.link_switch, name="link_switch"),
+    path("links/<int:pk>/print/", links.link_print, name="link_print"),
+    re_path(r"^links/(?P<pk>[0-9]{1,18})/qr\.(?P<form>svg|png)$", links.link_qr, name="link_qr"),
 ]
 
 # Surveys and the clicks that are no answers yet.
