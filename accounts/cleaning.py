@@ -5,7 +5,11 @@ import unicodedata
 import zoneinfo
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import cache
+from importlib import resources
 from typing import Any
+
+import phonenumbers
 
 from accounts.conditions import as_date, as_number
 from accounts.domain import normalise_email
@@ -160,6 +164,39 @@ def email(value: object, *, field: str = "email") -> tuple[str, str | None]:
         return unicodedata.normalize("NFKC", written), normalise_email(written)
     except ValueError as error:
         raise Invalid(str(error), field=field) from None
+
+
+def phone(value: object, *, country: str = "", field: str = "phone") -> tuple[str, str | None]:
+    """A telephone number as it is stored, and its international form by which it is compared (None when it has none).
+
+    `country` is the code of the country whose numbers need no prefix. A number that can be read is stored in its
+    international form (E.164, "+49405551234"); anything else, also one with an extension, stays as it was written.
+    """
+    written = text(value, field=field, label="Phone", limit=40)
+    number = international(written, country=country)
+    return (number, number) if number else (written, None)
+
+
+def international(written: str, *, country: str = "") -> str | None:
+    """A telephone number in E.164 form, or None for what is no number that could be called from anywhere."""
+    if not any(character.isdigit() for character in written):
+        return None
+    try:
+        found = phonenumbers.parse(written, country.upper() or None)
+    except phonenumbers.NumberParseException:
+        return None
+    reason = phonenumbers.is_possible_number_with_reason(found)
+    if found.extension or reason != phonenumbers.ValidationResult.IS_POSSIBLE:
+        return None
+    return phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.E164)
+
+
+@cache
+def country_of_zone(name: str) -> str:
+    """The country that a time zone is named for ("Europe/Berlin": DE); empty where it is none's."""
+    table = resources.files("tzdata.zoneinfo").joinpath("zone.tab").read_text()
+    rows = (line.split("\t") for line in table.splitlines() if not line.startswith("#"))
+    return next((row[0] for row in rows if row[2] == name), "")
 
 
 def external_id(value: object, *, field: str = "external_id") -> str | None:

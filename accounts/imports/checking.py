@@ -87,6 +87,7 @@ class Judge:
         self._readers = self._make_readers()
         self._claimed = self._claiming_columns()
         self._currency = team_queries.workspace().currency
+        self._home = contact_services.home_country()
         self._today = team_queries.today()
 
     def forget_accounts(self) -> None:
@@ -308,6 +309,8 @@ class Judge:
         values = dict(one.values)
         contact = self._match_contact(values, stored)
         account = self._place(plan, one.account)
+        home = account if one.account or contact is None else contact.account
+        contact_services.settle_phone(values, home, home=self._home)
         if contact is None:
             if account is None and not self.sees_all:
                 raise Refused(

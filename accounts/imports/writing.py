@@ -10,11 +10,11 @@ from accounts import timeline
 from accounts.domain import Origin
 from accounts.imports.checking import CREATED, UPDATED, Decision, Plan
 from accounts.models import Account, Contact, Event
+from accounts.services import contacts as contact_services
 from core import bulk, clock
 from team import queries as team_queries
 from team.models import User
 
-_DERIVED = {"email_key", "address_key"}
 
 
 def write(plan: Plan, *, target: str, actor: User) -> None:
@@ -152,7 +152,7 @@ def _update_contacts(updated: Sequence[Decision], actor: User, now: dt.datetime,
     facts = timeline.facts_of_many([(decision.account, decision.thing) for decision in updated])
     for decision, known in zip(updated, facts, strict=True):
         contact = decision.thing
-        data = {"fields": sorted(set(decision.changes) - _DERIVED)}
+        data = {"fields": sorted(set(decision.changes) - contact_services.DERIVED)}
         key = f"contact:{contact.pk}:updated:{stamp}"
         subject = ("contact", contact.pk)
         at = decision.account

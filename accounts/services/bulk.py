@@ -173,6 +173,7 @@ def _prepare(plan: _Plan, rows: Sequence[Row], actor: User) -> None:
             continue
         cleaned.append((row, found | named))
     accounts = _accounts(cleaned, actor)
+    home = contact_services.home_country() if any("phone" in found for _, found in cleaned) else ""
     by_id, by_email, visible = _existing(cleaned, actor)
     taken_ids: set[str] = set()
     taken_emails: set[str] = set()
@@ -181,7 +182,7 @@ def _prepare(plan: _Plan, rows: Sequence[Row], actor: User) -> None:
             contact = _match(found, by_id, by_email, visible, actor)
             _claim(found, contact, taken_ids, taken_emails)
             _place(found, accounts)
-            _lay_over(plan, row, found, contact, definitions)
+            _lay_over(plan, row, found, contact, definitions, home)
         except Refused as refusal:
             plan.results[row.index] = _refused(row, refusal)
 
@@ -297,9 +298,15 @@ def _place(found: dict[str, Any], accounts: Mapping[str, Account]) -> None:
 
 
 def _lay_over(
-    plan: _Plan, row: Row, found: dict[str, Any], contact: Contact | None, definitions: Sequence[Any]
+    plan: _Plan,
+    row: Row,
+    found: dict[str, Any],
+    contact: Contact | None,
+    definitions: Sequence[Any],
+    home: str,
 ) -> None:
     now = clock.now()
+    contact_services.settle_phone(found, found.get("account", contact.account if contact else None), home=home)
     if contact is None:
         contact = Contact(**{**found, "custom": found.get("custom", {})})
         contact_services.refuse_nameless(contact.first_name, contact.last_name, contact.email)
@@ -355,7 +362,7 @@ def _write(plan: _Plan, actor: User, origin: Origin) -> None:
         for row, contact, differing in plan.to_update:
             plan.results[row.index] = Result(row.index, "updated", contact.pk, contact.external_id)
             stamp = f"{contact.updated_at:%Y%m%d%H%M%S%f}"
-            data = {"fields": [name for name in differing if name not in {"email_key", "address_key"}]}
+            data = {"fields": [name for name in differing if name not in contact_services.DERIVED]}
             key = f"contact:{contact.pk}:updated:{stamp}"
             events.append(
                 _event(

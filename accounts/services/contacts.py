@@ -11,6 +11,7 @@ from accounts.models import Account, Contact, CustomField
 from core import clock, secrets
 from core.errors import Refused
 from team import audit
+from team import queries as team_queries
 from team.models import User
 
 
@@ -70,6 +71,30 @@ def clean(
     return found
 
 
+DERIVED = frozenset({"email_key", "address_key", "phone_key"})
+"""Fields that follow from others: nobody writes them, and no event names them."""
+
+
+def settle_phone(found: dict[str, Any], account: Account | None, *, home: str | None = None) -> None:
+    """Give the cleaned `phone` among `found` its international form and its key, once the account is known.
+
+    A number without a country's prefix is one of the account's country, else of the workspace's (`home`, where many are
+    written at once).
+    """
+    if "phone" not in found:
+        return
+    country = account.country if account is not None and account.country else None
+    if country is None:
+        country = home_country() if home is None else home
+    found["phone"], number = cleaning.phone(found["phone"], country=country)
+    found["phone_key"] = None if number is None else secrets.address_key(number)
+
+
+def home_country() -> str:
+    """The country that the workspace's time zone belongs to."""
+    return cleaning.country_of_zone(team_queries.workspace().time_zone)
+
+
 def refuse_nameless(first_name: str, last_name: str, email: str) -> None:
     """A contact that nobody could recognise is of no use."""
     if not (first_name or last_name or email):
@@ -82,6 +107,7 @@ def refuse_nameless(first_name: str, last_name: str, email: str) -> None:
 def create_contact(*, values: ContactValues, actor: User | None, origin: Origin = Origin.LIVE) -> Contact:
     """Create a contact with its history, audit entry and event. Refuses an address or external id that is taken."""
     found = clean(values)
+    settle_phone(found, found.get("account"))
     contact = Contact(**{**found, "custom": found.get("custom", {})})
     refuse_nameless(contact.first_name, contact.last_name, contact.email)
     contact.created_at = contact.updated_at = clock.now()
@@ -110,6 +136,7 @@ def update_contact(
         )
     versions.check(contact, version_fields, version, what="contact")
     found = clean(values, stored_custom=contact.custom)
+    settle_phone(found, found.get("account", contact.account))
     differing = versions.changed(contact, found)
     if not differing:
         return contact
@@ -119,7 +146,7 @@ def update_contact(
     contact.updated_at = clock.now()
     history.sign(contact, actor)
     _write(lambda: contact.save(update_fields=[*differing, "updated_at"]), contact, actor)
-    shown = sorted(set(differing) - {"email_key", "address_key"})
+    shown = sorted(set(differing) - DERIVED)
     audit.record(action="contact.updated", actor=actor, obj=contact, fields=shown)
     stamp = f"{contact.updated_at:%Y%m%d%H%M%S%f}"
     _record("contact.updated", contact, actor, origin, f"contact:{contact.pk}:updated:{stamp}", fields=shown)
