@@ -130,8 +130,11 @@ def asked(request: HttpRequest, page: LinkPage) -> HttpResponseBase:
         )
         if given.is_capped:
             return too_many(request, cast(LinkPage, page), given.wait_seconds)
-        if given.result is not Result.SAVED:
+        if given.result is Result.HELD:
             return given.result
+        if given.result is not Result.SAVED:
+            kind = "used" if given.result is Result.LOCKED else "closed"
+            return respond.message(page, kind, status=409, language=language)
         query = "&".join(
             f"{name}={value}"
             for name, value in (
@@ -151,14 +154,10 @@ def shown(request: HttpRequest, page: LinkPage, score: int | None = None) -> Htt
     language = request.GET.get("lang", "")[:20]
     if not page.takes_answers:
         return respond.message(page, "closed", status=410, language=language)
-    if score is not None and not is_score(page, score):
+    if score is not None and score not in page.content.scale.scores:
         return respond.forged(request)
     services.note_shown(page, now=clock.now())
     return respond.question(page, language=language, score=score)
-
-
-def is_score(page: LinkPage, score: int) -> bool:
-    return 0 <= score <= 10
 
 
 def too_many(request: HttpRequest, page: LinkPage, seconds: float) -> HttpResponse:

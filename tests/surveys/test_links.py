@@ -172,6 +172,16 @@ def test_what_no_person_sent_is_shown_again_and_not_recorded(link: PublicLink, s
     assert answers() == []
 
 
+def test_further_questions_and_other_scales_come_through_a_link_too(lead: User) -> None:
+    survey = hosted.survey("Support", questions=[{"key": "why", "kind": "text"}])
+    passer = Passer(a_link(lead, survey))
+    assert 'name="q-why"' in passer.look().content.decode()
+    sent = passer.send(4, **{"q-why": "Slow", "asked": "why"})
+
+    assert sent.status_code == 303
+    assert Response.objects.get().answers == {"why": "Slow"}
+
+
 def test_a_nonce_of_another_link_is_worth_nothing(link: PublicLink, lead: User) -> None:
     other = a_link(lead, link.survey, name="Other")
     Passer(link).send(9, nonce=Passer(other).nonce())
