@@ -5,6 +5,7 @@ inside one it counts only if that commits, so limits of the doors are taken befo
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db import connection
@@ -37,18 +38,55 @@ def take(key: str, *, limit: int, per_seconds: float, cost: float = 1) -> Verdic
     return Verdict(bool(allowed), limit, max(0, math.floor(tokens + 1e-9)), max(0.0, missing / rate))
 
 
+def take_each(limits: Mapping[str, int], *, per_seconds: float) -> dict[str, Verdict]:
+    """Take one token from each of several buckets in one statement; they refill over the same time.
+
+    Every bucket decides for itself: one that refuses does not give back what the others gave.
+    """
+    if not limits or min(limits.values()) < 1 or per_seconds <= 0:
+        raise ValueError("Buckets need a limit and a period above zero.")
+    rows = sorted((key[:120], float(limit)) for key, limit in limits.items())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _statement_of_many(len(rows), per_seconds, lasting=connection.in_atomic_block),
+            [value for row in rows for value in row],
+        )
+        found = {key: (tokens, bool(allowed)) for key, tokens, allowed, *_ in cursor.fetchall()}
+    verdicts = {}
+    for key, limit in limits.items():
+        tokens, allowed = found[key[:120]]
+        missing = (limit - tokens) if allowed else (1 - tokens)
+        verdicts[key] = Verdict(
+            allowed, limit, max(0, math.floor(tokens + 1e-9)), max(0.0, missing * per_seconds / limit)
+        )
+    return verdicts
+
+
+def _statement_of_many(count: int, per_seconds: float, *, lasting: bool) -> str:
+    """As `_statement`, with the limit read back from the proposed row: it is one token more than what that would keep."""
+    now, least, greatest, elapsed, cast = _dialect()
+    limit = f"(excluded.tokens + 1.0{cast})"
+    answer = "key, tokens, allowed"
+    if sql.is_postgresql() and not lasting:
+        answer += ", set_config('synchronous_commit', 'off', TRUE)"
+    rate = f"({limit} / {float(per_seconds)!r}{cast})"
+    filled = f"{least}({limit}, b.tokens + {greatest}(0.0{cast}, {elapsed}) * {rate})"
+    row = f"(%s, %s{cast} - 1.0{cast}, TRUE, {now})"
+    return (
+        f"INSERT INTO core_ratebucket AS b (key, tokens, allowed, updated_at) VALUES {', '.join([row] * count)}"
+        f" ON CONFLICT (key) DO UPDATE SET allowed = ({filled}) >= 1.0{cast},"
+        f" tokens = ({filled}) - CASE WHEN ({filled}) >= 1.0{cast} THEN 1.0{cast} ELSE 0.0{cast} END,"
+        f" updated_at = {greatest}(b.updated_at, {now})"
+        f" RETURNING {answer}"
+    )
+
+
 def _statement(*, lasting: bool) -> str:
     """`lasting` False: PostgreSQL need not wait for the disk; a crash may forget the last moments of a count."""
-    if sql.is_postgresql():
-        # Of two that wait for each other the later may have begun earlier: time never runs backwards in a bucket.
-        now, least, greatest = "statement_timestamp()", "LEAST", "GREATEST"
-        elapsed = "EXTRACT(EPOCH FROM (statement_timestamp() - b.updated_at))::double precision"
-        cast = "::double precision"
-        answer = "tokens, allowed" + ("" if lasting else ", set_config('synchronous_commit', 'off', TRUE)")
-    else:
-        now, least, greatest = "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'now')", "MIN", "MAX"
-        elapsed = "((JULIANDAY('now') - JULIANDAY(b.updated_at)) * 86400.0)"
-        cast, answer = "", "tokens, allowed"
+    now, least, greatest, elapsed, cast = _dialect()
+    answer = "tokens, allowed"
+    if sql.is_postgresql() and not lasting:
+        answer += ", set_config('synchronous_commit', 'off', TRUE)"
     limit, cost, rate = (f"%({name})s{cast}" for name in ("limit", "cost", "rate"))
     filled = f"{least}({limit}, b.tokens + {greatest}(0.0{cast}, {elapsed}) * {rate})"
     return (
@@ -60,6 +98,16 @@ def _statement(*, lasting: bool) -> str:
         f" updated_at = {greatest}(b.updated_at, {now})"
         f" RETURNING {answer}"
     )
+
+
+def _dialect() -> tuple[str, str, str, str, str]:
+    """(now, least, greatest, seconds since a bucket changed, cast) of this database."""
+    if sql.is_postgresql():
+        # Of two that wait for each other the later may have begun earlier: time never runs backwards in a bucket.
+        elapsed = "EXTRACT(EPOCH FROM (statement_timestamp() - b.updated_at))::double precision"
+        return "statement_timestamp()", "LEAST", "GREATEST", elapsed, "::double precision"
+    elapsed = "((JULIANDAY('now') - JULIANDAY(b.updated_at)) * 86400.0)"
+    return "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'now')", "MIN", "MAX", elapsed, ""
 
 
 def purge() -> int:

@@ -91,6 +91,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "surveys.api.door.AnswerLane",
+    "surveys.widget.api.WidgetLane",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -337,6 +338,13 @@ SPECTACULAR_SETTINGS = {
         "ContactRoleEnum": ["billing", "champion", "decision_maker", "other", "user"],
     },
 }
+
+# --- Widget: requests a minute that one visitor, one address and one widget may make ------------------------
+WIDGET_VISITOR_RATE = env.int("NPS_WIDGET_VISITOR_RATE", 60, validate=validate.Range(min=5, max=1_000_000))
+WIDGET_ADDRESS_RATE = env.int(
+    "NPS_WIDGET_ADDRESS_RATE", 1_200, validate=validate.Range(min=5, max=100_000_000)
+)
+WIDGET_RATE = env.int("NPS_WIDGET_RATE", 12_000, validate=validate.Range(min=5, max=100_000_000))
 
 # --- Background work (docs/decisions/0003-outbox-and-queue.md says why each of these) -----------------------
 WORKERS = env.int("NPS_WORKERS", 2, validate=validate.Range(min=1, max=64))

@@ -11,6 +11,10 @@ from accounts.domain import normalise_email
 from surveys.choices import Channel, Identity
 
 
+# Where strangers answer without saying who they are: a public link, and the widget in a product.
+_OPEN = frozenset({Channel.LINK, Channel.IN_APP})
+
+
 def email_key(address: str) -> str | None:
     """The form addresses are compared in; None for what is no address (it is kept as a hint all the same)."""
     if not address:
@@ -34,6 +38,6 @@ def verdict(*, contact_id: int | None, hint: Mapping[str, Any], channel: str, in
     """
     if contact_id is not None:
         return Identity.MATCHED
-    if invited or (channel == Channel.LINK and not hint):
+    if invited or (channel in _OPEN and not hint):
         return Identity.ANONYMOUS
     return Identity.INBOX

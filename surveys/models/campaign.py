@@ -99,14 +99,26 @@ class Campaign(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def asks_on_sight(self) -> bool:
+        """Whether it asks whoever comes by in a widget, so that nobody is planned and it runs until it is stopped."""
+        return (
+            self.cadence == Cadence.ONCE and list(self.channels) == [Channel.IN_APP] and hasattr(self, "placement")
+        )
+
 
 class Variant(models.Model):
-    """One arm of an experiment within a campaign: another wording, channel or hour. Empty means as the campaign has it."""
+    """One arm of an experiment within a campaign: another wording, channel or hour. Empty means as the campaign has it.
+
+    `texts` is what it says differently, {language: {"subject": …, "intro": …}}; `version` is made of them and of the
+    survey as it is whenever a round begins (surveys/services/experiments.py).
+    """
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="variants")
     key = models.CharField(max_length=1)
     name = models.CharField(max_length=80)
     weight = models.PositiveSmallIntegerField(default=1)
+    texts = models.JSONField(default=dict, blank=True)
     version = models.ForeignKey(
         SurveyVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )

@@ -1,0 +1,211 @@
+"""What is known of one visitor, read in one statement; and the lists of the pages."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from django.db import connection
+from django.db.models import Count, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from accounts.domain import normalise_email
+from accounts.models import Account, Contact
+from core.outbox import State
+from surveys import sql_eligibility as sql
+from surveys.ask_rules import cost_of
+from surveys.choices import CampaignState, Channel, InvitationState, Reason, SurveyKind
+from surveys.models import Campaign, Placement, Widget
+from surveys.widget.config import Config, Placed
+from surveys.widget.identity import Person
+from team.models import User
+
+_WAITING = f"('{InvitationState.PLANNED}', '{InvitationState.SENDING}', '{InvitationState.SENT}')"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """An invitation that waits for its contact to come by."""
+
+    invitation_id: int
+    campaign_id: int
+    version_id: int
+    language: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How things stand with a visitor.
+
+    `reasons` say, by kind of survey, why the contact may not be asked about it now; None: may be. `audiences` are the
+    placed campaigns whose audience the contact is in.
+    """
+
+    contact_id: int | None = None
+    language: str = ""
+    first_name: str = ""
+    reasons: Mapping[str, Reason | None] = field(default_factory=dict)
+    planned: Planned | None = None
+    audiences: frozenset[int] = frozenset()
+    sessions: frozenset[str] = frozenset()
+    last_shown_at: dt.datetime | None = None
+    answered_at: dt.datetime | None = None
+    declined_at: dt.datetime | None = None
+
+
+def standing(*, config: Config, keys: Sequence[str], person: Person | None, now: dt.datetime) -> Standing:
+    """What one decision needs to know, in one statement. `keys` are the visitor's own, the browser's last."""
+    if person is None:
+        return _of_visitor(_run(_VISITS.format(marks=_marks(keys)), [config.widget_id, *keys]), Standing())
+    kinds = [kind.value for kind in SurveyKind]
+    text = sql.verdicts(_asks(person, kinds), config.rules, None, now=now)
+    placed = [p for p in config.placements if p.audience is not None]
+    membership, membership_params = _membership(placed)
+    statement = (
+        f"{text.sql} SELECT v.contact_id, v.own_id, v.reason, c.language, c.first_name, i.id, i.version_id,"
+        f" i.language, w.campaign_id, s.session, s.last_shown_at, s.answered_at, s.declined_at{membership}"
+        " FROM (SELECT 1 AS one) here LEFT JOIN verdict v ON TRUE LEFT JOIN accounts_contact c ON c.id = v.contact_id"
+        f" LEFT JOIN surveys_visitor s ON s.widget_id = %s AND s.key IN ({_marks(keys)})"
+        f" LEFT JOIN surveys_invitation i ON i.id = ({_PLANNED})"
+        " LEFT JOIN surveys_wave w ON w.id = i.wave_id"
+    )
+    rows = _run(statement, [*text.params, *membership_params, config.widget_id, *keys])
+    contact_id, _, _, language, first_name, ask, version, ask_language, campaign = rows[0][:9]
+    found = Standing(
+        contact_id=contact_id,
+        language=language or "",
+        first_name=first_name or "",
+        reasons={}
+        if contact_id is None
+        else {kinds[_JUDGED - row[1]]: Reason(row[2]) if row[2] else None for row in rows},
+        planned=None
+        if ask is None
+        else Planned(invitation_id=ask, campaign_id=campaign, version_id=version, language=ask_language),
+        audiences=frozenset(p.campaign_id for p, is_in in zip(placed, rows[0][13:], strict=True) if is_in),
+    )
+    return _of_visitor([row[9:13] for row in rows], found)
+
+
+# Asks that do not exist yet are judged as if they were the last ones made: all that is planned goes before them.
+_JUDGED = 2**63 - 1
+
+
+def _asks(person: Person, kinds: Sequence[str]) -> sql.Text:
+    """An ask in the product for each kind of survey, as `verdicts` judges what is about to be sent.
+
+    In that form nobody is taken for out of reach because the widget has not seen them lately: they are here.
+    """
+    people = sql.contacts_text(_contact(person))
+    kind = " UNION ALL ".join(
+        f"SELECT CAST({_JUDGED - n} AS bigint) AS own_id, '{name}' AS kind" for n, name in enumerate(kinds)
+    )
+    return sql.Text(
+        f"SELECT p.*, k.own_id, k.kind, '{Channel.IN_APP}', {cost_of(Channel.IN_APP)}, 0"
+        f" FROM ({people.sql}) p CROSS JOIN ({kind}) k",
+        people.params,
+        own=True,
+    )
+
+
+_VISITS = (
+    "SELECT s.session, s.last_shown_at, s.answered_at, s.declined_at FROM surveys_visitor s"
+    " WHERE s.widget_id = %s AND s.key IN ({marks})"
+)
+# The oldest that waits to be shown: its delivery is due, its campaign runs.
+_PLANNED = (
+    "SELECT i.id FROM surveys_invitation i JOIN surveys_delivery d ON d.invitation_id = i.id"
+    " JOIN surveys_wave w ON w.id = i.wave_id JOIN surveys_campaign p ON p.id = w.campaign_id"
+    f" WHERE i.contact_id = v.contact_id AND d.channel = '{Channel.IN_APP}' AND d.state = '{State.PENDING}'"
+    f" AND i.state IN {_WAITING} AND NOT i.is_test AND i.scored_at IS NULL AND i.declined_at IS NULL"
+    f" AND p.state = '{CampaignState.RUNNING}' ORDER BY i.id LIMIT 1"
+)
+
+
+def _contact(person: Person) -> QuerySet[Contact]:
+    """The live contact of a signed identity: by external id, else by the signed address."""
+    live = Contact.objects.live().order_by()
+    by_id = Subquery(live.filter(external_id=person.external_id).values("pk")[:1])
+    try:
+        key = normalise_email(person.email) if person.email else ""
+    except ValueError:
+        key = ""
+    if not key:
+        return Contact.objects.filter(pk=by_id)
+    return Contact.objects.filter(pk=Coalesce(by_id, Subquery(live.filter(email_key=key).values("pk")[:1])))
+
+
+def find_contact(person: Person) -> Contact | None:
+    return _contact(person).select_related("account").first()
+
+
+def find_account(person: Person) -> Account | None:
+    """The account that the signed identity names, if we know it."""
+    return Account.objects.filter(external_id=person.account).first() if person.account else None
+
+
+def _membership(placed: Sequence[Placed]) -> tuple[str, list[Any]]:
+    texts, params = [], []
+    for one in placed:
+        assert one.audience is not None
+        texts.append(f", {one.audience.sql}")
+        params += one.audience.params
+    return "".join(texts), params
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join(["%s"] * len(values))
+
+
+def _run(statement: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+
+def _of_visitor(rows: Sequence[Sequence[Any]], known: Standing) -> Standing:
+    """`known` with what the visitor's rows say. A browser may be shared: its row binds strangers, and its session all."""
+    def latest(column: int) -> dt.datetime | None:
+        return max((at for row in rows if (at := _moment(row[column])) is not None), default=None)
+
+    return replace(
+        known,
+        sessions=frozenset(row[0] for row in rows if row[0]),
+        last_shown_at=latest(1),
+        answered_at=latest(2),
+        declined_at=latest(3),
+    )
+
+
+def _moment(value: Any) -> dt.datetime | None:
+    """SQLite gives moments as text."""
+    if isinstance(value, str):
+        value = dt.datetime.fromisoformat(value)
+    if isinstance(value, dt.datetime) and value.tzinfo is None:
+        value = value.replace(tzinfo=dt.UTC)
+    found: dt.datetime | None = value
+    return found
+
+
+# --- Pages -----------------------------------------------------------------------------------------------------
+def list_widgets() -> QuerySet[Widget]:
+    """All widgets, active first; `running` is how many of their campaigns run."""
+    return Widget.objects.annotate(
+        running=Count("placements", filter=Q(placements__campaign__state=CampaignState.RUNNING))
+    ).order_by("-is_active", "name")
+
+
+def get_placement(campaign: Campaign) -> Placement | None:
+    return Placement.objects.select_related("widget").filter(campaign=campaign).first()
+
+
+def placements_of(widget: Widget) -> QuerySet[Placement]:
+    return (
+        Placement.objects.filter(widget=widget)
+        .select_related("campaign__survey")
+        .order_by("-campaign__launched_at", "-pk")
+    )
+
+
+def visible_campaigns(user: User) -> QuerySet[Campaign]:
+    return Campaign.objects.select_related("survey", "segment")
