@@ -46,7 +46,7 @@ def _lines(plan: Plan) -> Iterator[Line]:
     yield Line("Hours", hours(plan), "limits")
     yield Line("Pace", pace(plan), "limits")
     yield Line("Reminders", reminders(plan), "limits")
-    yield Line("Answers", f"accepted for {_count(plan.expires_after_days, 'day')}", "limits")
+    yield Line("Answers", f"Accepted for {_count(plan.expires_after_days, 'day')}", "limits")
 
 
 def how_often(plan: Plan) -> str:

@@ -78,6 +78,7 @@ urlpatterns += [
 # Campaigns: who is asked, when, and what became of it.
 urlpatterns += [
     path("campaigns/", campaigns.campaign_list, name="campaign_list"),
+    path("campaigns/calendar/", campaigns.campaign_calendar, name="campaign_calendar"),
     path("campaigns/new/", campaign_draft.campaign_create, name="campaign_create"),
     path("campaigns/<int:pk>/", campaigns.campaign_detail, name="campaign_detail"),
     path("campaigns/<int:pk>/survey/", campaign_draft.campaign_basics, name="campaign_basics"),

@@ -1,5 +1,6 @@
 """Campaign pages: the list, and a campaign while it runs. Before that: campaign_draft."""
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -14,10 +15,12 @@ from core.errors import Refused
 from surveys.choices import CampaignState
 from surveys.eligibility import REASONS
 from surveys.models import Campaign
+from surveys.queries import calendar
 from surveys.queries import campaigns as queries
 from surveys.services import campaigns as services
 from surveys.services import delivery as delivery_services
 from surveys.views.campaign_draft import reason_of
+from team import queries as team_queries
 from team.http import UserRequest, requires
 from team.permissions import can_lead, can_view
 
@@ -40,6 +43,34 @@ def campaign_list(request: UserRequest) -> HttpResponseBase:
         "may_lead": can_lead(request.user),
     }
     return render(request, "surveys/campaign_list.html", context)
+
+
+@requires(can_view)
+@require_safe
+def campaign_calendar(request: UserRequest) -> HttpResponseBase:
+    """A month of asks: what was asked, what begins, who comes due."""
+    zone = team_queries.zone()
+    today = clock.now().astimezone(zone).date()
+    first = _month(request.GET.get("month", ""), today)
+    context = {
+        "first": first,
+        "today": today,
+        "weeks": calendar.weeks(first, user=request.user, today=today, zone=zone),
+        "before": (first - dt.timedelta(days=1)).replace(day=1),
+        "after": (first + dt.timedelta(days=32)).replace(day=1),
+        "endless": calendar.waiting_for_events(),
+        "zone": zone.key,
+    }
+    return render(request, "surveys/campaign_calendar.html", context)
+
+
+def _month(text: str, today: dt.date) -> dt.date:
+    """The first of the month written as 2026-03; of the present one where that is none."""
+    try:
+        first = dt.datetime.strptime(text, "%Y-%m").date()  # noqa: DTZ007 - a date has no zone
+    except ValueError:
+        return today.replace(day=1)
+    return first if 2000 <= first.year <= 2100 else today.replace(day=1)
 
 
 # --- Under way -----------------------------------------------------------------------------------------------
