@@ -8,7 +8,7 @@ class SurveysConfig(AppConfig):
 
     def ready(self) -> None:
         from core import navigation
-        from surveys import answer_extensions, campaign_extensions, privacy, provider_events  # noqa: F401
+        from surveys import answer_extensions, campaign_extensions, inbound_mail, privacy, provider_events, triggers  # noqa: F401
         from surveys.insight import rollups
         from surveys.services import campaigns, definitions, delivery, responses
 
@@ -17,9 +17,11 @@ class SurveysConfig(AppConfig):
         responses.register()
         campaigns.register()
         delivery.register()
+        triggers.register()
         campaign_extensions.register()
         answer_extensions.register()
         provider_events.register()
+        inbound_mail.register()
         navigation.register("ask", "Surveys", "surveys:survey_list", "surveys", "s")
         navigation.register("ask", "Campaigns", "surveys:campaign_list", "campaigns", "p")
         navigation.register("main", "Feedback", "surveys:response_list", "feedback", "f")

@@ -26,6 +26,8 @@ CUSTOM = "custom."
 MAX_EXPIRY_DAYS = 365
 MAX_LIMIT = 10_000_000
 MAX_OFFSETS = 12
+# Nobody is asked twice in the round of a month.
+MIN_EVERY_DAYS = 30
 MAX_REMINDERS = 3
 MAX_DELAY_MINUTES = 90 * 24 * 60
 PERIODS = (1, 2, 3, 4, 6, 12)
@@ -167,8 +169,8 @@ class Plan:
                 pass
             case Cadence.RECURRING:
                 _between(
-                    self.every_days, 7, 1830, "every_days",
-                    "Every how many days is each person asked again? Write 7 to 1830.",
+                    self.every_days, MIN_EVERY_DAYS, 1830, "every_days",
+                    f"Every how many days is each person asked again? Write {MIN_EVERY_DAYS} to 1830.",
                 )  # fmt: skip
             case Cadence.CALENDAR:
                 if self.period_months not in PERIODS:

@@ -9,6 +9,7 @@ what cannot be done from where the campaign stands.
 
 import datetime as dt
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -17,19 +18,28 @@ from django.db.models.functions import Now
 
 from accounts import timeline
 from accounts.models import Contact
-from core import clock, jobs
+from core import clock, jobs, schedules
 from core.errors import Invalid, Refused
 from core.models import Job
-from surveys import eligibility, pacing, planning
+from surveys import cadence, eligibility, pacing, planning
 from surveys.campaign_plan import CHANGEABLE, Plan
-from surveys.choices import CampaignState, InvitationState, SuppressionReason, SurveyState, WaveState
-from surveys.models import Campaign, Delivery, Exclusion, Invitation, ScoreIntent, SurveyVersion, Wave
+from surveys.choices import (
+    Cadence,
+    CampaignState,
+    InvitationState,
+    SuppressionReason,
+    SurveyState,
+    TriggerState,
+    WaveState,
+)
+from surveys.models import Campaign, Delivery, Exclusion, Invitation, ScoreIntent, Wave
 from surveys.queries.audience import audience
-from surveys.services import suppressions
+from surveys.services import rounds, suppressions
 from team import audit
+from team import queries as team_queries
 from team.models import User
 
-PLAN = "surveys.plan_wave"
+PLAN = rounds.PLAN
 # Providers close accounts at such rates; below so many messages a rate means nothing.
 BOUNCE_SHARE, BOUNCE_MINIMUM = 0.05, 200
 COMPLAINT_SHARE, COMPLAINT_MINIMUM = 0.001, 1000
@@ -133,6 +143,8 @@ def check_launch(*, campaign: Campaign, at: dt.datetime | None = None) -> None:
     """Raise `Refused` with the remedy when launching this campaign cannot do anybody any good."""
     if campaign.survey.state == SurveyState.ARCHIVED or campaign.survey.current_id is None:
         raise Refused("The survey is not published. Publish it first.", field="survey")
+    if campaign.cadence in cadence.ENDLESS or campaign.asks_on_sight:
+        return  # it waits for those who come
     people = audience(segment=campaign.segment, user=campaign.launched_by)
     if not people.exists():
         raise Refused(
@@ -152,14 +164,13 @@ def check_launch(*, campaign: Campaign, at: dt.datetime | None = None) -> None:
 
 
 def _start(campaign: Campaign, actor: User | None, now: dt.datetime) -> None:
-    version = campaign.survey.current
-    assert version is not None, "Checked: the survey is published."
-    campaign.state, campaign.launched_at = CampaignState.RUNNING, now
+    zone = team_queries.zone()
+    today = cadence.local_date(now, zone)
+    campaign.state, campaign.launched_at, campaign.planned_on = CampaignState.RUNNING, now, today
     campaign.starts_at = campaign.starts_at or now
     _save(campaign, actor)
-    SurveyVersion.objects.filter(pk=version.pk, used_at__isnull=True).update(used_at=now)
-    wave = Wave.objects.create(campaign=campaign, number=1, version=version, created_at=now)
-    jobs.submit(PLAN, wave.pk, key=f"plan_wave:{wave.pk}", requested_by=actor.pk if actor else None)
+    if campaign.cadence != Cadence.EVENT and not campaign.asks_on_sight:
+        rounds.open_round(campaign, day=today, now=now, zone=zone, requested_by=actor.pk if actor else None)
     audit.record(action="campaign.launched", actor=actor, obj=campaign)
     timeline.record(
         kind="campaign.launched",
@@ -199,6 +210,47 @@ def _start_if_due(pk: int) -> bool:
             return False
         campaign.pause_reason = ""
         _start(campaign, campaign.launched_by, clock.now())
+        return True
+
+
+def plan_due() -> int:
+    """Have those planned who are due today, by every campaign that asks again and again. Runs with the tick.
+
+    Once on each date of the workspace's zone, from the start of its working day on; several schedulers, a restart or a
+    clock that is set back plan nobody twice. Returns how many campaigns were looked at.
+    """
+    workspace, now = team_queries.workspace(), clock.now()
+    zone = ZoneInfo(workspace.time_zone)
+    today = cadence.local_date(now, zone)
+    if schedules.latest_due(now, workspace.day_start, zone) != today:
+        return 0
+    waiting = Campaign.objects.filter(
+        Q(planned_on__isnull=True) | Q(planned_on__lt=today),
+        state=CampaignState.RUNNING,
+        cadence__in=[*cadence.DAILY, Cadence.CALENDAR],
+    )
+    return sum(
+        _plan_if_due(pk, today, now, zone) for pk in waiting.order_by("pk").values_list("pk", flat=True)
+    )
+
+
+def _plan_if_due(pk: int, today: dt.date, now: dt.datetime, zone: ZoneInfo) -> bool:
+    with transaction.atomic():
+        campaign = _locked(Campaign(pk=pk))
+        if campaign.state != CampaignState.RUNNING or (campaign.planned_on and campaign.planned_on >= today):
+            return False
+        why = ""
+        if campaign.survey.state == SurveyState.ARCHIVED or campaign.survey.current_id is None:
+            why = "Its survey was archived. Bring the survey back, or stop the campaign."
+        elif campaign.launched_by is not None and not campaign.launched_by.is_active:
+            why = "Whoever launched it is no longer here. Stop it and launch a copy yourself."
+        if why:
+            _pause(pk, why)
+            return False
+        # Not through history: it would gain a line a day.
+        Campaign.objects.filter(pk=pk).update(planned_on=today)
+        campaign.planned_on = today
+        rounds.open_round(campaign, day=today, now=now, zone=zone)
         return True
 
 
@@ -284,6 +336,7 @@ def stop(*, campaign: Campaign, actor: User) -> Campaign:
         state=InvitationState.WITHDRAWN, outcome_reason="stopped"
     )
     Wave.objects.filter(pk__in=waves).exclude(state=WaveState.FINISHED).update(state=WaveState.STOPPED)
+    campaign.triggers.filter(state=TriggerState.WAITING).update(state=TriggerState.CANCELLED)
     audit.record(action="campaign.stopped", actor=actor, obj=campaign)
     return campaign
 
@@ -295,7 +348,10 @@ def finish_done() -> int:
 
 
 def finish_if_done(wave_id: int) -> bool:
-    """Finish a wave when everybody was asked or has an outcome; doubtful messages do not hold it up."""
+    """Finish a wave when everybody was asked or has an outcome; doubtful messages do not hold it up.
+
+    With its only wave a campaign that asks once is finished; the others run until somebody stops them.
+    """
     with transaction.atomic():
         campaign = _locked(Campaign(pk=Wave.objects.values_list("campaign_id", flat=True).get(pk=wave_id)))
         wave = Wave.objects.select_for_update().get(pk=wave_id)
@@ -306,8 +362,13 @@ def finish_if_done(wave_id: int) -> bool:
         )
         if left.exists():
             return False
+        zone = team_queries.zone()
+        if not cadence.is_over(campaign, wave.starts_on, cadence.local_date(clock.now(), zone), zone):
+            return False
         wave.state = WaveState.FINISHED
         wave.save(update_fields=["state"])
+        if campaign.cadence in cadence.ENDLESS or campaign.asks_on_sight:
+            return True
         campaign.state, campaign.finished_at = CampaignState.FINISHED, clock.now()
         _save(campaign, None)
         return True
@@ -350,6 +411,7 @@ def register() -> None:
     """Make planning and the rounds of campaigns known to the workers."""
     jobs.handler(PLAN, long=True, on_failed=planning_failed)(plan)
     jobs.on_tick("campaigns_start", start_due)
+    jobs.on_tick("campaigns_plan", plan_due)
     jobs.on_tick("campaigns_finish", finish_done)
     jobs.hourly("invitations_expire", minute=5, func=lambda hour: expire_invitations())
 
