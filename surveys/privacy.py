@@ -11,7 +11,7 @@ declare(
     " send_from send_until in_contact_zone skip_holidays reminders reminder_gap_days expires_after_days experiment_horizon pause_reason"
     " created_by created_at launched_at launched_by finished_at",
 )
-declare("surveys.Variant", neutral="id campaign key name weight version channel send_hour")
+declare("surveys.Variant", neutral="id campaign key name weight texts version channel send_hour")
 declare(
     "surveys.Trigger",
     neutral="id campaign event contact fires_at state reason next_eligible_at invitation created_at",
