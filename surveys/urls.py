@@ -1,8 +1,7 @@
 """Pages of this app."""
 
-from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.urls import URLPattern, URLResolver, path, re_path
 
-from surveys import provider_events
 from surveys.views import (
     campaign_draft,
     campaigns,
@@ -10,6 +9,7 @@ from surveys.views import (
     inbox,
     intents,
     links,
+    mail_hooks,
     nps,
     public_links,
     respond,
@@ -17,6 +17,7 @@ from surveys.views import (
     surveys,
     unsubscribe,
 )
+from surveys.widget import urls as widget_urls
 
 app_name = "surveys"
 urlpatterns: list[URLPattern | URLResolver] = []
@@ -128,6 +129,10 @@ urlpatterns += [
     path("nps/asked/", nps.nps_asked, name="nps_asked"),
 ]
 
-# What mail providers report. Without a secret anybody could suppress anybody, so then there is no such address.
-if provider_events.is_configured():
-    urlpatterns += [path("hooks/mail/", include("anymail.urls"))]
+# What mail providers report and hand over. Without a secret anybody could suppress anybody, so then nothing is there.
+urlpatterns += [
+    re_path(r"^hooks/mail/(?P<hook>[a-z_]+/(?:[a-z_]+/)?)$", mail_hooks.mail_hook, name="mail_hook"),
+]
+
+# Asking in a customer's own product.
+urlpatterns += widget_urls.urlpatterns

@@ -125,6 +125,7 @@ class Delivery(OutboxRow):
             models.Index(
                 fields=["provider_id"], condition=~Q(provider_id=""), name="surveys_delivery_provider"
             ),
+            models.Index(fields=["message_id"], name="surveys_delivery_message"),
         ]
 
     def __str__(self) -> str:

@@ -34,6 +34,7 @@ class Visit(StrEnum):
     HEAD = "head"
     HIDDEN = "hidden"
     OPENED = "opened"
+    MACHINE = "machine"  # a program fetched the mail's pictures; nobody looked
     GESTURE = "gesture"
     SUBMIT = "submit"
 

@@ -20,13 +20,21 @@ def unsubscribe(*, page: HostedPage, now: dt.datetime) -> None:
 
     Idempotent. A test suppresses nobody.
     """
-    invitation = page.invitation
+    _decline(page.invitation, now=now, detail=f"Unsubscribed by a link of invitation {page.invitation.pk}")
+
+
+@transaction.atomic
+def unsubscribe_invitation(invitation_id: int, *, now: dt.datetime, detail: str) -> None:
+    """The same, said in another way than by the link: at the mail provider, or in a reply."""
+    invitation = Invitation.objects.select_related("contact", "account").get(pk=invitation_id)
+    _decline(invitation, now=now, detail=detail)
+
+
+def _decline(invitation: Invitation, *, now: dt.datetime, detail: str) -> None:
     if invitation.is_test:
         return
     suppressions.suppress(
-        address_key=invitation.recipient_key,
-        reason=SuppressionReason.UNSUBSCRIBED,
-        detail=f"Unsubscribed by a link of invitation {invitation.pk}",
+        address_key=invitation.recipient_key, reason=SuppressionReason.UNSUBSCRIBED, detail=detail
     )
     was_open = (
         Invitation.objects.filter(pk=invitation.pk, declined_at__isnull=True)
