@@ -1,4 +1,5 @@
-"""Who may be asked, and if not, why not and from when on. The rules themselves are surveys/sql_eligibility.py.
+"""Who may be asked, and if not, why not and from when on. The rules themselves are surveys/ask_rules.py and
+surveys/sql_eligibility.py.
 
 Asked three times with the same statement: before a launch (how many, by reason, with the people behind each number),
 when a wave is planned (surveys/planning.py), and once more right before each mail is handed over
@@ -10,16 +11,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, Q, QuerySet
 
 from accounts.models import Contact
 from core import clock
 from surveys import sql_delivery
 from surveys import sql_eligibility as sql
-from surveys.choices import Channel, Reason, SuppressionReason
-from surveys.sql_eligibility import Rules
+from surveys.ask_rules import DEFAULTS, Asking, Rules, Scope, period_of
+from surveys.choices import AskScope, CampaignState, Channel, Reason, SuppressionReason, SurveyKind, WaveState
+from surveys.models import AskRule, Campaign, ExternalAsk, Preference, Survey, Wave
 from team import queries as team_queries
 from team.models import Workspace
 
@@ -63,10 +66,20 @@ REASONS: Mapping[Reason, ReasonText] = {
         "Somebody here put the address on the list.",
         "Lift the entry under Suppressions.",
     ),
+    Reason.UNWANTED_KIND: ReasonText(
+        "Does not want this kind",
+        "The person chose not to receive this kind of survey.",
+        "They can change it themselves, by the link in every survey mail.",
+    ),
     Reason.ACCOUNT_CHURNED: ReasonText(
         "Account has left",
         "The account is marked as churned.",
         "Correct the date on the account if it stayed.",
+    ),
+    Reason.NOT_SAMPLED: ReasonText(
+        "Not in the sample",
+        "The campaign asks only a part of its audience, drawn by lot for each quarter.",
+        "",
     ),
     Reason.DUPLICATE_ADDRESS: ReasonText(
         "Same address twice",
@@ -77,6 +90,9 @@ REASONS: Mapping[Reason, ReasonText] = {
         "Planned elsewhere",
         "Another campaign is about to ask this person.",
         "It goes first; ask again afterwards.",
+    ),
+    Reason.PAUSED: ReasonText(
+        "Paused by the person", "The person asked not to be asked for a while.", "It passes by itself."
     ),
     Reason.TENURE: ReasonText(
         "Customer for too short a time",
@@ -94,12 +110,21 @@ REASONS: Mapping[Reason, ReasonText] = {
         "The person was asked within the quiet time and has not answered.",
         "It passes by itself.",
     ),
+    Reason.BUDGET_SPENT: ReasonText(
+        "Budget used up",
+        "This person has been asked as often as the budget of a rolling window allows.",
+        "It passes by itself; the budget is in the settings.",
+    ),
+    Reason.RESERVED: ReasonText(
+        "Kept for a relationship survey",
+        "What is left of the budget, or the days ahead, belong to a relationship survey.",
+        "It goes first; ask again afterwards.",
+    ),
     Reason.ACCOUNT_LIMIT: ReasonText(
         "Account limit",
         "Enough people of this account are being asked at the moment.",
         "It passes by itself; the limit is in the settings.",
     ),
-    Reason.NOT_SAMPLED: ReasonText("Not in the sample", "The campaign asks only a part of its audience.", ""),
 }
 # The order in which the rules are tried: the first that applies names the reason. sql_eligibility.verdicts keeps it.
 PRIORITY: Sequence[Reason] = tuple(REASONS)
@@ -114,11 +139,12 @@ SUPPRESSION_REASONS: Mapping[SuppressionReason, Reason] = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`reason` None: may be asked. `next_eligible_at` is known where only time stands in the way."""
+    """`reason` None: may be asked, on `channel`. `next_eligible_at` is known where only time stands in the way."""
 
     contact_id: int | None
     reason: Reason | None
     next_eligible_at: dt.datetime | None = None
+    channel: Channel | None = None
 
     @property
     def allowed(self) -> bool:
@@ -152,35 +178,104 @@ class Preview:
         return self.audience - self.asked
 
 
-def rules(*, channel: Channel = Channel.EMAIL) -> Rules:
-    """The workspace's rules as they are now."""
-    return rules_of(team_queries.workspace(), channel=channel)
+# --- What holds ----------------------------------------------------------------------------------------------
+def rules() -> Rules:
+    """The rules as they are now."""
+    return rules_of(team_queries.workspace())
 
 
-def rules_of(workspace: Workspace, *, channel: Channel = Channel.EMAIL) -> Rules:
+def rules_of(workspace: Workspace) -> Rules:
+    transactional = Survey.objects.filter(kind=SurveyKind.TRANSACTIONAL)
+    external = ExternalAsk.objects.all()
+    rows = list(
+        AskRule.objects.annotate(
+            knows_transactional=Exists(transactional)
+            | Exists(external.filter(kind=SurveyKind.TRANSACTIONAL)),
+            has_external=Exists(external),
+            has_preferences=Exists(Preference.objects.filter(_SAYS_SOMETHING)),
+        )
+    )
+    if rows:
+        mixed, has_external, has_preferences = (
+            rows[0].knows_transactional, rows[0].has_external, rows[0].has_preferences
+        )  # fmt: skip
+    else:
+        mixed = transactional.exists() or external.filter(kind=SurveyKind.TRANSACTIONAL).exists()
+        has_external, has_preferences = external.exists(), Preference.objects.filter(_SAYS_SOMETHING).exists()
     return Rules(
-        quiet_days_answered=workspace.quiet_days_answered,
-        quiet_days_declined=workspace.quiet_days_declined,
-        quiet_days_ignored=workspace.quiet_days_ignored,
+        scopes=scopes(rows),
         account_ask_limit=workspace.account_ask_limit,
         account_ask_days=workspace.account_ask_days,
         minimum_tenure_days=workspace.minimum_tenure_days,
-        channel=channel,
+        mixed=mixed,
+        has_external=has_external,
+        has_preferences=has_preferences,
+        # Nobody has to make room as long as all surveys are relationship surveys.
+        waiting_waves=_open_relationship_waves() if mixed else (),
     )
 
 
-def preview(contacts: QuerySet[Contact], *, now: dt.datetime | None = None) -> Preview:
+_SAYS_SOMETHING = Q(paused_until__isnull=False) | ~Q(unwanted=[])
+
+
+def scopes(rows: Iterable[AskRule] | None = None) -> dict[AskScope, Scope]:
+    """The rule of each scope: as set, or as every deployment begins."""
+    found = dict(DEFAULTS)
+    for row in AskRule.objects.all() if rows is None else rows:
+        scope = AskScope(row.scope)
+        found[scope] = Scope(
+            scope=scope,
+            quiet_days_answered=row.quiet_days_answered,
+            quiet_days_declined=row.quiet_days_declined,
+            quiet_days_ignored=row.quiet_days_ignored,
+            budget=row.budget,
+            budget_days=row.budget_days,
+        )
+    return found
+
+
+def _open_relationship_waves() -> tuple[int, ...]:
+    waves = Wave.objects.filter(
+        state__in=[WaveState.PLANNING, WaveState.SENDING],
+        campaign__state=CampaignState.RUNNING,
+        campaign__survey__kind=SurveyKind.RELATIONSHIP,
+    )
+    return tuple(waves.order_by("pk").values_list("pk", flat=True))
+
+
+def asking_of(campaign: Campaign, *, now: dt.datetime | None = None) -> Asking:
+    """What a campaign asks, as the rules see it."""
+    return Asking(
+        kind=SurveyKind(campaign.survey.kind),
+        channels=tuple(Channel(channel) for channel in campaign.channels),
+        survey_id=campaign.survey_id,
+        sample_percent=campaign.sample_percent,
+        period=_period(now or clock.now()) if campaign.sample_percent < 100 else "",
+    )
+
+
+def _period(now: dt.datetime) -> str:
+    return period_of(now, ZoneInfo(team_queries.workspace().time_zone))
+
+
+# --- Verdicts ------------------------------------------------------------------------------------------------
+def preview(
+    contacts: QuerySet[Contact], asking: Asking | None = None, *, now: dt.datetime | None = None
+) -> Preview:
     """Counts over a whole audience, as a wave planned now would come out."""
-    text = sql.verdicts(sql.contacts_text(contacts), rules(), now=now or clock.now())
+    text = sql.counts(sql.contacts_text(contacts), rules(), asking or Asking(), now=now or clock.now())
+    found: dict[str | None, int] = {}
     with _many(), connection.cursor() as cursor:
-        cursor.execute(f"{text.sql} SELECT reason, COUNT(*) FROM verdict GROUP BY reason", text.params)
-        found: dict[str | None, int] = dict(cursor.fetchall())
-    counts = tuple(ReasonCount(r, found[r.value]) for r in PRIORITY if r.value in found)
-    return Preview(audience=sum(found.values()), asked=found.get(None, 0), excluded=counts)
+        cursor.execute(text.sql, text.params)
+        for reason, number in cursor.fetchall():
+            found[reason] = found.get(reason, 0) + int(number)
+    excluded = tuple(ReasonCount(r, found[r.value]) for r in PRIORITY if found.get(r.value))
+    return Preview(audience=sum(found.values()), asked=found.get(None, 0), excluded=excluded)
 
 
 def list_judged(
     contacts: QuerySet[Contact],
+    asking: Asking | None = None,
     *,
     reason: Reason | None,
     offset: int = 0,
@@ -188,14 +283,23 @@ def list_judged(
     now: dt.datetime | None = None,
 ) -> list[Verdict]:
     """A page of those who would be asked (`reason` None) or of those left out for one reason, by contact id."""
-    text = sql.verdicts(sql.contacts_text(contacts), rules(), now=now or clock.now())
+    text = sql.verdicts(sql.contacts_text(contacts), rules(), asking or Asking(), now=now or clock.now())
     which, params = ("IS NULL", ()) if reason is None else ("= %s", (reason.value,))
     with _many():
         return _read(
-            f"{text.sql} SELECT contact_id, reason, next_eligible_at FROM verdict WHERE reason {which}"
+            f"{text.sql} SELECT {_VERDICT} FROM verdict WHERE reason {which}"
             " ORDER BY contact_id LIMIT %s OFFSET %s",
             (*text.params, *params, limit, offset),
         )
+
+
+def judge_all(
+    contacts: QuerySet[Contact], asking: Asking | None = None, *, now: dt.datetime | None = None
+) -> list[Verdict]:
+    """The verdict on everybody of an audience, judged together: who of an account is asked is decided among them."""
+    text = sql.verdicts(sql.contacts_text(contacts), rules(), asking or Asking(), now=now or clock.now())
+    with _many():
+        return _read(f"{text.sql} SELECT {_VERDICT} FROM verdict", text.params)
 
 
 @contextmanager
@@ -209,35 +313,42 @@ def _many() -> Iterator[None]:
         yield
 
 
-def judge(contact_ids: Iterable[int], *, now: dt.datetime | None = None) -> dict[int, Verdict]:
+def judge(
+    contact_ids: Iterable[int], asking: Asking | None = None, *, now: dt.datetime | None = None
+) -> dict[int, Verdict]:
     """The verdict on each contact by itself. One that does not exist any more is reported as gone."""
     found: dict[int, Verdict] = {}
+    held = rules()
     for contact_id in contact_ids:
         contacts = Contact.objects.filter(pk=contact_id)
-        text = sql.verdicts(sql.contacts_text(contacts), rules(), now=now or clock.now())
-        read = _read(f"{text.sql} SELECT contact_id, reason, next_eligible_at FROM verdict", text.params)
+        text = sql.verdicts(sql.contacts_text(contacts), held, asking or Asking(), now=now or clock.now())
+        read = _read(f"{text.sql} SELECT {_VERDICT} FROM verdict", text.params)
         found[contact_id] = read[0] if read else Verdict(contact_id, Reason.CONTACT_GONE)
     return found
 
 
-def judge_contact(contact: Contact, *, now: dt.datetime | None = None) -> Verdict:
-    """Whether this person may be asked now; if not, why not and from when on."""
-    return judge([contact.pk], now=now)[contact.pk]
+def judge_contact(
+    contact: Contact, asking: Asking | None = None, *, now: dt.datetime | None = None
+) -> Verdict:
+    """Whether this person may be asked now; if not, why not and from when on. Without `asking`: a relationship survey
+    by e-mail."""
+    return judge([contact.pk], asking, now=now)[contact.pk]
 
 
 def judge_invitations(invitation_ids: Sequence[int], *, now: dt.datetime | None = None) -> dict[int, Verdict]:
     """Verdicts right before sending, by invitation: as planning, except that its own ask does not count against it."""
     if not invitation_ids:
         return {}
-    text = sql.verdicts(sql_delivery.audience(invitation_ids), rules(), now=now or clock.now())
+    text = sql.verdicts(sql_delivery.audience(invitation_ids), rules(), None, now=now or clock.now())
     rows: dict[int, Verdict] = {}
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"{text.sql} SELECT own_id, contact_id, reason, next_eligible_at FROM verdict", text.params
-        )
+        cursor.execute(f"{text.sql} SELECT own_id, {_VERDICT} FROM verdict", text.params)
         for own_id, *rest in cursor.fetchall():
             rows[own_id] = _verdict(rest)
     return rows
+
+
+_VERDICT = "contact_id, reason, next_eligible_at, channel"
 
 
 def _read(statement: str, params: Sequence[Any]) -> list[Verdict]:
@@ -247,8 +358,13 @@ def _read(statement: str, params: Sequence[Any]) -> list[Verdict]:
 
 
 def _verdict(row: Sequence[Any]) -> Verdict:
-    contact_id, reason, next_at = row
-    return Verdict(contact_id, Reason(reason) if reason else None, _moment(next_at))
+    contact_id, reason, next_at, channel = row
+    return Verdict(
+        contact_id,
+        Reason(reason) if reason else None,
+        _moment(next_at),
+        Channel(channel) if channel and not reason else None,
+    )
 
 
 def _moment(value: Any) -> dt.datetime | None:

@@ -16,9 +16,10 @@ from django.db.models.expressions import RawSQL
 
 from accounts import timeline
 from accounts.models import Account, Contact
-from surveys import sql_eligibility
-from surveys.choices import CampaignState, InvitationState
-from surveys.sql_eligibility import Rules, Text
+from surveys import sql_eligibility, sql_ledger
+from surveys.ask_rules import Rules
+from surveys.choices import CampaignState, Channel, InvitationState
+from surveys.sql_eligibility import Text
 
 # A campaign that has sent everything may still send one mail again by hand.
 SENDING_STATES = (CampaignState.RUNNING, CampaignState.FINISHED)
@@ -39,6 +40,8 @@ CONTACT_FIELDS = _columns(
     "first_name",
     "last_name",
     "email",
+    "phone",
+    "phone_key",
     *timeline.CONTACT_FACTS.values(),
     "custom",
 )
@@ -51,6 +54,18 @@ OWN_COLUMNS = 15
 
 def _condition(text: str) -> Q:
     return Q(RawSQL(text, (), output_field=BooleanField()))  # noqa: S611 - constant text, no values
+
+
+# What a message goes to: for an SMS the number the person has now, else the address the ask was made for.
+_ADDRESSED = (
+    f"CASE WHEN surveys_delivery.channel = '{Channel.SMS}' THEN (SELECT c.phone_key FROM accounts_contact c"
+    " WHERE c.id = i.contact_id) ELSE i.recipient_key END"
+)
+
+
+def leaves_the_house() -> Q:
+    """Deliveries that somebody has to send; what is shown in the product waits for the widget."""
+    return _condition(f"surveys_delivery.channel <> '{Channel.IN_APP}'")
 
 
 def claimable() -> Q:
@@ -68,7 +83,7 @@ def still_wanted() -> Q:
         "EXISTS (SELECT 1 FROM surveys_invitation i LEFT JOIN surveys_wave w ON w.id = i.wave_id"
         " LEFT JOIN surveys_campaign p ON p.id = w.campaign_id WHERE i.id = surveys_delivery.invitation_id"
         f" AND (i.is_test OR (i.state = '{InvitationState.SENDING}' AND (i.wave_id IS NULL OR p.state IN {_STATES})"
-        " AND NOT EXISTS (SELECT 1 FROM surveys_suppression s WHERE s.address_key = i.recipient_key"
+        f" AND NOT EXISTS (SELECT 1 FROM surveys_suppression s WHERE s.address_key = {_ADDRESSED}"
         " AND s.channel = surveys_delivery.channel AND s.lifted_at IS NULL))))"
     )
 
@@ -80,13 +95,18 @@ def _ids(column: str, ids: Sequence[int]) -> tuple[str, list[Any]]:
 
 
 def audience(ids: Sequence[int]) -> Text:
-    """These invitations as `sql_eligibility.verdicts` judges them: their own ask does not count against them."""
+    """These invitations as `sql_eligibility.verdicts` judges them: their own ask does not count against them.
+
+    A message of somebody who was asked already is a reminder; an ask by hand with a reason stands above what time heals.
+    """
     which, params = _ids("i.id", ids)
     return Text(
-        "SELECT i.contact_id, c.account_id, i.recipient_key, c.email, c.language, c.created_at, c.merged_into_id,"
-        " c.erased_at, a.churned_on, a.customer_since, i.id FROM surveys_invitation i"
-        " LEFT JOIN accounts_contact c ON c.id = i.contact_id LEFT JOIN accounts_account a ON a.id = c.account_id"
-        f" WHERE {which} AND NOT i.is_test",
+        "SELECT i.contact_id, c.account_id, i.recipient_key, c.email, c.phone_key, c.language, c.created_at,"
+        " c.merged_into_id, c.erased_at, a.churned_on, a.customer_since, i.id,"
+        f" {sql_ledger.kind_of('i.version_id')}, i.channel, i.cost,"
+        " CASE WHEN i.override_reason <> '' THEN 2 WHEN i.asked_at IS NOT NULL THEN 1 ELSE 0 END"
+        " FROM surveys_invitation i LEFT JOIN accounts_contact c ON c.id = i.contact_id"
+        f" LEFT JOIN accounts_account a ON a.id = c.account_id WHERE {which} AND NOT i.is_test",
         tuple(params),
         own=True,
     )
@@ -94,7 +114,7 @@ def audience(ids: Sequence[int]) -> Text:
 
 def read_batch(ids: Sequence[int], rules: Rules, *, now: dt.datetime) -> list[tuple[Any, ...]]:
     """Each invitation with its verdict, its account and its contact: `_OWN`, ACCOUNT_FIELDS, CONTACT_FIELDS."""
-    judged = sql_eligibility.verdicts(audience(ids), rules, now=now)
+    judged = sql_eligibility.verdicts(audience(ids), rules, None, now=now)
     which, params = _ids("i.id", ids)
     account = ", ".join(f"a.{name}" for name in ACCOUNT_FIELDS)
     contact = ", ".join(f"c.{name}" for name in CONTACT_FIELDS)

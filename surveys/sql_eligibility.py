@@ -2,41 +2,43 @@
 
 Written by hand because every rule must be judged in the database: a slice of 20,000 people is decided and planned by
 one statement (surveys/planning.py), and the same text decides about one. Measured in bench/planning.py; compared with
-a plain Python reference over random histories in tests/surveys/test_eligibility.py. PostgreSQL and SQLite differ only
-in the few expressions at the top.
+a plain Python reference over random histories in tests/surveys/test_eligibility.py. What the rules mean is
+surveys/ask_rules.py, what people were asked before is surveys/sql_ledger.py.
 
-Order of the rules: the first that applies names the reason. `WHEN` lines below are that order.
+Order of the rules: the first that applies names the reason. `WHEN` lines below are that order. Parts that cannot apply
+(a channel not used, a rule that is off, a table without rows) are left out of the text.
 """
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection
 from django.db.models import QuerySet
 
-from surveys.choices import Channel, InvitationState
+from surveys import sql_dialect as dialect
+from surveys import sql_ledger
+from surveys.ask_rules import Asking, Purse, Rules, cost_of, sampling_key, threshold
+from surveys.choices import Channel, Reason, SurveyKind
+from surveys.sql_dialect import moment
 
-# What the audience's query has to select, in this order (see `audience_columns`).
+# What the audience's query has to select, in this order (see `contacts_text`); one of invitations about to be sent
+# goes on with OWN_COLUMNS.
 _AUDIENCE = (
-    "contact_id, account_id, address_key, email, language, created_at, merged_into_id, erased_at, churned_on,"
-    " customer_since, own_id"
+    "contact_id, account_id, address_key, email, phone_key, language, created_at, merged_into_id, erased_at,"
+    " churned_on, customer_since"
 )
-_RESERVED = f"('{InvitationState.PLANNED}', '{InvitationState.SENDING}')"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """How long people are left alone after what; 0 switches a rule off."""
-
-    quiet_days_answered: int
-    quiet_days_declined: int
-    quiet_days_ignored: int
-    account_ask_limit: int
-    account_ask_days: int
-    minimum_tenure_days: int
-    channel: Channel = Channel.EMAIL
+# The invitation, what it is about, where it goes, what it costs in all, and how much it is exempt from: 0 nothing,
+# 1 (a reminder) the quiet times and limits but not the budget, 2 (asked by hand, with a reason) all that time heals.
+OWN_COLUMNS = "own_id, kind, channel, cost, exempt"
+SEEN_DAYS = 30
+# A round tries again daily; whoever waits in it for longer than this after they could be asked waits for nothing.
+STALE_WAIT_DAYS = 7
+_WAITING = (
+    Reason.PAUSED, Reason.TENURE, Reason.RECENTLY_ANSWERED, Reason.RECENTLY_DECLINED, Reason.RECENTLY_ASKED,
+    Reason.BUDGET_SPENT, Reason.RESERVED,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,197 +50,479 @@ class Text:
     own: bool = False
 
 
-def _is_postgresql() -> bool:
-    return connection.vendor == "postgresql"
+@dataclass(slots=True)
+class _Statement:
+    parts: list[str] = field(default_factory=list)
+    params: list[Any] = field(default_factory=list)
 
+    def add(self, sql: str, *params: Any) -> None:
+        self.parts.append(sql)
+        self.params.extend(params)
 
-def _plus_days(moment: str, days: int) -> str:
-    if _is_postgresql():
-        return f"({moment} + interval '{int(days)} days')"
-    return f"django_format_dtdelta('+', {moment}, {int(days) * 86_400_000_000})"
-
-
-def _start_of(day: str) -> str:
-    """The first moment (UTC) of a date column."""
-    return f"({day}::timestamp AT TIME ZONE 'UTC')" if _is_postgresql() else f"({day} || ' 00:00:00')"
-
-
-def _latest(*moments: str) -> str:
-    """The latest of some moments of which any may be missing."""
-    if _is_postgresql():
-        return f"GREATEST({', '.join(moments)})"
-    never = "'0001-01-01 00:00:00'"
-    return f"NULLIF(MAX({', '.join(f'COALESCE({m}, {never})' for m in moments)}), {never})"
-
-
-def _no_moment() -> str:
-    return "NULL::timestamptz" if _is_postgresql() else "NULL"
+    def text(self) -> Text:
+        return Text("".join(self.parts), tuple(self.params))
 
 
 def settle_in() -> None:
     """Room and a plan for judging many at once, until the transaction ends: sorts in memory, and no compiling of
     expressions, which takes longer than the whole statement for a slice."""
-    if _is_postgresql():
+    if dialect.is_postgresql():
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true)")
-
-
-def moment(value: dt.datetime) -> Any:
-    """A moment as this database compares it with its columns."""
-    return connection.ops.adapt_datetimefield_value(value)
 
 
 def contacts_text(contacts: QuerySet[Any]) -> Text:
     """The audience's columns of a queryset of contacts."""
     rows = contacts.order_by().values_list(
-        "pk", "account_id", "address_key", "email", "language", "created_at", "merged_into_id", "erased_at",
+        "pk", "account_id", "address_key", "email", "phone_key", "language", "created_at", "merged_into_id", "erased_at",
         "account__churned_on", "account__customer_since",
     )  # fmt: skip
     sql, params = rows.query.sql_with_params()
-    # A queryset may be DISTINCT, so its own column of nothing would be part of that: it is added outside.
-    return Text(f"SELECT people.*, CAST(NULL AS bigint) FROM ({sql}) AS people", tuple(params))
+    return Text(sql, tuple(params))
 
 
-def verdicts(audience: Text, rules: Rules, *, now: dt.datetime, wave_id: int = 0) -> Text:
-    """`WITH … verdict(contact_id, account_id, address_key, language, own_id, place, reason, next_eligible_at)`.
+def verdicts(
+    audience: Text,
+    rules: Rules,
+    asking: Asking | None,
+    *,
+    now: dt.datetime,
+    wave_id: int = 0,
+    again: bool = False,
+) -> Text:
+    """`WITH … verdict(contact_id, account_id, recipient_key, language, own_id, place, channel, cost, reason,
+    next_eligible_at)`.
 
     To be followed by a statement that reads `verdict`: a row for everybody in the audience, `reason` NULL when the
-    person may be asked. With `wave_id`, people whom this wave asks or leaves out already are not judged again.
+    person may be asked, on `channel`, at `cost` in tenths of an ask. With `wave_id`, people whom this wave asks or
+    leaves out already are not judged again; with `again`, those it leaves out are, unless a later time is known. `asking` is None where the audience says of each row what it is about
+    (`Text.own`); then no `next_eligible_at` is found out, and nobody is chosen among others.
     """
-    present = moment(now)
-    today = now.astimezone(dt.UTC).date().isoformat()
-    already = ""
-    already_params: tuple[int, ...] = ()
+    assert audience.own == (asking is None), "Invitations about to be sent say themselves what they ask."
+    statement = _Statement()
+    _audience(statement, audience, wave_id, now if again else None)
+    sql_ledger.entries(statement, rules, asking, key=_key(asking), now=now, wave_id=wave_id)
+    sql_ledger.answers(statement, rules, asking, now=now)
+    _account_use(statement, rules, asking, now)
+    _clocks(statement, rules, asking, now)
+    _judged(statement, rules, asking, now)
+    _chosen(statement, rules, asking)
+    return statement.text()
+
+
+def counts(audience: Text, rules: Rules, asking: Asking, *, now: dt.datetime) -> Text:
+    """`SELECT reason, number` over a whole audience, the same numbers as of `verdicts`.
+
+    Who of an account is asked does not matter for counting, so nothing is sorted; and the ledger is read from its own
+    side, once, instead of for each person.
+    """
+    statement = _Statement()
+    statement.add(f"WITH audience({_AUDIENCE}) AS ({audience.sql})", *audience.params)
+    sql_ledger.whole(statement, rules, asking, now=now)
+    _account_use(statement, rules, asking, now, everywhere=True)
+    _clocks(statement, rules, asking, now, everywhere=True)
+    _judged(statement, rules, asking, now)
+    if _may_share(asking):
+        _placed(statement)
+    people = "placed" if _may_share(asking) else "judged"
+    reason = "CASE WHEN own_reason IS NULL AND same_address > 1 THEN 'duplicate_address' ELSE own_reason END"
+    statement.add(
+        f", by_account AS (SELECT account_id, {reason if _may_share(asking) else 'own_reason'} AS reason,"
+        f" COUNT(*) AS number FROM {people} GROUP BY 1, 2)"
+    )
+    room = f"{_account_limit(rules)} - COALESCE(u.used, 0)"
+    statement.add(
+        ", limited AS (SELECT b.reason, b.number, CASE WHEN b.reason IS NOT NULL OR b.account_id IS NULL OR"
+        f" b.number <= {room} THEN 0 WHEN {room} < 0 THEN b.number ELSE b.number - ({room}) END AS too_many"
+        " FROM by_account b LEFT JOIN account_use u ON u.owner_id = b.account_id)"
+        " SELECT reason, SUM(number - too_many) FROM limited GROUP BY reason"
+        " UNION ALL SELECT 'account_limit', COALESCE(SUM(too_many), 0) FROM limited"
+    )
+    return statement.text()
+
+
+# --- The audience --------------------------------------------------------------------------------------------
+def _audience(statement: _Statement, audience: Text, wave_id: int, again: dt.datetime | None) -> None:
+    columns = f"{_AUDIENCE}, {OWN_COLUMNS}" if audience.own else _AUDIENCE
+    already, params = "", ()
     if wave_id:
+        # Judged again are those of whom it is not known that they must wait.
+        waits = " AND x.next_eligible_at > %s" if again else ""
         already = (
             " WHERE NOT EXISTS (SELECT 1 FROM surveys_invitation w WHERE w.contact_id = who.contact_id AND w.wave_id = %s)"
-            " AND NOT EXISTS (SELECT 1 FROM surveys_exclusion x WHERE x.contact_id = who.contact_id AND x.wave_id = %s)"
+            " AND NOT EXISTS (SELECT 1 FROM surveys_exclusion x WHERE x.contact_id = who.contact_id AND x.wave_id = %s"
+            f"{waits})"
         )
-        already_params = (wave_id, wave_id)
-    parts: list[str] = []
+        params = (wave_id, wave_id, *([moment(again)] if again else []))
+    statement.add(
+        f"WITH who({columns}) AS ({audience.sql}), audience AS (SELECT * FROM who{already})",
+        *audience.params,
+        *params,
+    )
+
+
+def _may_share(asking: Asking | None) -> bool:
+    """Whether two people of the audience may have one address. E-mail addresses are unique among contacts
+    (accounts_contact_email_key), telephone numbers are not."""
+    return asking is not None and Channel.SMS in asking.channels
+
+
+# --- Clocks --------------------------------------------------------------------------------------------------
+_LEDGER_JOINS = (
+    " LEFT JOIN ledger l ON l.subject = {subject} LEFT JOIN answer ON answer.subject = {subject}"
+)
+
+
+def _key(asking: Asking | None) -> str:
+    """What the person's asks are filed under: the e-mail address, or without one the telephone number."""
+    if asking is None or Channel.SMS in asking.channels:
+        return "COALESCE(au.address_key, au.phone_key)"
+    return "au.address_key"
+
+
+def _clocks(
+    statement: _Statement, rules: Rules, asking: Asking | None, now: dt.datetime, *, everywhere: bool = False
+) -> None:
+    """What holds for each person as columns, and until when."""
+    own = asking is None
+    key = _key(asking)
+    tenure = (
+        dialect.plus_days(
+            f"COALESCE({dialect.start_of('au.customer_since')}, au.created_at)", rules.minimum_tenure_days
+        )
+        if rules.minimum_tenure_days
+        else dialect.no_moment()
+    )
+    channel, unreached = _reach(asking)
+    waited = "CASE WHEN waits.contact_id IS NOT NULL THEN 1 ELSE 0 END" if _minds_waiting(rules, asking) else "0"
+    ledger, ledger_params = sql_ledger.columns(rules, asking, key=key, now=now, everywhere=everywhere)
+    columns = [
+        f"au.contact_id, au.account_id, {_filed_under(asking)} AS recipient_key, au.language",
+        "CASE WHEN au.contact_id IS NULL OR au.merged_into_id IS NOT NULL OR au.erased_at IS NOT NULL"
+        " THEN 1 ELSE 0 END AS gone",
+        "CASE WHEN au.churned_on <= %s THEN 1 ELSE 0 END AS churned",
+        f"{channel} AS channel, {unreached} AS unreached, {tenure} AS tenure_until, {waited} AS waited",
+        ledger,
+    ]
+    params: list[Any] = [now.astimezone(dt.UTC).date().isoformat(), *ledger_params]
+    if own:
+        columns.append("au.own_id, au.exempt, au.kind, au.cost AS own_cost")
+    if rules.has_preferences:
+        columns.append(f"pr.paused_until, {_unwanted(asking)} AS unwanted")
+    if asking is not None and asking.sample_percent < 100:
+        # Drawn by lot, but always the same way: raising the share only adds people.
+        lot = dialect.draw("%s", "CAST(au.contact_id AS varchar(20))", "%s")
+        columns.append(f"CASE WHEN {lot} < %s THEN 0 ELSE 1 END AS unsampled")
+        params += [
+            f"{sampling_key()}|{asking.survey_id}|", f"|{asking.period}", threshold(asking.sample_percent)
+        ]  # fmt: skip
+    statement.add(f", clock AS (SELECT {', '.join(columns)} FROM audience au", *params)
+    joins = sql_ledger.WHOLE_JOINS if everywhere else _LEDGER_JOINS
+    statement.add(joins.format(subject="au.own_id" if own else "au.contact_id", key=key))
+    if asking is not None and not everywhere:
+        statement.add(sql_ledger.free_joins(rules, asking))
+    statement.add(
+        " LEFT JOIN surveys_suppression s ON s.address_key = au.address_key AND s.channel = 'email'"
+        " AND s.lifted_at IS NULL"
+    )
+    if asking is None or Channel.SMS in asking.channels:
+        statement.add(
+            " LEFT JOIN surveys_suppression t ON t.address_key = au.phone_key AND t.channel = 'sms'"
+            " AND t.lifted_at IS NULL"
+        )
+    if asking is not None and Channel.IN_APP in asking.channels:
+        statement.add(
+            " LEFT JOIN (SELECT contact_id FROM surveys_visitor WHERE last_seen_at > %s AND contact_id IS NOT NULL"
+            " GROUP BY contact_id) seen ON seen.contact_id = au.contact_id",
+            moment(now - dt.timedelta(days=SEEN_DAYS)),
+        )
+    if rules.has_preferences:
+        statement.add(f" LEFT JOIN surveys_preference pr ON pr.address_key = {key}")
+    if _minds_waiting(rules, asking):
+        statement.add(
+            f" LEFT JOIN ({_waits(rules)}) waits ON waits.contact_id = au.contact_id", *_waits_params(rules, now)
+        )
+    statement.add(")")
+
+
+def _filed_under(asking: Asking | None) -> str:
+    """The recipient key of the ask to be made. Whoever is asked in the product needs neither address nor number."""
+    if asking is not None and Channel.IN_APP in asking.channels:
+        return f"COALESCE(au.address_key, au.phone_key, {dialect.contact_key('au.contact_id')})"
+    return _key(asking)
+
+
+def _cost(asking: Asking) -> str:
+    """What an ask costs by channel; one number where it cannot differ."""
+    costs = {cost_of(channel) for channel in asking.channels}
+    return str(costs.pop()) if len(costs) == 1 else "NULL"
+
+
+# Everything but a bounce says that the person wants no surveys, on whatever channel.
+_BARRED = "s.reason <> 'bounced'"
+
+
+def _named(column: str) -> str:
+    return (
+        f"CASE WHEN {column} IN ('unsubscribed', 'bounced', 'complained') THEN {column}"
+        f" WHEN {column} IS NOT NULL THEN 'suppressed' END"
+    )
+
+
+_NO_EMAIL = (
+    f"CASE WHEN COALESCE(au.email, '') = '' THEN 'no_address' WHEN au.address_key IS NULL THEN 'invalid_address'"
+    f" ELSE {_named('s.reason')} END"
+)
+_NO_SMS = (
+    f"CASE WHEN {_BARRED} THEN {_named('s.reason')} WHEN au.phone_key IS NULL THEN 'no_address'"
+    f" ELSE {_named('t.reason')} END"
+)
+
+
+def _reach(asking: Asking | None) -> tuple[str, str]:
+    """The channel that reaches the person, and if none does, why not: as the first of them would say it."""
+    if asking is None:
+        # Whoever is asked in the product or by a link is there already.
+        there = f"CASE WHEN {_BARRED} THEN {_named('s.reason')} END"
+        return (
+            "au.channel",
+            f"CASE au.channel WHEN 'email' THEN {_NO_EMAIL} WHEN 'sms' THEN {_NO_SMS} ELSE {there} END",
+        )
+    missing = {
+        Channel.EMAIL: _NO_EMAIL,
+        Channel.SMS: _NO_SMS,
+        Channel.IN_APP: f"CASE WHEN {_BARRED} THEN {_named('s.reason')} WHEN seen.contact_id IS NULL THEN 'no_address' END",
+    }
+    usable = [channel for channel in asking.channels if channel in missing]
+    if not usable:
+        return "NULL", "'no_address'"
+    if len(usable) == 1:
+        return f"'{usable[0]}'", missing[usable[0]]
+    reached = "".join(f" WHEN ({missing[channel]}) IS NULL THEN '{channel}'" for channel in usable)
+    none_reaches = " AND ".join(f"({missing[channel]}) IS NOT NULL" for channel in usable)
+    return f"CASE{reached} END", f"CASE WHEN {none_reaches} THEN {missing[usable[0]]} END"
+
+
+def _unwanted(asking: Asking | None) -> str:
+    kinds = list(SurveyKind) if asking is None else [asking.kind]
+    about = "".join(
+        f" WHEN {_about(kind) if asking is None else ''}"
+        f"{dialect.holds('pr.unwanted', kind.value)} THEN 1"
+        for kind in kinds
+    )
+    return f"CASE{about} ELSE 0 END"
+
+
+def _about(kind: SurveyKind) -> str:
+    return f"au.kind = '{kind}' AND "
+
+
+def _minds_waiting(rules: Rules, asking: Asking | None) -> bool:
+    """Whether people whom a relationship survey waits for are to be left to it."""
+    return bool(rules.waiting_waves) and (asking is None or asking.kind is SurveyKind.TRANSACTIONAL)
+
+
+def _waits(rules: Rules) -> str:
+    """People whom an open round waits for, soon enough that an ask now would stand in its way."""
+    marks = ", ".join(["%s"] * len(rules.waiting_waves))
+    return (
+        f"SELECT x.contact_id FROM surveys_exclusion x WHERE x.wave_id IN ({marks})"
+        " AND x.next_eligible_at > %s AND x.next_eligible_at <= %s GROUP BY x.contact_id"
+    )
+
+
+def _waits_params(rules: Rules, now: dt.datetime) -> Sequence[Any]:
+    return (
+        *rules.waiting_waves,
+        moment(now - dt.timedelta(days=STALE_WAIT_DAYS)),
+        moment(now + dt.timedelta(days=rules.longest_gap)),
+    )
+
+
+# --- The rules, in their order -------------------------------------------------------------------------------
+def _judged(statement: _Statement, rules: Rules, asking: Asking | None, now: dt.datetime) -> None:
+    present = moment(now)
+    whens: list[str] = []
     params: list[Any] = []
 
-    def part(sql: str, *values: Any) -> None:
-        parts.append(sql)
+    def rule(condition: str, reason: str, *values: Any, spared_by: int = 9) -> None:
+        spared = f" AND exempt < {spared_by}" if asking is None and spared_by < 9 else ""
+        whens.append(f"WHEN {condition}{spared} THEN {reason}")
         params.extend(values)
 
-    part(
-        f"WITH who({_AUDIENCE}) AS ({audience.sql}), audience AS (SELECT * FROM who{already})",
-        *audience.params,
-        *already_params,
-    )
-    # What each person was asked, found by address and by person: somebody who changes address stays the same person,
-    # and two people who share one are one mailbox.
-    not_own = "NOT i.is_test" + (" AND i.id <> au.own_id" if audience.own else "")
-    asked = "i.id, i.wave_id, i.state, i.asked_at, i.scored_at, i.declined_at"
-    part(
-        f", entry AS (SELECT au.contact_id, {asked} FROM audience au"
-        f" JOIN surveys_invitation i ON i.recipient_key = au.address_key WHERE {not_own}"
-        f" UNION ALL SELECT au.contact_id, {asked} FROM audience au"
-        f" JOIN surveys_invitation i ON i.contact_id = au.contact_id WHERE {not_own}"
-        " AND (au.address_key IS NULL OR i.recipient_key <> au.address_key))"
-    )
-    part(
-        ", ledger AS (SELECT contact_id, MAX(scored_at) AS answered_at, MAX(declined_at) AS declined_at,"
-        " MAX(CASE WHEN scored_at IS NULL AND declined_at IS NULL THEN asked_at END) AS ignored_at,"
-        " MAX(asked_at) AS asked_at, MAX(CASE WHEN wave_id = %s THEN 1 ELSE 0 END) AS in_wave,"
-        f" MAX(CASE WHEN asked_at IS NULL AND state IN {_RESERVED} THEN 1 ELSE 0 END) AS reserved"
-        " FROM entry GROUP BY contact_id)",
-        wave_id,
-    )
-    # Answers that came another way (another tool, an import, the API) are answers too.
-    part(
-        ", answer AS (SELECT r.contact_id, MAX(r.responded_at) AS answered_at FROM audience au"
-        " JOIN surveys_response r ON r.contact_id = au.contact_id WHERE r.responded_at > %s GROUP BY r.contact_id)",
-        moment(now - dt.timedelta(days=rules.quiet_days_answered)),
-    )
-    part(*_account_use(rules, now, own=audience.own))
-    tenure = (
-        _plus_days(f"COALESCE({_start_of('au.customer_since')}, au.created_at)", rules.minimum_tenure_days)
-        if rules.minimum_tenure_days
-        else _no_moment()
-    )
-    part(
-        ", clock AS (SELECT au.contact_id, au.account_id, au.address_key, au.email, au.language, au.own_id,"
-        " CASE WHEN au.contact_id IS NULL OR au.merged_into_id IS NOT NULL OR au.erased_at IS NOT NULL"
-        " THEN 1 ELSE 0 END AS gone, CASE WHEN au.churned_on <= %s THEN 1 ELSE 0 END AS churned,"
-        " l.asked_at AS last_asked, COALESCE(l.in_wave, 0) AS in_wave, COALESCE(l.reserved, 0) AS reserved,"
-        f" {tenure} AS tenure_until,"
-        f" {_plus_days(_latest('l.answered_at', 'answer.answered_at'), rules.quiet_days_answered)} AS answered_until,"
-        f" {_plus_days('l.declined_at', rules.quiet_days_declined)} AS declined_until,"
-        f" {_plus_days('l.ignored_at', rules.quiet_days_ignored)} AS ignored_until, s.reason AS suppression"
-        " FROM audience au LEFT JOIN ledger l ON l.contact_id = au.contact_id"
-        " LEFT JOIN answer ON answer.contact_id = au.contact_id"
-        " LEFT JOIN surveys_suppression s ON s.address_key = au.address_key AND s.channel = %s AND s.lifted_at IS NULL)",
-        today,
-        rules.channel.value,
-    )
-    part(
-        ", judged AS (SELECT clock.*, CASE WHEN gone = 1 THEN 'contact_gone'"
-        " WHEN COALESCE(email, '') = '' THEN 'no_address'"
-        " WHEN address_key IS NULL THEN 'invalid_address'"
-        " WHEN suppression IN ('unsubscribed', 'bounced', 'complained') THEN suppression"
-        " WHEN suppression IS NOT NULL THEN 'suppressed'"
-        " WHEN churned = 1 THEN 'account_churned'"
-        " WHEN in_wave = 1 THEN 'duplicate_address'"
-        " WHEN reserved = 1 THEN 'already_planned'"
-        " WHEN tenure_until > %s THEN 'tenure'"
-        " WHEN answered_until > %s THEN 'recently_answered'"
-        " WHEN declined_until > %s THEN 'recently_declined'"
-        " WHEN ignored_until > %s THEN 'recently_asked' END AS own_reason FROM clock)",
-        *[present] * 4,
-    )
-    # Of several people with one address the first is asked; of an account, those who were not asked for longest.
-    # Addresses are rarely shared, so only those that are get sorted.
-    part(
-        ", shared AS (SELECT address_key FROM judged WHERE own_reason IS NULL GROUP BY address_key HAVING COUNT(*) > 1)"
+    rule("gone = 1", "'contact_gone'")
+    rule("unreached IS NOT NULL", "unreached")
+    if rules.has_preferences:
+        rule("unwanted = 1", "'unwanted_kind'")
+    rule("churned = 1", "'account_churned'")
+    if asking is not None and asking.sample_percent < 100:
+        rule("unsampled = 1", "'not_sampled'")
+    rule("in_wave = 1", "'duplicate_address'", spared_by=1)
+    transactional = "kind = 'transactional' AND " if asking is None else ""
+    if rules.mixed and (asking is None or asking.kind is SurveyKind.TRANSACTIONAL):
+        rule(f"{transactional}reserved = 2", "'reserved'", spared_by=1)
+    rule("reserved > 0", "'already_planned'", spared_by=1)
+    if rules.has_preferences:
+        rule("paused_until > %s", "'paused'", present, spared_by=2)
+    if rules.minimum_tenure_days:
+        rule("tenure_until > %s", "'tenure'", present, spared_by=1)
+    rule("answered_until > %s", "'recently_answered'", present, spared_by=1)
+    rule("declined_until > %s", "'recently_declined'", present, spared_by=1)
+    rule("ignored_until > %s", "'recently_asked'", present, spared_by=1)
+    for number, purse in enumerate(rules.purses(asking and asking.kind)):
+        rule(over(number, purse, asking), f"'{purse.reason}'", spared_by=2)
+    if _minds_waiting(rules, asking):
+        rule(f"{transactional}waited = 1", "'reserved'", spared_by=1)
+    statement.add(f", judged AS (SELECT clock.*, CASE {' '.join(whens)} END AS own_reason FROM clock)", *params)
+
+
+def over(number: int, purse: Purse, asking: Asking | None) -> str:
+    """Whether the ask to be made would overdraw a budget."""
+    binds = f"kind = '{purse.binds}' AND " if asking is None and purse.binds else ""
+    return f"{binds}used_{number} + {ask_cost(asking)} > {purse.limit}"
+
+
+def ask_cost(asking: Asking | None) -> str:
+    if asking is None:
+        return "own_cost"
+    if (cost := _cost(asking)) != "NULL":
+        return cost
+    return "CASE channel " + " ".join(f"WHEN '{c}' THEN {cost_of(c)}" for c in asking.channels) + " ELSE 0 END"
+
+
+# --- Who of an account, and who of those with one number ------------------------------------------------------
+def _account_limit(rules: Rules) -> int:
+    return rules.account_ask_limit or 1_000_000_000
+
+
+def _placed(statement: _Statement) -> None:
+    """Of several people with one telephone number the first is asked. Only those are sorted."""
+    statement.add(
+        ", shared AS (SELECT recipient_key FROM judged WHERE own_reason IS NULL GROUP BY recipient_key"
+        " HAVING COUNT(*) > 1)"
         ", placed AS (SELECT judged.*, CASE WHEN own_reason IS NULL THEN 1 END AS same_address FROM judged"
-        " WHERE own_reason IS NOT NULL OR address_key NOT IN (SELECT address_key FROM shared)"
-        " UNION ALL SELECT judged.*, ROW_NUMBER() OVER (PARTITION BY address_key"
+        " WHERE own_reason IS NOT NULL OR recipient_key NOT IN (SELECT recipient_key FROM shared)"
+        " UNION ALL SELECT judged.*, ROW_NUMBER() OVER (PARTITION BY recipient_key"
         " ORDER BY account_id IS NULL, account_id, contact_id) FROM judged"
-        " WHERE own_reason IS NULL AND address_key IN (SELECT address_key FROM shared))"
-        ", ranked AS (SELECT placed.*, CASE WHEN same_address = 1 THEN ROW_NUMBER() OVER (PARTITION BY account_id,"
-        " same_address = 1 ORDER BY last_asked IS NOT NULL, last_asked, contact_id) END AS place FROM placed)"
+        " WHERE own_reason IS NULL AND recipient_key IN (SELECT recipient_key FROM shared))"
     )
-    limit = rules.account_ask_limit or 1_000_000_000
-    # Rows about to be sent hold their place already: each is judged against the others only.
-    place = "1" if audience.own else "place"
-    full = f"ranked.account_id IS NOT NULL AND COALESCE(u.used, 0) + {place} > {limit}"
-    waiting = "('tenure', 'recently_answered', 'recently_declined', 'recently_asked')"
-    part(
-        ", verdict AS (SELECT ranked.contact_id, ranked.account_id, ranked.address_key, ranked.language, ranked.own_id,"
-        " ranked.place, CASE WHEN own_reason IS NOT NULL THEN own_reason"
-        " WHEN same_address > 1 THEN 'duplicate_address'"
+
+
+def _chosen(statement: _Statement, rules: Rules, asking: Asking | None) -> None:
+    """The verdict: of an account, those who were not asked for longest."""
+    limit = _account_limit(rules)
+    if asking is None:
+        # Rows about to be sent hold their place already: each is judged against the others only.
+        full = f"judged.account_id IS NOT NULL AND exempt = 0 AND COALESCE(u.used, 0) + 1 > {limit}"
+        statement.add(
+            ", verdict AS (SELECT judged.contact_id, judged.account_id, judged.recipient_key, judged.language,"
+            " judged.own_id, 1 AS place, judged.channel, judged.own_cost AS cost,"
+            f" CASE WHEN own_reason IS NOT NULL THEN own_reason WHEN {full} THEN 'account_limit' END AS reason,"
+            f" {dialect.no_moment()} AS next_eligible_at"
+            " FROM judged LEFT JOIN account_use u ON u.owner_id = judged.own_id)"
+        )
+        return
+    shares = _may_share(asking)
+    if shares:
+        _placed(statement)
+    people, first = ("placed", "same_address = 1") if shares else ("judged", "own_reason IS NULL")
+    statement.add(
+        f", ranked AS (SELECT {people}.*, CASE WHEN {first} THEN ROW_NUMBER() OVER (PARTITION BY account_id,"
+        f" {first} ORDER BY last_asked IS NOT NULL, last_asked, contact_id) END AS place FROM {people})"
+    )
+    full = f"ranked.account_id IS NOT NULL AND COALESCE(u.used, 0) + place > {limit}"
+    twice = " WHEN same_address > 1 THEN 'duplicate_address'" if shares else ""
+    waiting = ", ".join(f"'{reason}'" for reason in _WAITING)
+    until = dialect.latest(
+        "tenure_until", "answered_until", "declined_until", "ignored_until",
+        *(["paused_until"] if rules.has_preferences else []),
+        *(_free_again(n, purse, rules, asking) for n, purse in enumerate(rules.purses(asking.kind))),
+    )  # fmt: skip
+    unknown = "WHEN own_reason = 'reserved' AND (waited = 1 OR reserved > 0) THEN NULL " if _knows_not(rules, asking) else ""
+    statement.add(
+        ", verdict AS (SELECT ranked.contact_id, ranked.account_id, ranked.recipient_key, ranked.language,"
+        f" NULL AS own_id, ranked.place, ranked.channel, {ask_cost(asking)} AS cost,"
+        f" CASE WHEN own_reason IS NOT NULL THEN own_reason{twice}"
         f" WHEN {full} THEN 'account_limit' END AS reason,"
-        f" CASE WHEN own_reason IN {waiting} THEN"
-        f" {_latest('tenure_until', 'answered_until', 'declined_until', 'ignored_until')}"
-        f" WHEN own_reason IS NULL AND same_address = 1 AND {full} THEN"
-        f" {_plus_days('u.frees_from', rules.account_ask_days)} END AS next_eligible_at"
-        f" FROM ranked LEFT JOIN account_use u ON u.owner_id = ranked.{'own_id' if audience.own else 'account_id'})"
+        f" CASE {unknown}WHEN own_reason IN ({waiting}) THEN NULLIF({until}, {dialect.never()})"
+        f" WHEN own_reason IS NULL AND {first} AND {full} THEN"
+        f" {dialect.plus_days('u.frees_from', rules.account_ask_days)} END AS next_eligible_at"
+        " FROM ranked LEFT JOIN account_use u ON u.owner_id = ranked.account_id)"
     )
-    return Text("".join(parts), tuple(params))
 
 
-def _account_use(rules: Rules, now: dt.datetime, *, own: bool) -> Sequence[Any]:
+def _knows_not(rules: Rules, asking: Asking) -> bool:
+    return asking.kind is SurveyKind.TRANSACTIONAL and (rules.mixed or bool(rules.waiting_waves))
+
+
+def _free_again(number: int, purse: Purse, rules: Rules, asking: Asking) -> str:
+    """From when on a budget that is overdrawn has room again; never, where it is smaller than the ask."""
+    cost = ask_cost(asking)
+    return (
+        f"CASE WHEN NOT ({over(number, purse, asking)}) THEN NULL WHEN {cost} > {purse.limit} THEN {dialect.never()}"
+        f" ELSE {dialect.plus_days(sql_ledger.frees(number, purse, rules, asking, cost), purse.days)} END"
+    )
+
+
+# --- Accounts ------------------------------------------------------------------------------------------------
+def _account_use(
+    statement: _Statement, rules: Rules, asking: Asking | None, now: dt.datetime, *, everywhere: bool = False
+) -> None:
     """How many of an account's people were asked in its window or are planned, and when a place becomes free again.
 
     For people who are to be chosen this is by account. For invitations about to be sent it is by invitation: what was
-    asked, and of the planned ones those before it, so that a lowered limit keeps the first and drops the others.
+    asked, and of the planned ones those before it, so that a lowered limit keeps the first and drops the others. To
+    surveys of the transactional kind, people whom a relationship survey waits for hold a place too.
     """
+    if not rules.account_ask_limit:
+        owner = "CAST(NULL AS bigint)"
+        statement.add(f", account_use AS (SELECT {owner} AS owner_id, 0 AS used, {dialect.no_moment()} AS frees_from)")
+        return
     since = moment(now - dt.timedelta(days=rules.account_ask_days))
-    if own:
+    reserved = sql_ledger.RESERVED
+    if asking is None:
         owner, before = "au.own_id", " AND i.id < au.own_id"
         source = "audience au JOIN surveys_invitation i ON i.account_id = au.account_id AND i.id <> au.own_id WHERE"
     else:
         owner, before = "i.account_id", ""
-        source = "surveys_invitation i WHERE i.account_id IN (SELECT account_id FROM audience) AND"
-    # Planned asks count as the newest: when they will be sent is not known yet.
-    return (
-        f", recent AS (SELECT {owner} AS owner_id, i.asked_at, ROW_NUMBER() OVER (PARTITION BY {owner}"
-        f" ORDER BY i.asked_at IS NOT NULL, i.asked_at DESC) AS nth FROM {source} NOT i.is_test"
-        f" AND (i.asked_at > %s OR (i.asked_at IS NULL AND i.state IN {_RESERVED}{before})))"
-        ", account_use AS (SELECT owner_id, COUNT(*) AS used,"
-        f" MAX(CASE WHEN nth = {int(rules.account_ask_limit)} THEN asked_at END) AS frees_from"
-        " FROM recent GROUP BY owner_id)",
-        since,
+        where = "i.account_id IS NOT NULL" if everywhere else "i.account_id IN (SELECT account_id FROM audience)"
+        source = f"surveys_invitation i WHERE {where} AND"
+    branches = [
+        f"SELECT {owner} AS owner_id, i.asked_at FROM {source} NOT i.is_test"
+        f" AND (i.asked_at > %s OR (i.asked_at IS NULL AND i.state IN {reserved}{before}))"
+    ]
+    params = [since]
+    if rules.has_external:
+        external = (
+            "audience au JOIN surveys_externalask i ON i.account_id = au.account_id WHERE"
+            if asking is None
+            else f"surveys_externalask i WHERE {where} AND"
+        )
+        branches.append(f"SELECT {owner}, i.asked_at FROM {external} i.asked_at > %s")
+        params.append(since)
+    if _minds_waiting(rules, asking):
+        # Also within the statement that plans: whoever waits is judged `reserved` and takes no further place.
+        waits = f"({_waits(rules)}) x JOIN accounts_contact c ON c.id = x.contact_id"
+        branches.append(
+            f"SELECT au.own_id, {dialect.no_moment()} FROM {waits} JOIN audience au ON au.account_id = c.account_id"
+            " WHERE au.kind = 'transactional' AND au.contact_id <> x.contact_id"
+            if asking is None
+            else f"SELECT c.account_id, {dialect.no_moment()} FROM {waits} WHERE c.account_id IS NOT NULL"
+        )
+        params.extend(_waits_params(rules, now))
+    statement.add(f", recent AS ({' UNION ALL '.join(branches)})", *params)
+    if asking is None or everywhere:
+        statement.add(
+            ", account_use AS (SELECT owner_id, COUNT(*) AS used FROM recent GROUP BY owner_id)"
+        )
+        return
+    # Planned asks count as the newest: when they will be sent is not known yet. Only full accounts are sorted.
+    limit = int(rules.account_ask_limit)
+    statement.add(
+        ", used AS (SELECT owner_id, COUNT(*) AS used FROM recent GROUP BY owner_id)"
+        ", freed AS (SELECT owner_id, asked_at, ROW_NUMBER() OVER (PARTITION BY owner_id"
+        " ORDER BY asked_at IS NOT NULL, asked_at DESC) AS nth FROM recent"
+        f" WHERE owner_id IN (SELECT owner_id FROM used WHERE used >= {limit}))"
+        ", account_use AS (SELECT used.owner_id, used.used, freed.asked_at AS frees_from FROM used"
+        f" LEFT JOIN freed ON freed.owner_id = used.owner_id AND freed.nth = {limit})"
     )

@@ -120,16 +120,6 @@ class WorkspaceForm(forms.Form):
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
         help_text="On the clock of each recipient, where their zone is known.",
     )
-    quiet_days_answered = forms.IntegerField(
-        label="Days of rest after an answer",
-        min_value=0,
-        max_value=3650,
-        help_text="Before the same person is asked again.",
-    )
-    quiet_days_declined = forms.IntegerField(
-        label="Days of rest after a refusal", min_value=0, max_value=3650
-    )
-    quiet_days_ignored = forms.IntegerField(label="Days of rest after silence", min_value=0, max_value=3650)
     account_ask_limit = forms.IntegerField(
         label="People asked per account",
         min_value=1,

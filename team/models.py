@@ -29,9 +29,6 @@ class Workspace(models.Model):
     )  # fmt: skip
     day_start = models.TimeField(default="09:00")
     day_end = models.TimeField(default="17:00")
-    quiet_days_answered = models.PositiveSmallIntegerField(default=90)
-    quiet_days_declined = models.PositiveSmallIntegerField(default=30)
-    quiet_days_ignored = models.PositiveSmallIntegerField(default=30)
     account_ask_limit = models.PositiveSmallIntegerField(default=5)
     account_ask_days = models.PositiveSmallIntegerField(default=7)
     minimum_tenure_days = models.PositiveSmallIntegerField(default=0)

@@ -51,7 +51,7 @@ for _place in (
     Place("You", "Password", "Change the password you sign in with", "lock", "account_change_password", can_view),
     Place("You", "Second sign-in step", "Authenticator app, passkeys, recovery codes", "key", "mfa_index", can_view),
     Place("You", "Sessions", "Where you are signed in, and sign out elsewhere", "clock", "usersessions_list", can_view),
-    Place("Company", "Company", "Name, address, brand, zone, quiet periods, sign-in rules", "settings", "team:workspace"),
+    Place("Company", "Company", "Name, address, brand, zone, limits, sign-in rules", "settings", "team:workspace"),
     Place("People and access", "People", "Invite, change role and team, end access", "contacts", "team:person_list"),
     Place("People and access", "Teams", "Who works together and sees the same accounts", "accounts", "team:team_list"),
     Place("People and access", "Roles", "What each role may do, and whose accounts it sees", "flag", "team:roles"),
@@ -60,6 +60,9 @@ for _place in (
     Place(
         "Customers and surveys", "Suppressions", "Addresses that are never asked", "stop",
         "surveys:suppression_list", can_lead,
+    ),
+    Place(
+        "Customers and surveys", "Widgets", "Surveys inside your own product", "globe", "surveys:widget_list", can_lead,
     ),
     Place(
         "Customers and surveys", "Lifecycle stages", "The stages an account goes through", "segments",

@@ -3,7 +3,7 @@ from core.privacy import declare
 declare(
     "team.Workspace",
     neutral="id name time_zone currency language postal_address logo colour fallback_owner day_start day_end"
-    " quiet_days_answered quiet_days_declined quiet_days_ignored account_ask_limit account_ask_days"
+    " account_ask_limit account_ask_days"
     " minimum_tenure_days partial_hours edit_hours require_mfa is_demo",
 )
 declare("team.Team", neutral="id name")

@@ -20,7 +20,7 @@ class AskRule(models.Model):
     quiet_days_declined = models.PositiveSmallIntegerField(default=0)
     quiet_days_ignored = models.PositiveSmallIntegerField(default=0)
     budget = models.PositiveSmallIntegerField(default=0)
-    budget_days = models.PositiveSmallIntegerField(default=180)
+    budget_days = models.PositiveSmallIntegerField(default=90)
     history = HistoricalRecords()
 
     def __str__(self) -> str:

@@ -4,13 +4,13 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import Account, Contact
 from surveys import sql_delivery
-from surveys.choices import InvitationState
+from surveys.ask_rules import Rules
+from surveys.choices import Channel, InvitationState
 from surveys.models import Delivery, Suppression, SurveyVersion
-from surveys.sql_eligibility import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,10 @@ def version(version_id: int) -> SurveyVersion:
 
 def withheld_because(deliveries: Sequence[Delivery]) -> dict[int, str]:
     """Why the fence held messages back, by delivery id: "suppressed", "settled" or "paused"."""
-    suppressed = Suppression.objects.filter(
-        address_key=OuterRef("invitation__recipient_key"), channel=OuterRef("channel"), lifted_at__isnull=True
+    in_force = Suppression.objects.filter(lifted_at__isnull=True, channel=OuterRef("channel"))
+    suppressed = in_force.filter(
+        Q(address_key=OuterRef("invitation__recipient_key")) & ~Q(channel=Channel.SMS)
+        | Q(address_key=OuterRef("invitation__contact__phone_key"), channel=Channel.SMS)
     )
     rows = (
         Delivery.objects.filter(pk__in=[row.pk for row in deliveries])

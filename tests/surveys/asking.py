@@ -74,6 +74,7 @@ def make_invitation(contact: Contact, wave: Wave | None = None, **fields: Any) -
     assert version is not None
     fields.setdefault("recipient_key", contact.address_key or "none")
     fields.setdefault("state", InvitationState.PLANNED)
+    fields.setdefault("cost", 0 if fields.get("is_test") else 10)
     return Invitation.objects.create(
         wave=wave, version=version, contact=contact, account_id=contact.account_id, **fields
     )

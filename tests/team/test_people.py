@@ -163,11 +163,11 @@ def test_administrators_always_see_everything(administrator: User):
 
 # --- Workspace -------------------------------------------------------------------------------------------------
 def test_changes_of_the_company_are_audited(administrator: User):
-    workspace.update_workspace(actor=administrator, quiet_days_answered=60, postal_address="Elbe 1, Hamburg")
+    workspace.update_workspace(actor=administrator, minimum_tenure_days=60, postal_address="Elbe 1, Hamburg")
 
     entry = AuditEntry.objects.get(action="workspace.updated")
-    assert entry.detail["quiet_days_answered"] == [90, 60]
-    assert entry.detail["fields"] == ["postal_address", "quiet_days_answered"]
+    assert entry.detail["minimum_tenure_days"] == [0, 60]
+    assert entry.detail["fields"] == ["minimum_tenure_days", "postal_address"]
     assert "Hamburg" not in str(entry.detail)
 
 

@@ -182,7 +182,7 @@ def test_company_settings_are_saved(as_administrator: Client):
 
 @pytest.mark.parametrize(("field", "value"), [
     ("time_zone", "Mars/Olympus"), ("colour", "red"), ("colour", "#12345g"), ("currency", "XXX"), ("name", ""),
-    ("account_ask_limit", "0"), ("quiet_days_answered", "-1"), ("day_end", "08:00"), ("language", "xx"),
+    ("account_ask_limit", "0"), ("minimum_tenure_days", "-1"), ("day_end", "08:00"), ("language", "xx"),
 ])  # fmt: skip
 def test_settings_that_make_no_sense_are_refused_at_their_field(
     as_administrator: Client, field: str, value: str

@@ -1,0 +1,67 @@
+"""The few expressions in which PostgreSQL and SQLite differ, for the statements written by hand."""
+
+import datetime as dt
+from typing import Any
+
+from django.db import connection
+
+# Later than anything: a rule under which somebody can never be asked.
+_NEVER = "9999-01-01 00:00:00"
+
+
+def is_postgresql() -> bool:
+    return connection.vendor == "postgresql"
+
+
+def plus_days(moment: str, days: int) -> str:
+    if is_postgresql():
+        return f"({moment} + interval '{int(days)} days')"
+    return f"django_format_dtdelta('+', {moment}, {int(days) * 86_400_000_000})"
+
+
+def start_of(day: str) -> str:
+    """The first moment (UTC) of a date column."""
+    return f"({day}::timestamp AT TIME ZONE 'UTC')" if is_postgresql() else f"({day} || ' 00:00:00')"
+
+
+def latest(*moments: str) -> str:
+    """The latest of some moments of which any may be missing."""
+    if len(moments) == 1:
+        return moments[0]
+    if is_postgresql():
+        return f"GREATEST({', '.join(moments)})"
+    first = "'0001-01-01 00:00:00'"
+    return f"NULLIF(MAX({', '.join(f'COALESCE({m}, {first})' for m in moments)}), {first})"
+
+
+def no_moment() -> str:
+    return "NULL::timestamptz" if is_postgresql() else "NULL"
+
+
+def never() -> str:
+    return f"'{_NEVER}+00'::timestamptz" if is_postgresql() else f"'{_NEVER}'"
+
+
+def holds(json: str, value: str) -> str:
+    """Whether a JSON list of words holds one of them."""
+    if is_postgresql():
+        return f"{json} @> '[\"{value}\"]'::jsonb"
+    return f"{json} LIKE '%%\"{value}\"%%'"
+
+
+def draw(*pieces: str) -> str:
+    """Eight hex digits drawn by lot from these pieces of text, the same each time: of SHA-256 over them joined."""
+    text = " || ".join(pieces)
+    if is_postgresql():
+        return f"LEFT(ENCODE(SHA256(CONVERT_TO({text}, 'UTF8')), 'hex'), 8) COLLATE \"C\""
+    return f"SUBSTR(SHA256({text}), 1, 8)"
+
+
+def contact_key(contact_id: str) -> str:
+    """A recipient key for somebody who has neither address nor number."""
+    return f"('contact:' || CAST({contact_id} AS varchar(20)))"
+
+
+def moment(value: dt.datetime) -> Any:
+    """A moment as this database compares it with its columns."""
+    return connection.ops.adapt_datetimefield_value(value)
