@@ -23,7 +23,6 @@ from workflows.queries import tasks as task_queries
 SHOWN = 8
 RENEWAL_DAYS = 90
 DETRACTOR_DAYS = 90
-DETRACTOR_MAX = 6
 T = TypeVar("T")
 
 
@@ -53,7 +52,7 @@ def _section(rows: QuerySet[Any]) -> Section[Any]:
 
 def read_today(*, user: User, is_mine: bool) -> Today:
     """The state of `user`'s own accounts (`is_mine`), or of all they see. Renewals: open contracts that end within
-    90 days. Detractors: scores of 0 to 6 in the last 90 days that nobody has answered."""
+    90 days. Detractors, and the dissatisfied of other scales, in the last 90 days that nobody has answered."""
     now = clock.now()
     date = now.astimezone(team_queries.zone_of(user)).date()
     alerts = alert_queries.list_alerts(user=user).filter(state=AlertState.OPEN)
@@ -61,8 +60,8 @@ def read_today(*, user: User, is_mine: bool) -> Today:
     detractors = (
         Response.objects.visible_to(user)
         .counted()
+        .dissatisfied()
         .filter(
-            score__lte=DETRACTOR_MAX,
             loop_status=LoopStatus.OPEN,
             responded_at__gte=now - dt.timedelta(days=DETRACTOR_DAYS),
             account__isnull=False,

@@ -50,7 +50,11 @@ def account_now(account: Account, user: User) -> AccountNow:
     """Read from the answers themselves, of which an account has few. Definition: `account` (MetricDefinition)."""
     since = clock.now() - dt.timedelta(days=WINDOW_DAYS)
     rows = feedback.list_responses(user).filter(
-        account=account, contact__isnull=False, superseded_at__isnull=True, responded_at__gte=since
+        account=account,
+        metric=domain.NPS.metric,
+        contact__isnull=False,
+        superseded_at__isnull=True,
+        responded_at__gte=since,
     )
     answers = list(rows.counted().order_by("-score", "pk"))  # type: ignore[attr-defined]  # its own queryset class
     scores = [answer.score for answer in answers]
@@ -72,19 +76,28 @@ def account_now(account: Account, user: User) -> AccountNow:
 
 
 def _account_score(account: Account, user: User) -> Mapping[str, Any]:
-    return {"now": account_now(account, user)}
+    others = AccountScore.objects.filter(account=account).exclude(metric=domain.NPS.metric).order_by("metric")
+    return {
+        "now": account_now(account, user),
+        "others": [
+            (domain.scale(row.metric), row, round(100 * row.promoters / row.people) if row.people else 0)
+            for row in others
+        ],
+    }
 
 
 def _contact_score(contact: Contact, user: User) -> Mapping[str, Any]:
     answers = feedback.list_responses(user).filter(contact=contact).order_by("responded_at", "pk")
-    counted = list(answers.counted())  # type: ignore[attr-defined]  # its own queryset class
+    counted = list(answers.counted().filter(metric=domain.NPS.metric))  # type: ignore[attr-defined]  # its own queryset class
     points = [
         ScorePoint(f"{a.responded_at:%-d %b %Y}", a.score, reverse("surveys:response_detail", args=[a.pk]))
         for a in counted[-24:]
     ]
-    score = ContactScore.objects.filter(contact=contact).first()
+    kept = list(ContactScore.objects.filter(contact=contact).select_related("latest").order_by("metric"))
+    score = next((row for row in kept if row.metric == domain.NPS.metric), None)
+    others = [(domain.scale(row.metric), row) for row in kept if row.metric != domain.NPS.metric]
     change = score.latest_score - score.previous_score if score and score.previous_score is not None else None
-    return {"contact_score": score, "change": change, "points": points}
+    return {"contact_score": score, "change": change, "points": points, "others": others}
 
 
 def _answers(target: str) -> Any:

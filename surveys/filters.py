@@ -18,7 +18,7 @@ from accounts.conditions import fold
 from accounts.folding import Folded
 from core.errors import Refused
 from surveys.choices import Channel, Identity, LoopStatus
-from surveys.domain import CATEGORY_RANGES, Category
+from surveys.domain import SCALES
 from surveys.insight import rollups
 from surveys.models import Response, Survey
 from team.models import User
@@ -56,6 +56,12 @@ def _keys(*, words: bool = False, **options: Any) -> filters.MultipleChoiceFilte
     return found
 
 
+# The groups of every scale, each word once: "neutral" is a group of two.
+CATEGORIES = list(
+    {level.name: (level.name, level.label) for scale in SCALES.values() for level in scale.levels}.values()
+)
+
+
 class Noted(Func):
     """What was noted of the account at the answer, as text; empty when nothing was.
 
@@ -73,7 +79,10 @@ class Noted(Func):
 
 class ResponseFilter(filters.FilterSet):
     q = filters.CharFilter(method="search", label="Search", max_length=200)
-    category = filters.MultipleChoiceFilter(choices=_words(Category), method="by_category", label="Category")
+    category = filters.MultipleChoiceFilter(choices=CATEGORIES, method="by_category", label="Category")
+    metric = filters.MultipleChoiceFilter(
+        choices=[(scale.metric, scale.label) for scale in SCALES.values()], label="Kind of score"
+    )
     score = filters.MultipleChoiceFilter(choices=[(str(s), str(s)) for s in range(11)], label="Score")
     survey = _keys(choices=_surveys, field_name="survey_id", label="Survey")
     channel = filters.MultipleChoiceFilter(choices=_words(Channel), label="Channel")
@@ -129,8 +138,9 @@ class ResponseFilter(filters.FilterSet):
     def by_category(self, queryset: QuerySet[Response], name: str, values: list[str]) -> QuerySet[Response]:
         wanted = Q()
         for value in values:
-            low, high = CATEGORY_RANGES[Category(value)]
-            wanted |= Q(score__gte=low, score__lte=high)
+            for scale in SCALES.values():
+                if (level := scale.named(value)) is not None:
+                    wanted |= Q(metric=scale.metric, score__gte=level.low, score__lte=level.high)
         return queryset.filter(wanted)
 
     def _people(self, queryset: QuerySet[Response], path: str, values: list[str]) -> QuerySet[Response]:

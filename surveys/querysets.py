@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Self
 from django.db import models
 
 from accounts.querysets import accounts_visible_to
+from surveys import domain
 
 if TYPE_CHECKING:
     from surveys.models import Invitation, Response, ScoreIntent  # noqa: F401 - in the quoted bases below
@@ -21,6 +22,13 @@ class ResponseQuerySet(models.QuerySet["Response"]):
         return self.filter(excluded_reason="", deleted_upstream_at__isnull=True).exclude(
             identity__in=["inbox", "ignored"]
         )
+
+    def dissatisfied(self) -> Self:
+        """Answers in the bad level of their own scale: NPS 0–6, CSAT 1–2, CES 1–3."""
+        wanted = models.Q(pk__in=[])
+        for scale in domain.SCALES.values():
+            wanted |= models.Q(metric=scale.metric, score__gte=scale.bad.low, score__lte=scale.bad.high)
+        return self.filter(wanted)
 
 
 class InvitationQuerySet(models.QuerySet["Invitation"]):

@@ -96,6 +96,10 @@ def survey_mail(
         tracks_opens=content.track_opens,
         is_test=is_test,
         score_link="{url}{n}/",
+        metric=content.metric,
+        look=content.shown_look,
+        low_label=wording.scale_low,
+        high_label=wording.scale_high,
     )
 
 

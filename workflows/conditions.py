@@ -19,7 +19,10 @@ _SCORED = "response.scored"
 FIELDS: dict[str, Known] = {
     known.key: known
     for known in (
-        Known("event.score", "the score", Kind.NUMBER),
+        Known("event.metric", "the kind of score", Kind.CHOICE),
+        Known("event.score", "the NPS score", Kind.NUMBER),
+        Known("event.csat_score", "the satisfaction score (CSAT)", Kind.NUMBER),
+        Known("event.ces_score", "the effort score (CES)", Kind.NUMBER),
         Known("event.category", "the category", Kind.CHOICE),
         Known("event.contact_score_before", "the contact's score before", Kind.NUMBER),
         Known("event.contact_category_before", "the contact's category before", Kind.CHOICE),
@@ -53,8 +56,20 @@ def cause_of(event: Event) -> str:
 
 
 def values_of(event: Event) -> dict[str, Any]:
-    """The values by the names conditions use: facts as `plan`, `role`…, event data as `event.score`…"""
-    return {**event.facts, **{f"event.{key}": value for key, value in event.data.items()}}
+    """The values by the names conditions use: facts as `plan`, `role`…, event data as `event.score`…
+
+    `event.score` and the scores before are the NPS alone: a satisfaction of 4 of 5 is good, and a rule that waits for
+    scores up to 6 must not take it for a detractor. Other scales have names of their own. An event that names no metric
+    is from before there were others.
+    """
+    data = dict(event.data)
+    metric = data.get("metric", "nps")
+    if metric != "nps":
+        for name in ("score", "contact_score_before", "previous_score"):
+            if name in data:
+                data[f"{metric}_score" if name == "score" else f"{metric}_{name}"] = data.pop(name)
+    facts = {key: value for key, value in event.facts.items() if metric == "nps" or key != "score"}
+    return {**facts, **{f"event.{key}": value for key, value in data.items()}}
 
 
 def hold(conditions: Mapping[str, Any], event: Event) -> bool:

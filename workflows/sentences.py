@@ -6,7 +6,12 @@ from typing import Any
 from workflows.models import Rule
 
 TRIGGERS = {"response.scored": "When somebody answers"}
-CATEGORIES = {"detractor": "0 to 6", "passive": "7 or 8", "promoter": "9 or 10"}
+CATEGORIES = {
+    "detractor": "0 to 6", "passive": "7 or 8", "promoter": "9 or 10",
+    "satisfied": "satisfied (CSAT 4 or 5)", "dissatisfied": "dissatisfied (CSAT 1 or 2)",
+    "easy": "easy (CES 5 to 7)", "difficult": "difficult (CES 1 to 3)",
+    "neutral": "neutral (CSAT 3, CES 4)",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

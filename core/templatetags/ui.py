@@ -215,21 +215,53 @@ def score_category(value: object) -> str:
     return "promoter" if number >= 9 else "passive" if number >= 7 else "detractor"
 
 
+# Good, middling and bad scores of the other two scales: satisfaction 1–5 and effort 1–7.
+OTHER_SCALES = {
+    (1, 5): ((4, "p", "Satisfied"), (3, "n", "Neutral"), (1, "d", "Dissatisfied")),
+    (1, 7): ((5, "p", "Easy"), (4, "n", "Neutral"), (1, "d", "Difficult")),
+}
+
+
+def _of_answer(value: object, scale: tuple[int, int]) -> tuple[object, tuple[int, int]]:
+    """The number and the scale of an answer, or of a bare number."""
+    if hasattr(value, "scale_max") and hasattr(value, "score"):
+        return value.score, (value.scale_min, value.scale_max)  # type: ignore[attr-defined]
+    return value, scale
+
+
+def score_tone(number: object, scale: tuple[int, int]) -> tuple[str, str]:
+    """(class, word) of a score on its scale; empty on a scale that is none of ours."""
+    if scale == (0, 10):
+        return CATEGORIES.get(score_category(number), ("", ""))
+    found = _decimal(number)
+    return next(
+        ((css, word) for low, css, word in OTHER_SCALES.get(scale, ()) if found is not None and found >= low),
+        ("", ""),
+    )
+
+
 @register.simple_tag
 def score(value: object, url: str = "", scale_min: int = 0, scale_max: int = 10) -> SafeString:
-    """One answer's score, coloured by its category; on other scales than 0–10 it stays neutral."""
+    """One answer's score (an answer with its scale, or a number), coloured by the group it lies in.
+
+    On other scales than 0–10 the scale's end is said beside it, so that a 5 of 5 is not taken for a 5 of 10.
+    """
+    value, (scale_min, scale_max) = _of_answer(value, (int(scale_min), int(scale_max)))
     number = _decimal(value)
     if number is None:
         return format_html(
             '<span class="score none"><span aria-hidden="true">{}</span>{}</span>', NOTHING, _sr("no score")
         )
-    is_nps = (int(scale_min), int(scale_max)) == (0, 10)
-    category_name = score_category(number) if is_nps else ""
-    css, word = CATEGORIES.get(category_name, ("", f"of {scale_max}"))
+    is_nps = (scale_min, scale_max) == (0, 10)
+    css, word = score_tone(number, (scale_min, scale_max))
+    word = word or f"of {scale_max}"
     text = _digits(
         number.normalize() if number != number.to_integral_value() else number.quantize(Decimal(1))
     )
     label = _sr(word.lower())
+    if not is_nps and (scale_min, scale_max) in OTHER_SCALES:
+        text = format_html('{}<small aria-hidden="true">/{}</small>', text, scale_max)
+        label = _sr(f"of {scale_max}, {word.lower()}")
     if url:
         return format_html('<a class="score {}" href="{}">{}{}</a>', css, url, text, label)
     return format_html('<span class="score {}" title="{}">{}{}</span>', css, word, text, label)
@@ -277,8 +309,9 @@ def tone_class(tone: object) -> str:
 
 @register.filter
 def tone(value: object) -> str:
-    """`message.level_tag|tone` → the class of that tone."""
-    return tone_class(value)
+    """`message.level_tag|tone` → the class of that tone; `answer|tone` → that of its score."""
+    number, scale = _of_answer(value, (0, 0))
+    return score_tone(number, scale)[0] if number is not value else tone_class(value)
 
 
 @register.simple_tag

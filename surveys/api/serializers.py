@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from surveys.api.answers import ORIGINS
 from surveys.choices import Channel, LoopStatus
+from surveys.domain import category_of
 from surveys.models import Response
 
 
@@ -24,16 +25,14 @@ class ResponseSerializer(serializers.ModelSerializer[Response]):
         model = Response
         fields = [
             "id", "survey", "version", "invitation", "contact", "account", "source", "external_id", "channel", "metric",
-            "scale_min", "scale_max", "score", "category", "comment", "language", "state", "may_contact", "responded_at",
+            "scale_min", "scale_max", "score", "category", "comment", "answers", "language", "state", "may_contact", "may_quote", "responded_at",
             "received_at", "source_updated_at", "finalised_at", "locked_at", "is_excluded", "excluded_reason",
             "deleted_upstream_at", "superseded_at", "identity", "attributes", "origin", "loop_status", "assignee",
         ]  # fmt: skip
         read_only_fields = fields
 
     def get_category(self, response: Response) -> str:
-        from surveys.domain import category
-
-        return str(category(response.score))
+        return category_of(response.metric, response.score)
 
     def get_is_excluded(self, response: Response) -> bool:
         return bool(response.excluded_reason)

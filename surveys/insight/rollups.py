@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 
 from core import clock, jobs, outbox
+from surveys import domain
 from surveys.ingest import FOLD
 from surveys.models import FigureMark, FigureState
 from surveys.sql import COUNTED, is_postgresql, moment
@@ -178,8 +179,8 @@ def _account_select(postgresql: bool, some: bool) -> str:
         else "django_datetime_cast_date(r.responded_at, %s, 'UTC')"
     )
     return f"""
-SELECT account_id, metric, COUNT(*), SUM(CASE WHEN score >= 9 THEN 1 ELSE 0 END),
-  SUM(CASE WHEN score <= 6 THEN 1 ELSE 0 END), AVG(score * 1.0),
+SELECT account_id, metric, COUNT(*), SUM(CASE WHEN {_level("good")} THEN 1 ELSE 0 END),
+  SUM(CASE WHEN {_level("bad")} THEN 1 ELSE 0 END), AVG(score * 1.0),
   AVG(CASE WHEN place IN ((number + 1) / 2, number / 2 + 1) THEN score * 1.0 END), MAX(responded_at), {leaves}
 FROM (
   SELECT r.account_id, r.metric, r.score, r.responded_at, {day} AS day,
@@ -189,6 +190,15 @@ FROM (
   WHERE r.account_id IS NOT NULL AND r.responded_at >= %s AND r.responded_at < %s
     AND (r.superseded_at IS NULL OR r.superseded_at >= %s) AND {COUNTED.format("r.")} {chosen}) q
 GROUP BY account_id, metric"""
+
+
+def _level(name: str) -> str:
+    """Whether a score lies in the good or bad level of its own metric's scale."""
+    levels = {metric: getattr(scale, name) for metric, scale in domain.SCALES.items()}
+    return " OR ".join(
+        f"(metric = '{metric}' AND score BETWEEN {level.low} AND {level.high})"
+        for metric, level in levels.items()
+    )
 
 
 _ACCOUNT_NAMES = "account_id, metric, people, promoters, detractors, mean, median, latest_at, changes_on"

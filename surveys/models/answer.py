@@ -154,7 +154,8 @@ class ContactScore(models.Model):
 class AccountScore(models.Model):
     """What the people of an account say at present: latest answer per contact within the last 365 days.
 
-    Kept by surveys/insight/rollups.py. `changes_on` is the day on which the oldest of these answers leaves the window.
+    Kept by surveys/insight/rollups.py. For CSAT and CES `promoters` and `detractors` count the good and the bad level of the
+    scale (surveys/domain.py). `changes_on` is the day on which the oldest of these answers leaves the window.
     """
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="scores", db_index=False)

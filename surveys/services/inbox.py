@@ -58,7 +58,7 @@ def link_response(*, response: Response, contact: Contact, actor: User) -> Respo
         fresh: Response = Response.objects.select_related("contact", "account").get(pk=row.pk)
         if was in (Identity.INBOX, Identity.IGNORED):
             event = event_of(fresh, "response.scored", "scored", actor=actor, state=fresh.state,
-                             channel=fresh.channel, has_comment=bool(fresh.comment), **_before(before))  # fmt: skip
+                             channel=fresh.channel, has_comment=bool(fresh.comment), **_before(row.metric, before))  # fmt: skip
             event.occurred_at, event.origin = fresh.responded_at, fresh.origin
         else:
             event = event_of(fresh, "response.updated", "updated", actor=actor, change="relinked")
@@ -67,11 +67,11 @@ def link_response(*, response: Response, contact: Contact, actor: User) -> Respo
     return fresh
 
 
-def _before(score: int | None) -> dict[str, object]:
+def _before(metric: str, score: int | None) -> dict[str, object]:
     """What the contact's latest score was, as ingest says it of an answer that is matched at once."""
     if score is None:
         return {}
-    return {"contact_score_before": score, "contact_category_before": str(domain.category(score))}
+    return {"contact_score_before": score, "contact_category_before": domain.category_of(metric, score)}
 
 
 @transaction.atomic

@@ -89,7 +89,7 @@ def _event(
     facts: Mapping[str, Any],
     **data: Any,
 ) -> Event:
-    category = str(domain.category(response.score))
+    category = domain.category_of(response.metric, response.score)
     return Event(
         kind=kind,
         account_id=response.account_id,
@@ -100,7 +100,13 @@ def _event(
         cause_key=f"response:{response.pk}:{transition}",
         origin=Origin.LIVE,
         occurred_at=clock.now(),
-        data={"score": response.score, "category": category, "survey": response.survey_id, **data},
+        data={
+            "metric": response.metric,
+            "score": response.score,
+            "category": category,
+            "survey": response.survey_id,
+            **data,
+        },
         facts={**facts, "score": response.score, "category": category},
     )
 

@@ -7,11 +7,17 @@ from django.urls import reverse
 
 from core import outbox
 from core.failures import describe
+from surveys.models import Response
 from team import queries as team_queries
 from workflows.models import Notice
 from workflows.services.alerts import NOTICE
 
 SERVER_PAUSE_SECONDS = 60
+
+
+def _said(response: Response) -> str:
+    """A score in words; on another scale than the NPS with its end, so that nobody takes a 4 of 5 for a 4 of 10."""
+    return str(response.score) if response.metric == "nps" else f"{response.score} of {response.scale_max}"
 
 
 def _message(notice: Notice) -> EmailMultiAlternatives:
@@ -21,7 +27,7 @@ def _message(notice: Notice) -> EmailMultiAlternatives:
     if notice.alert is not None:
         path = reverse("workflows:alert_detail", args=[notice.alert.pk])
         at = f" at {notice.alert.account.name}" if notice.alert.account else ""
-        title = f"{who}{at} answered {response.score}" if response else f"Alert{at}"
+        title = f"{who}{at} answered {_said(response)}" if response else f"Alert{at}"
     else:
         path = reverse("workflows:task_detail", args=[notice.task_id])
         title = notice.task.title if notice.task else "Task"

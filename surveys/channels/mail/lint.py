@@ -14,6 +14,7 @@ from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
 from core.mail.message import Values
+from surveys import domain
 from surveys.channels.mail import template
 
 MAX_HTML_BYTES = 102 * 1024
@@ -178,6 +179,7 @@ def lint(
     subject: str,
     score_urls: Sequence[str],
     unsubscribe_url: str,
+    score_words: Sequence[str] = (),
     hidden_urls: Collection[str] = (),
     data: bytes | None = None,
     is_local: bool = False,
@@ -206,7 +208,7 @@ def lint(
             seen.find("table_role", 'A layout table for Outlook lacks role="presentation".')
     if html.count("<!--[if") != html.count("<![endif]"):
         seen.find("conditional", "An Outlook condition is opened and not closed, or the other way round.")
-    _check_scores(seen, score_urls)
+    _check_scores(seen, score_urls, score_words or [str(n) for n in range(len(score_urls))])
     _check_unsubscribe(seen, unsubscribe_url)
     _check_links(seen, {*score_urls, unsubscribe_url, *hidden_urls})
     _check_text(seen, text, score_urls, unsubscribe_url)
@@ -221,6 +223,8 @@ def lint_compiled(
     values: Values,
     *,
     score_link: str = "{url}?score={n}",
+    metric: str = domain.NPS.metric,
+    look: str = "numbers",
     data: bytes | None = None,
     is_local: bool = False,
 ) -> list[Finding]:
@@ -231,7 +235,8 @@ def lint_compiled(
         html=rendered.html,
         text=rendered.text,
         subject=rendered.subject,
-        score_urls=[score_link.format(url=answer, n=score) for score in template.SCORES],
+        score_urls=[score_link.format(url=answer, n=score) for score in domain.scale(metric).scores],
+        score_words=[template.score_sign(look, score)[0] for score in domain.scale(metric).scores],
         unsubscribe_url=values.get(template.UNSUBSCRIBE_URL) or "",
         hidden_urls=[values.get(template.TRAP_URL) or ""],
         data=data,
@@ -239,7 +244,7 @@ def lint_compiled(
     )
 
 
-def _check_scores(seen: _Seen, score_urls: Sequence[str]) -> None:
+def _check_scores(seen: _Seen, score_urls: Sequence[str], words: Sequence[str]) -> None:
     counted = Counter(link.href for link in seen.links if not link.hidden)
     for score, url in enumerate(score_urls):
         if counted[url] != 1:
@@ -247,8 +252,9 @@ def _check_scores(seen: _Seen, score_urls: Sequence[str]) -> None:
                 "scores", f"The link for {score} is there {counted[url]} times; it has to be there once."
             )
     for link in seen.links:
-        if link.href in score_urls and link.words.replace("\xa0", " ").strip() != str(
-            score_urls.index(link.href)
+        if (
+            link.href in score_urls
+            and link.words.replace("\xa0", " ").strip() != words[score_urls.index(link.href)]
         ):
             seen.find("score_words", f"The link for {score_urls.index(link.href)} says something else.")
 

@@ -18,7 +18,7 @@ import mrml
 
 from core.mail.address import clean, clean_lines
 from core.mail.message import Hole, Piece, Values, escape, join_html, join_plain
-from surveys import merge, texts
+from surveys import domain, merge, scales, texts
 from surveys.channels.mail import colour
 
 # What a person fills: the merge tags (surveys.merge.TAGS) and these links.
@@ -64,6 +64,8 @@ class SurveyMail:
     )
     is_test: bool = False
     score_link: str = "{url}?score={n}"
+    metric: str = domain.NPS.metric
+    look: str = "numbers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +159,11 @@ def compile_mail(mail: SurveyMail) -> CompiledMail:
     """Cut the mail into pieces. Raises `merge.MergeError` for a text that `author_problems` would have named."""
     spoken = texts.language_for(mail.language)
     words = spoken.texts
+    scale, said = domain.scale(mail.metric), scales.words_of(mail.metric, words)
     mail = replace(
         mail,
-        low_label=f"0 – {clean(mail.low_label)}" if mail.low_label else words.scale_low_labelled,
-        high_label=f"10 – {clean(mail.high_label)}" if mail.high_label else words.scale_high_labelled,
+        low_label=f"{scale.low} – {clean(mail.low_label)}" if mail.low_label else said.low_labelled,
+        high_label=f"{scale.high} – {clean(mail.high_label)}" if mail.high_label else said.high_labelled,
         footer_note=mail.footer_note or texts.fill(words.mail_footer_reason, brand=mail.brand),
         logo_url=mail.logo_url if _is_web_address(mail.logo_url) else "",
     )
@@ -237,8 +240,11 @@ def _text(mail: SurveyMail, words: texts.Texts) -> list[Piece]:
         out.append(f"*** {words.test_banner} ***\n\n")
     out += [*_plain(mail.intro.strip()), "\n\n", *_plain(mail.question.strip()), "\n\n"]
     out.append(f"{words.mail_choose_score}\n\n")
-    for score in SCORES:
-        label = {0: mail.low_label, 10: mail.high_label}.get(score, str(score))
+    scale = domain.scale(mail.metric)
+    points = () if mail.metric == domain.NPS.metric else getattr(words, mail.metric).points
+    for score in scale.scores:
+        name = f"{score} – {points[score - scale.low]}" if points else str(score)
+        label = {scale.low: mail.low_label, scale.high: mail.high_label}.get(score, name)
         out += [f"{label}: ", *_score_pieces(mail, score), "\n"]
     out.append("\n")
     if mail.closing.strip():
@@ -304,7 +310,9 @@ def _html(mail: SurveyMail, spoken: texts.Language) -> list[Piece]:
         has_postal=bool(mail.postal_address.strip()),
         tracks_opens=mail.tracks_opens,
         has_trap=mail.has_trap,
-        score_names=tuple(texts.fill(spoken.texts.score_name, score=score) for score in SCORES),
+        metric=mail.metric,
+        look=mail.look,
+        score_names=tuple(scales.words_of(mail.metric, spoken.texts).names.items()),
     )
     fills = _fills(mail, spoken.texts)
     out: list[Piece] = []
@@ -344,8 +352,10 @@ def _fills(mail: SurveyMail, words: texts.Texts) -> Mapping[str, Iterable[Piece]
         OPEN_URL: [_url(OPEN_URL)],
         TRAP_URL: [_url(TRAP_URL)],
     }
-    for score, mark in enumerate(_SCORE_MARKS):
-        fills[mark] = [escape(p) if isinstance(p, str) else p for p in _score_pieces(mail, score)]
+    for score in domain.scale(mail.metric).scores:
+        fills[_SCORE_MARKS[score]] = [
+            escape(p) if isinstance(p, str) else p for p in _score_pieces(mail, score)
+        ]
     return fills
 
 
@@ -372,7 +382,9 @@ def _skeleton(
     has_postal: bool,
     tracks_opens: bool,
     has_trap: bool,
-    score_names: tuple[str, ...],
+    metric: str,
+    look: str,
+    score_names: tuple[tuple[int, str], ...],
 ) -> str:
     """The page with marks, compiled from MJML. No author's or person's word is in it yet."""
     start = "left" if direction == "ltr" else "right"
@@ -430,10 +442,7 @@ def _skeleton(
 <mj-text padding="18px 16px 0">[[intro]]</mj-text>
 <mj-text padding="18px 16px 10px" font-size="20px" line-height="27px" font-weight="700">[[question]]</mj-text>
 </mj-column></mj-section>
-<mj-section css-class="n-row" padding="0 14px"><mj-column width="54.5454%"><mj-text padding="0">
-{_score_table(range(6), score_names, palette, spare=0)}</mj-text></mj-column>
-<mj-column width="45.4545%"><mj-text padding="0">{_score_table(range(6, 11), score_names, palette, spare=1)}</mj-text></mj-column>
-</mj-section>
+<mj-section css-class="n-row" padding="0 14px">{_score_rows(metric, look, dict(score_names), palette)}</mj-section>
 <mj-section css-class="n-pad" padding="0 0 28px"><mj-column><mj-text css-class="n-mute" padding="4px 16px 0"
  font-size="13px" line-height="18px" color="#566063"><table role="presentation" width="100%" cellpadding="6" cellspacing="0"
  border="0"><tr><td align="{start}" valign="top" style="padding:0;padding-{end}:12px">[[low]]</td>
@@ -457,16 +466,45 @@ def _skeleton(
     return _BETWEEN_TAGS.sub(lambda gap: "> <" if "\n" not in gap.group() else ">\n<", html)
 
 
-def _score_table(scores: range, names: tuple[str, ...], palette: _Palette, *, spare: int) -> str:
-    """One row of numbers; `spare` empty cells keep them as wide as those of the longer row where the rows are stacked."""
-    cells = "".join(
-        f'<td class="n-cell" width="16.66%" align="center" valign="top" style="padding:2px"><a href="[[{_SCORE_MARKS[score]}]]" '
-        f'class="n-score" aria-label="{escape(names[score])}" style="display:block;background:{palette.face};'
-        f"border:1px solid {palette.edge};border-radius:6px;color:{palette.number};font-size:17px;font-weight:700;"
-        f'line-height:44px;text-align:center;text-decoration:none">&nbsp;{score}&nbsp;</a></td>'
-        for score in scores
+# Where a scale is cut in two for narrow screens: each row, and how many of its cells it lacks against the longest one.
+_ROWS: Mapping[str, tuple[tuple[range, int], ...]] = {
+    domain.NPS.metric: ((range(6), 0), (range(6, 11), 1)),
+    domain.CSAT.metric: ((range(1, 6), 0),),
+    domain.CES.metric: ((range(1, 5), 0), (range(5, 8), 1)),
+}
+
+
+def _score_rows(metric: str, look: str, names: Mapping[int, str], palette: _Palette) -> str:
+    rows = _ROWS[metric]
+    total = sum(len(row) for row, _ in rows)
+    return "".join(
+        f'<mj-column width="{int(1_000_000 * len(row) / total) / 10_000:.4f}%"><mj-text padding="0">'
+        f"{_score_table(row, names, palette, look=look, spare=spare)}</mj-text></mj-column>"
+        for row, spare in rows
     )
-    cells += '<!--[if !mso]><!--><td class="n-spare" width="16.66%"></td><!--<![endif]-->' * spare
+
+
+def score_sign(look: str, score: int) -> tuple[str, str]:
+    """What stands in a score's cell, and its size; a star says its number too, because stars look alike."""
+    if look == "smileys":
+        return scales.sign(look, score), "font-size:26px;font-weight:400"
+    if look == "stars":
+        return f"{score} {scales.STAR}", "font-size:17px;font-weight:700"
+    return str(score), "font-size:17px;font-weight:700"
+
+
+def _score_table(scores: range, names: Mapping[int, str], palette: _Palette, *, look: str, spare: int) -> str:
+    """One row of scores; `spare` empty cells keep them as wide as those of the longer row where the rows are stacked."""
+    width = int(10_000 / (len(scores) + spare)) / 100
+    cells = "".join(
+        f'<td class="n-cell" width="{width:.2f}%" align="center" valign="top" style="padding:2px"><a href="[[{_SCORE_MARKS[score]}]]" '
+        f'class="n-score" aria-label="{escape(names[score])}" style="display:block;background:{palette.face};'
+        f"border:1px solid {palette.edge};border-radius:6px;color:{palette.number};{style};"
+        f'line-height:44px;text-align:center;text-decoration:none">&nbsp;{sign}&nbsp;</a></td>'
+        for score in scores
+        for sign, style in [score_sign(look, score)]
+    )
+    cells += f'<!--[if !mso]><!--><td class="n-spare" width="{width:.2f}%"></td><!--<![endif]-->' * spare
     return (
         '<table role="presentation" width="100%" cellpadding="2" cellspacing="0" border="0" '
         f'style="table-layout:fixed"><tr>{cells}</tr></table>'
