@@ -15,10 +15,12 @@ from rest_framework.response import Response
 
 from core.api import ApiViewSet
 from core.errors import Invalid, Refused
-from surveys.campaign_plan import Plan
-from surveys.choices import CampaignState, InvitationState, Reason, SuppressionReason
+from surveys.campaign_plan import NAMES, Plan
+from surveys.choices import Cadence, CampaignState, Channel, InvitationState, Reason, SuppressionReason
+from surveys.experiments import Outcome
 from surveys.models import Campaign, Invitation, Suppression
 from surveys.queries import campaigns as queries
+from surveys.queries import experiments as experiment_queries
 from surveys.queries import suppressions as suppression_queries
 from surveys.services import campaigns as services
 from surveys.services import suppressions as suppression_services
@@ -27,11 +29,19 @@ from team.models import User
 from team.permissions import can_lead, can_work
 
 MAX_ID = 2**63 - 1
+# What a plan settles beyond survey and segment, which the API names by their ids.
+OPTIONS = tuple(name for name in NAMES if name not in {"survey", "segment"})
 SCOPES = {"read": ApiScope.SURVEYS_READ, "write": ApiScope.SURVEYS_WRITE}
 
 
 def _values(values: Any) -> list[tuple[str, str]]:
     return [(value.value, value.value) for value in values]
+
+
+def _optional_number(help_text: str) -> serializers.IntegerField:
+    return serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=10_000_000, help_text=help_text
+    )
 
 
 # --- Campaigns -----------------------------------------------------------------------------------------------
@@ -53,21 +63,63 @@ class CampaignSerializer(serializers.ModelSerializer[Campaign]):
     class Meta:
         model = Campaign
         fields = (
-            "id", "name", "survey_id", "segment_id", "channels", "state", "starts_at", "daily_limit",
-            "expires_after_days", "pause_reason", "created_by_id", "created_at", "launched_at", "finished_at",
+            "id", "survey_id", "segment_id", "state", *OPTIONS, "pause_reason", "created_by_id", "created_at",
+            "launched_at", "finished_at",
         )  # fmt: skip
 
 
 class CampaignWriteSerializer(serializers.Serializer[Any]):
+    """Everything that can be settled about a campaign; what is left out keeps its value. Meaning: docs/campaigns.md."""
+
     name = serializers.CharField(max_length=120)
     survey_id = serializers.IntegerField(min_value=1)
     segment_id = serializers.IntegerField(
         min_value=1, required=False, allow_null=True, help_text="Null: every contact."
     )
+    sample_percent = serializers.IntegerField(required=False, min_value=1, max_value=100)
+    channels = serializers.ListField(
+        child=serializers.ChoiceField(choices=_values(Channel)), required=False, min_length=1, max_length=4,
+        help_text="In order of preference; each person is asked on the first that reaches them.",
+    )  # fmt: skip
+    fallback_days = _optional_number("After so many days without an answer the next channel is tried.")
+    send_as_owner = serializers.BooleanField(required=False)
     starts_at = serializers.DateTimeField(
         required=False, allow_null=True, help_text="Null: when it is launched."
     )
-    daily_limit = serializers.IntegerField(min_value=1, max_value=10_000_000, required=False, allow_null=True)
+    cadence = serializers.ChoiceField(choices=_values(Cadence), required=False)
+    every_days = _optional_number("Recurring: days after a person's last ask.")
+    period_months = _optional_number("Calendar: months from one wave to the next: 1, 2, 3, 4, 6 or 12.")
+    anchor = serializers.CharField(
+        required=False, allow_blank=True, max_length=60,
+        help_text="Account date: customer_since, renewal_on, or custom.<key> of a date field of accounts.",
+    )  # fmt: skip
+    offsets = serializers.ListField(
+        child=serializers.CharField(max_length=8), required=False, max_length=12,
+        help_text="Account date: distances from it, such as -90d or 6m.",
+    )  # fmt: skip
+    grace_days = serializers.IntegerField(required=False, min_value=0, max_value=90)
+    trigger_event = serializers.CharField(required=False, allow_blank=True, max_length=80)
+    trigger_conditions = serializers.JSONField(
+        required=False,
+        help_text='Over the event\'s data: {"all": [{"field": "priority", "op": "is", "value": "high"}]}.',
+    )
+    delay_minutes = serializers.IntegerField(required=False, min_value=0)
+    daily_limit = _optional_number("At most so many people a day.")
+    hourly_limit = _optional_number("At most so many people an hour.")
+    spread_days = _optional_number("Spread evenly over so many days.")
+    daily_answers_limit = _optional_number("Pause for the day after so many answers.")
+    target_answers = _optional_number("Aim for so many answers within target_days.")
+    target_days = _optional_number("See target_answers.")
+    account_week_limit = _optional_number("At most so many people of one account within seven days.")
+    send_weekdays = serializers.CharField(
+        required=False, allow_blank=True, max_length=7, help_text="Digits, 1 is Monday; empty: every day."
+    )
+    send_from = serializers.TimeField(required=False, allow_null=True)
+    send_until = serializers.TimeField(required=False, allow_null=True)
+    in_contact_zone = serializers.BooleanField(required=False)
+    skip_holidays = serializers.BooleanField(required=False)
+    reminders = serializers.IntegerField(required=False, min_value=0, max_value=3)
+    reminder_gap_days = serializers.IntegerField(required=False, min_value=1, max_value=90)
     expires_after_days = serializers.IntegerField(min_value=1, max_value=365, required=False)
 
 
@@ -102,6 +154,55 @@ class ProgressSerializer(serializers.Serializer[Any]):
     expired = serializers.IntegerField()
     in_doubt = serializers.IntegerField()
     excluded = ReasonCountSerializer(many=True)
+
+
+class GapSerializer(serializers.Serializer[Any]):
+    """A difference to the first arm in points, with its interval, corrected for the number of arms."""
+
+    points = serializers.FloatField()
+    low = serializers.FloatField()
+    high = serializers.FloatField()
+    is_noise = serializers.BooleanField()
+
+
+class ArmSerializer(serializers.Serializer[Any]):
+    """Exact counts of people the key may see. Shares lie between 0 and 1, intervals are at 95 %."""
+
+    key = serializers.CharField()
+    name = serializers.CharField(source="variant.name")
+    weight = serializers.IntegerField(source="variant.weight")
+    channel = serializers.CharField(source="variant.channel", help_text="Empty: as the campaign.")
+    send_hour = serializers.IntegerField(source="variant.send_hour", allow_null=True)
+    version_id = serializers.IntegerField(
+        source="variant.version_id", allow_null=True, help_text="Null: as the round."
+    )
+    units = serializers.IntegerField(help_text="Accounts, and people without one, drawn into this arm.")
+    planned = serializers.IntegerField()
+    asked = serializers.IntegerField()
+    delivered = serializers.IntegerField()
+    opened = serializers.IntegerField()
+    answered = serializers.IntegerField(source="answered.part")
+    response_rate = serializers.FloatField(allow_null=True)
+    response_rate_low = serializers.FloatField(source="answered.low")
+    response_rate_high = serializers.FloatField(source="answered.high")
+    difference = GapSerializer(source="gap", allow_null=True)
+    promoters = serializers.IntegerField(source="counts.promoters")
+    passives = serializers.IntegerField(source="counts.passives")
+    detractors = serializers.IntegerField(source="counts.detractors")
+    nps = serializers.IntegerField(source="counts.score", allow_null=True)
+    nps_difference = GapSerializer(source="nps_gap", allow_null=True)
+
+
+class VerdictSerializer(serializers.Serializer[Any]):
+    outcome = serializers.ChoiceField(choices=_values(Outcome))
+    sentence = serializers.CharField()
+    winner = serializers.CharField(help_text="An arm's key; empty unless the outcome is `winner`.")
+
+
+class ExperimentSerializer(serializers.Serializer[Any]):
+    horizon = serializers.IntegerField(help_text="Asked in each arm before the one comparison.")
+    arms = ArmSerializer(many=True)
+    verdict = VerdictSerializer(allow_null=True, help_text="Null for keys that do not see every account.")
 
 
 @extend_schema_view(
@@ -153,6 +254,16 @@ class CampaignViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewS
         body = {**found.counts, "in_doubt": found.in_doubt, "excluded": found.excluded}
         return Response(ProgressSerializer(body).data)
 
+    @extend_schema(
+        summary="The arms of its experiment, compared", responses=ExperimentSerializer, filters=False
+    )
+    @action(detail=True, methods=["get"])
+    def experiment(self, request: Request, pk: int) -> Response:
+        found = experiment_queries.compare(self.get_object(), self._user)
+        if found is None:
+            raise Refused("This campaign has no experiment.", code="not_found", status=404)
+        return Response(ExperimentSerializer(found).data)
+
     @extend_schema(summary="Launch, or schedule for `starts_at`", request=None, responses=CampaignSerializer)
     @action(detail=True, methods=["post"])
     def launch(self, request: Request, pk: int) -> Response:
@@ -185,6 +296,8 @@ class CampaignViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewS
         body = CampaignWriteSerializer(data=self.request.data, partial=partial)
         body.is_valid(raise_exception=True)
         values = dict(body.validated_data)
+        for name in {"channels", "offsets"} & set(values):
+            values[name] = tuple(values[name])
         if "survey_id" in values:
             values["survey"] = queries.list_surveys().filter(pk=values.pop("survey_id")).first()
             if values["survey"] is None:

@@ -90,3 +90,54 @@ def test_an_address_is_suppressed_found_and_lifted(api: Client) -> None:
 
     assert lifted.status_code == 204
     assert Suppression.objects.get().lifted_at is not None
+
+
+WHOLE_PLAN: dict[str, object] = {
+    "channels": ["in_app", "email"], "fallback_days": 5, "send_as_owner": True, "cadence": "account_date",
+    "anchor": "renewal_on", "offsets": ["-90d", "-30d"], "grace_days": 7, "daily_limit": 100, "hourly_limit": 20,
+    "account_week_limit": 2, "sample_percent": 50, "send_weekdays": "12345", "send_from": "09:00:00",
+    "send_until": "17:00:00", "in_contact_zone": True, "skip_holidays": True, "reminders": 1, "reminder_gap_days": 4,
+}  # fmt: skip
+
+
+def test_everything_about_a_campaign_can_be_settled(api: Client) -> None:
+    made = post(api, "campaigns/", name="Before renewal", survey_id=make_survey().pk, **WHOLE_PLAN)
+
+    assert made.status_code == 201, made.content
+    assert {name: made.json()[name] for name in WHOLE_PLAN} == WHOLE_PLAN
+
+
+def test_a_part_of_the_plan_can_be_changed(api: Client) -> None:
+    pk = post(api, "campaigns/", name="Renewal", survey_id=make_survey().pk, **WHOLE_PLAN).json()["id"]
+
+    changed = api.patch(f"/api/v1/campaigns/{pk}/", {"reminders": 2}, content_type="application/json")
+
+    assert changed.json()["reminders"] == 2
+    assert changed.json()["offsets"] == ["-90d", "-30d"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "attr"),
+    [
+        ({"channels": ["fax"]}, "channels"),
+        ({"channels": ["email", "email"]}, "channels"),
+        ({"cadence": "hourly"}, "cadence"),
+        ({"cadence": "recurring"}, "every_days"),
+        ({"cadence": "account_date", "anchor": "birthday", "offsets": ["1d"]}, "anchor"),
+        ({"cadence": "account_date", "anchor": "renewal_on", "offsets": ["soon"]}, "offsets"),
+        ({"cadence": "event"}, "trigger_event"),
+        ({"cadence": "event", "trigger_event": "x", "trigger_conditions": {"any": 3}}, "trigger_conditions"),
+        ({"send_weekdays": "89"}, "send_weekdays"),
+        ({"send_from": "09:00"}, "send_until"),
+        ({"target_answers": 250}, "target_days"),
+        ({"reminders": 9}, "reminders"),
+        ({"sample_percent": 0}, "sample_percent"),
+        ({"daily_limit": True}, "daily_limit"),
+    ],
+)
+def test_a_plan_that_makes_no_sense_names_its_field(api: Client, wrong: dict[str, object], attr: str) -> None:
+    refused = post(api, "campaigns/", name="Spring", survey_id=make_survey().pk, **wrong)
+
+    assert refused.status_code == 400, refused.content
+    assert refused.json()["errors"][0]["attr"].split(".")[0] == attr
+    assert not Campaign.objects.exists()
