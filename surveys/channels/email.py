@@ -7,7 +7,7 @@ backend, such as a provider's through django-anymail, it lies before the hand-ov
 """
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.utils import parseaddr
@@ -25,41 +25,12 @@ from core.mail.message import MAX_VALUE, Mailbox, Unsendable
 from core.mail.outcome import Kind, Outcome, Stage
 from core.mail.smtp import EmailBackend, Letter
 from surveys import rendering, tokens
+from surveys.channels.base import Fence, Item, Result
 from surveys.channels.mail.message import Links, Recipient, SurveyMessage
 from surveys.content import Content
 from surveys.models import SurveyVersion
 from surveys.rendering import Company
 from surveys.tokens import Purpose
-
-Fence = Callable[[Sequence[int]], Collection[int]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """One delivery with all that its mail needs."""
-
-    id: int
-    key: str
-    message_id: str
-    invitation_id: int
-    is_test: bool
-    version_id: int
-    language: str
-    address: str
-    name: str
-    tags: Mapping[str, str | None]
-    # Whose name the mail carries, where the campaign wants the account's owner and there is one.
-    owner_name: str = ""
-    owner_email: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of a delivery; `provider_id` is what a mail provider calls it."""
-
-    outcome: Outcome
-    provider_id: str = ""
-
 
 @dataclass(frozen=True, slots=True)
 class _Mail:
@@ -78,6 +49,15 @@ Ready = tuple[Item, _Mail, Recipient]
 def sender_address() -> Address:
     """The address that survey mail comes from. Raises `BadAddress` when the setting holds none."""
     return Address.parse(parseaddr(settings.DEFAULT_FROM_EMAIL)[1])
+
+
+def is_configured() -> bool:
+    """Whether mail has a sender; whether a server answers shows when one is needed."""
+    try:
+        sender_address()
+    except BadAddress:
+        return False
+    return True
 
 
 def hand_over(

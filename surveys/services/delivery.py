@@ -26,15 +26,16 @@ from core.mail.outcome import Kind, Outcome, safe
 from core.outbox import DB_NOW, State
 from core.secrets import address_key
 from surveys import eligibility, pacing, sql_delivery
-from surveys.channels import email
-from surveys.channels.email import Item, Result
+from surveys.channels import registry
+from surveys.channels.base import Item, Result
 from surveys.choices import Channel, InvitationState, SuppressionReason
 from surveys.content import Content
-from surveys.models import Delivery, Invitation, SurveyVersion
+from surveys.models import Delivery, Invitation, PageVisit, SurveyVersion
 from surveys.queries import delivery as queries
 from surveys.queries.delivery import Ask
+from surveys.queries.respond import Visit
 from surveys.rendering import Company
-from surveys.services import campaigns, suppressions
+from surveys.services import campaigns, suppressions, unsubscribe
 from team import audit
 from team import queries as team_queries
 from team.models import User, Workspace
@@ -49,7 +50,8 @@ RECORD_SECONDS = 15.0
 # Outcomes an invitation shows instead of "sent".
 REFUSED, BOUNCED, GAVE_UP, NOT_BUILT, CALLED_OFF = "refused", "bounced", "gave_up", "not_built", "called_off"
 
-_server_away_until = 0.0
+# By channel, the moment until which nothing is tried because its server was away.
+_away_until: dict[str, float] = {}
 
 
 def register() -> None:
@@ -61,6 +63,7 @@ def register() -> None:
             send_batch,
             max_attempts=MAX_ATTEMPTS,
             filter=_may_be_claimed,
+            scope=sql_delivery.leaves_the_house(),
             on_dead=give_up,
             retry_by_hand=lambda row, actor: send_again(delivery=row, actor=actor),
             settle_by_hand=_settle_by_hand,
@@ -83,9 +86,13 @@ def _never(batch: "outbox.Batch[Delivery]") -> None:
 
 
 def _may_be_claimed() -> Q:
-    if not settings.SENDING_ENABLED or time.monotonic() < _server_away_until:
+    if not settings.SENDING_ENABLED:
         return Q(pk__in=[])
-    return sql_delivery.claimable()
+    now = time.monotonic()
+    away = [channel for channel, until in _away_until.items() if now < until]
+    if len(away) >= len(registry.SENT):
+        return Q(pk__in=[])
+    return sql_delivery.claimable() & ~Q(channel__in=away) if away else sql_delivery.claimable()
 
 
 # --- A batch -------------------------------------------------------------------------------------------------
@@ -133,25 +140,30 @@ def _send(
     def fence(ids: Sequence[int]) -> Collection[int]:
         return {row.pk for row in batch.fence([rows[pk] for pk in ids], sql_delivery.still_wanted())}
 
-    results = email.hand_over(
-        [_item(row, asks[row.invitation_id]) for row in ready],
-        versions=queries.version,
-        company=Company(name=workspace.name, postal_address=workspace.postal_address),
-        now=now,
-        fence=fence,
-    )
-    _record(batch, rows, results, asks, now)
+    by_channel: dict[str, list[Delivery]] = defaultdict(list)
+    for row in ready:
+        by_channel[row.channel].append(row)
+    for channel, group in by_channel.items():
+        results = registry.module_of(channel).hand_over(
+            [_item(row, asks[row.invitation_id]) for row in group],
+            versions=queries.version,
+            company=Company(name=workspace.name, postal_address=workspace.postal_address),
+            now=now,
+            fence=fence,
+        )
+        _record(batch, rows, results, asks, now)
 
 
 def _item(row: Delivery, ask: Ask) -> Item:
     if ask.is_test:
-        name, address = ask.tester_name or "", ask.tester_email or ""
+        name, address, phone = ask.tester_name or "", ask.tester_email or "", ""
         first, _, last = name.partition(" ")
         account, owner = "Your account", name
     else:
         contact = ask.contact
         assert contact is not None, "Judged: the contact exists."
         first, last, address, name = contact.first_name, contact.last_name, contact.email, contact.full_name
+        phone = contact.phone if contact.phone_key else ""
         account = ask.account.name if ask.account else ""
         owner = ask.owner_name or ""
     as_owner = bool(ask.as_owner) and not ask.is_test
@@ -164,6 +176,8 @@ def _item(row: Delivery, ask: Ask) -> Item:
         version_id=ask.version_id,
         language=ask.language,
         address=address,
+        phone=phone,
+        step=row.step,
         name=name,
         tags={
             "first_name": first, "last_name": last, "full_name": name, "account_name": account,
@@ -191,7 +205,7 @@ def _record(
     for row in by_kind.pop(Kind.IN_DOUBT, []):
         _persistently(lambda row=row: _record_doubt(batch, row, results[row.pk].outcome, now))  # type: ignore[misc]
     for row in by_kind.pop(Kind.REFUSED, []):
-        _persistently(lambda row=row: _record_refusal(batch, row, results[row.pk].outcome, now))  # type: ignore[misc]
+        _persistently(lambda row=row: _record_refusal(batch, row, results[row.pk], now))  # type: ignore[misc]
     _release_or_retry(batch, by_kind.pop(Kind.RETRY, []), results)
     _settle_withheld(batch, by_kind.pop(Kind.WITHDRAWN, []))
 
@@ -205,11 +219,13 @@ def _record_sent(
 ) -> None:
     """Delivery, invitation and event of each mail, in one transaction."""
     with transaction.atomic():
-        by_provider: dict[str, list[Delivery]] = defaultdict(list)
+        alike: dict[tuple[str, int | None, str], list[Delivery]] = defaultdict(list)
         for row in sent:
-            by_provider[results[row.pk].provider_id].append(row)
-        for provider_id, group in by_provider.items():
-            batch.done(group, sent_at=DB_NOW, code="250", provider_id=provider_id)
+            result = results[row.pk]
+            alike[result.provider_id, result.segments, str(result.outcome.code)].append(row)
+        for (provider_id, segments, code), group in alike.items():
+            more = {} if segments is None else {"segments": segments}
+            batch.done(group, sent_at=DB_NOW, code=code, provider_id=provider_id, **more)
         _note_asked([asks[row.invitation_id] for row in sent], now)
 
 
@@ -291,11 +307,15 @@ def _count_as_asked(invitation_id: int, at: dt.datetime) -> None:
     asked.update(asked_at=at, expires_at=None if days is None else at + dt.timedelta(days=days))
 
 
-def _record_refusal(batch: Batch, row: Delivery, outcome: Outcome, now: dt.datetime) -> None:
+def _record_refusal(batch: Batch, row: Delivery, result: Result, now: dt.datetime) -> None:
+    outcome = result.outcome
     with transaction.atomic():
         batch.fail([row], outcome.diagnostic or "The mail server refused the message.", code=_code(outcome))
         if outcome.address_bad:
-            note_bounce(row.invitation_id, outcome.diagnostic, now=now)
+            reason = SuppressionReason.UNSUBSCRIBED if result.opted_out else SuppressionReason.BOUNCED
+            note_bounce(
+                row.invitation_id, outcome.diagnostic, now=now, reason=reason, channel=Channel(row.channel)
+            )
         else:
             reason = REFUSED if outcome.code else NOT_BUILT
             Invitation.objects.filter(pk=row.invitation_id, state=InvitationState.SENDING).update(
@@ -309,21 +329,28 @@ def note_bounce(
     *,
     now: dt.datetime,
     reason: SuppressionReason = SuppressionReason.BOUNCED,
+    channel: Channel = Channel.EMAIL,
 ) -> None:
     """The address of an invitation is no good (or its owner complained): suppress it, say so on the timeline, and
-    look whether the campaign has to stop. Idempotent; call inside a transaction."""
+    look whether the campaign has to stop. An SMS concerns the number, a mail the address. Idempotent; call inside a
+    transaction."""
     invitation = Invitation.objects.select_related("contact", "account", "wave").get(pk=invitation_id)
     if invitation.is_test:
         Invitation.objects.filter(pk=invitation.pk).update(
             state=InvitationState.FAILED, outcome_reason=reason.value
         )
         return
-    suppressions.suppress(address_key=invitation.recipient_key, reason=reason, detail=diagnostic)
+    key = invitation.recipient_key
+    if channel is Channel.SMS:
+        key = (invitation.contact.phone_key if invitation.contact else None) or ""
+    if key:
+        suppressions.suppress(address_key=key, reason=reason, detail=diagnostic, channel=channel)
     settled = {InvitationState.ANSWERED, InvitationState.DECLINED}
+    weightier = {reason.value, SuppressionReason.COMPLAINED.value}
     changed = (
         Invitation.objects.filter(pk=invitation.pk)
         .exclude(state__in=settled)
-        .exclude(outcome_reason=reason.value)
+        .exclude(outcome_reason__in=weightier)
         .update(state=InvitationState.FAILED, outcome_reason=reason.value, delivered_at=None)
     )
     if changed:
@@ -345,14 +372,13 @@ def give_up(row: Delivery) -> None:
 
 def _release_or_retry(batch: Batch, rows: Sequence[Delivery], results: Mapping[int, Result]) -> None:
     """Trouble of the server is nobody's fault: its rows wait, uncounted. Trouble with a message counts against it."""
-    global _server_away_until
     away = [row for row in rows if results[row.pk].outcome.about_server]
     if away:
-        _server_away_until = time.monotonic() + SERVER_PAUSE_SECONDS / 2
+        _away_until[away[0].channel] = time.monotonic() + SERVER_PAUSE_SECONDS / 2
         text = results[away[0].pk].outcome.diagnostic
         batch.release(away, after=SERVER_PAUSE_SECONDS)
         Delivery.objects.filter(pk__in=[row.pk for row in away], state=State.PENDING).update(error=text)
-        logger.warning("survey mail: %d message(s) wait for the mail server: %s", len(away), text)
+        logger.warning("%s: %d message(s) wait for the server: %s", away[0].channel, len(away), text)
     for row in rows:
         if not results[row.pk].outcome.about_server:
             outcome = results[row.pk].outcome
@@ -504,14 +530,17 @@ class Report(StrEnum):
 
     DELIVERED = "delivered"
     OPENED = "opened"
+    FETCHED = "fetched"  # opened by a program, not by a person
     BOUNCED = "bounced"
     REJECTED = "rejected"
     COMPLAINED = "complained"
+    UNSUBSCRIBED = "unsubscribed"
 
 
 @transaction.atomic
 def note_report(*, report: Report, key: str, provider_id: str, at: dt.datetime | None, detail: str) -> bool:
-    """Take in what a provider reports of a delivery; says whether it is one of ours. Idempotent, in any order.
+    """Take in what a provider reports of a delivery; says whether it is one of ours. Idempotent, and the same in any
+    order: a complaint outweighs a bounce, a bounce a refusal, and a refusal "delivered".
 
     Any report proves that the provider had the message, so a doubt is settled by it.
     """
@@ -527,6 +556,12 @@ def note_report(*, report: Report, key: str, provider_id: str, at: dt.datetime |
         ask.filter(asked_at__isnull=False, outcome_reason="").update(delivered_at=at)
     elif report is Report.OPENED:
         ask.filter(opened_at__isnull=True).update(opened_at=at)
+    elif report is Report.FETCHED:
+        ask.filter(asked_at__isnull=False, outcome_reason="", delivered_at__isnull=True).update(delivered_at=at)
+        if not PageVisit.objects.filter(invitation_id=row.invitation_id, kind=Visit.MACHINE).exists():
+            PageVisit.objects.create(invitation_id=row.invitation_id, kind=Visit.MACHINE, at=at)
+    elif report is Report.UNSUBSCRIBED:
+        unsubscribe.unsubscribe_invitation(row.invitation_id, now=now, detail="Unsubscribed at the mail provider")
     elif report is Report.REJECTED:
         ask.filter(state__in=[InvitationState.SENDING, InvitationState.SENT]).update(
             state=InvitationState.FAILED, outcome_reason=REFUSED, delivered_at=None
@@ -534,6 +569,6 @@ def note_report(*, report: Report, key: str, provider_id: str, at: dt.datetime |
         Delivery.objects.filter(pk=row.pk).update(error=safe(detail))
     else:
         reason = SuppressionReason.BOUNCED if report is Report.BOUNCED else SuppressionReason.COMPLAINED
-        note_bounce(row.invitation_id, safe(detail), now=now, reason=reason)
+        note_bounce(row.invitation_id, safe(detail), now=now, reason=reason, channel=Channel(row.channel))
         Delivery.objects.filter(pk=row.pk).update(error=safe(detail))
     return True

@@ -36,7 +36,7 @@ def smtp(settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch) -> Settings
     settings.EMAIL_HOST = "127.0.0.1"
     settings.DEFAULT_FROM_EMAIL = "Nordlicht <ask@nordlicht.example>"
     settings.BASE_URL = "https://ask.nordlicht.example"
-    monkeypatch.setattr(delivery, "_server_away_until", 0.0)
+    monkeypatch.setattr(delivery, "_away_until", {})
     return settings
 
 

@@ -31,7 +31,7 @@ def smtp(settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch) -> Settings
     settings.DEFAULT_FROM_EMAIL = "Nordlicht <ask@nordlicht.example>"
     settings.BASE_URL = "https://ask.nordlicht.example"
     settings.INBOUND_ADDRESS = ""
-    monkeypatch.setattr(delivery, "_server_away_until", 0.0)
+    monkeypatch.setattr(delivery, "_away_until", {})
     monkeypatch.setattr(email, "_mails", {})  # keyed by the version, whose number another test may have had
     return settings
 
