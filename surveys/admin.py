@@ -15,6 +15,7 @@ from surveys.models import (
     Response,
     Suppression,
     Survey,
+    Variant,
     Wave,
 )
 from surveys.services import suppressions
@@ -33,8 +34,28 @@ class SurveyAdmin(WithHistory):
     ordering = ("name", "pk")
 
 
+class VariantInline(admin.TabularInline):  # type: ignore[type-arg]  # not generic at run time
+    """The arms of an experiment: read here, defined on the campaign's own page."""
+
+    model = Variant
+    fields = readonly_fields = ("key", "name", "weight", "channel", "send_hour", "version")
+    ordering = ("key",)
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: Any, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: Any, obj: Any = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: Any, obj: Any = None) -> bool:
+        return True
+
+
 @admin.register(Campaign)
 class CampaignAdmin(WithHistory):
+    inlines = (VariantInline,)
     page = "surveys:campaign_detail"
     list_display = (
         "name",

@@ -94,8 +94,8 @@ class Moments:
 
     def design_effect(self, variance: float) -> float:
         """How much wider than for independent people; `variance` is that of one of those. At least 1."""
-        if self.units < 2 or self.n == 0 or variance <= 0:
-            return 1.0
+        if self.units < 2 or self.units == self.n or variance <= 0:
+            return 1.0  # with one person a unit they are independent, and the plain intervals hold exactly
         mean = self.y / self.n
         between = max(0.0, self.yy - 2 * mean * self.ny + mean * mean * self.nn)
         clustered = self.units / (self.units - 1) * between / self.n**2

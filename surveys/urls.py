@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path, re_path
 from surveys.views import (
     campaign_draft,
     campaigns,
+    experiments,
     feedback,
     inbox,
     intents,
@@ -96,6 +97,12 @@ urlpatterns += [
     path("campaigns/<int:pk>/stop/", campaigns.campaign_stop, name="campaign_stop"),
     path("campaigns/<int:pk>/people/", campaigns.campaign_invitations, name="campaign_invitations"),
     path("campaigns/<int:pk>/left-out/", campaigns.campaign_left_out, name="campaign_left_out"),
+    path("campaigns/<int:pk>/experiment/", experiments.campaign_experiment, name="campaign_experiment"),
+    path(
+        "campaigns/<int:pk>/experiment/remove/",
+        experiments.campaign_experiment_remove,
+        name="campaign_experiment_remove",
+    ),
     path("deliveries/<int:pk>/again/", campaigns.delivery_send_again, name="delivery_send_again"),
     path("deliveries/<int:pk>/sent/", campaigns.delivery_mark_as_sent, name="delivery_mark_as_sent"),
     path("suppressions/", suppressions.suppression_list, name="suppression_list"),

@@ -166,10 +166,12 @@ def invitations(campaign: Campaign, user: User) -> QuerySet[Invitation]:
 
 
 def list_invitations(
-    campaign: Campaign, user: User, *, stage: str = "planned", reason: str = ""
+    campaign: Campaign, user: User, *, stage: str = "planned", reason: str = "", arm: str = ""
 ) -> QuerySet[Invitation]:
-    """The people behind a number: of a stage, and of one outcome in it."""
+    """The people behind a number: of a stage, of one outcome in it, of one arm of an experiment."""
     found = invitations(campaign, user).filter(STAGES[stage][2])
+    if arm:
+        found = found.filter(variant__key=arm)
     if reason:
         found = found.filter(outcome_reason=reason)
     return found.select_related("contact", "account", "response").order_by("-asked_at", "pk")

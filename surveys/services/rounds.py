@@ -12,6 +12,7 @@ from core import jobs
 from surveys import cadence
 from surveys.choices import WaveState
 from surveys.models import Campaign, Exclusion, SurveyVersion, Wave
+from surveys.services import experiments
 
 PLAN = "surveys.plan_wave"
 
@@ -61,6 +62,7 @@ def _round(
     version = campaign.survey.current
     assert version is not None, "Checked: the survey is published."
     SurveyVersion.objects.filter(pk=version.pk, used_at__isnull=True).update(used_at=now)
+    experiments.settle(campaign=campaign, version=version, now=now)
     number = campaign.waves.aggregate(last=Max("number"))["last"] or 0
     is_spread = campaign.cadence in {"once", "calendar"} or not number
     wave = Wave.objects.create(

@@ -112,7 +112,8 @@ def campaign_invitations(request: UserRequest, pk: int) -> HttpResponseBase:
     if stage not in queries.STAGES:
         raise Http404
     reason = request.GET.get("reason", "")
-    found = queries.list_invitations(campaign, request.user, stage=stage, reason=reason)
+    arm = request.GET.get("arm", "")[:1]
+    found = queries.list_invitations(campaign, request.user, stage=stage, reason=reason, arm=arm)
     label, meaning, _ = queries.STAGES[stage]
     context = {
         "campaign": campaign,
