@@ -12,10 +12,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from core import clock
 from core.errors import Refused
-from surveys.choices import CampaignState
+from surveys import campaign_words
+from surveys.campaign_plan import Plan
+from surveys.choices import Cadence, CampaignState
 from surveys.eligibility import REASONS
 from surveys.models import Campaign
-from surveys.queries import calendar
+from surveys.queries import calendar, rounds
 from surveys.queries import campaigns as queries
 from surveys.services import campaigns as services
 from surveys.services import delivery as delivery_services
@@ -84,8 +86,14 @@ def campaign_detail(request: UserRequest, pk: int) -> HttpResponseBase:
             return redirect("surveys:campaign_review", pk=pk)
         return render(request, "surveys/campaign_draft.html", {"campaign": campaign})
     now = clock.now()
+    plan = Plan.of(campaign)
     context = {
         "campaign": campaign,
+        "how_often": campaign_words.how_often(plan),
+        "lines": [line for line in campaign_words.lines(plan) if line.label != "How often"],
+        "rounds": rounds.rounds(campaign, request.user),
+        "by_month": campaign.cadence == Cadence.EVENT,
+        "per_hour": rounds.sent_per_hour(campaign) if campaign.state == CampaignState.RUNNING else None,
         "audience": queries.audience_name(campaign, request.user),
         "progress": queries.progress(campaign, request.user),
         "doubtful": queries.list_doubtful(campaign, request.user)[:20],
