@@ -19,7 +19,7 @@ from surveys.questions import Question, Show
 
 SPARE_OPTIONS = 2
 _FIELD = re.compile(r"q(\d{1,2})-(.+)")
-_ACTION = re.compile(r"(add|up|down|remove):(\w+)")
+_ACTION = re.compile(r"(add|up|down|remove|show):(\w+)")
 SHOW_LABELS: Mapping[str, str] = {
     Show.ALWAYS: "to everybody",
     Show.LEVEL: "depending on the group of the score",

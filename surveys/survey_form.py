@@ -167,7 +167,7 @@ class SurveyForm(forms.Form):
             required=False,
             label=LABELS["look"],
         )
-        for tag, _ in texts.choices():
+        for tag in self.question_tags:
             fallback = Content(
                 subject_name=content.subject_name,
                 brand_name=content.brand_name,
@@ -231,6 +231,7 @@ class SurveyForm(forms.Form):
                 ],
             )
             for tag, name in texts.choices()
+            if tag in self.question_tags
         ]
 
     def _is_faulty(self, tag: str) -> bool:

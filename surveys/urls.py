@@ -14,6 +14,8 @@ from surveys.views import (
     nps,
     public_links,
     respond,
+    sms_hooks,
+    sending_domain,
     suppressions,
     surveys,
     unsubscribe,
@@ -31,6 +33,7 @@ urlpatterns += [
     path("r/<str:token>/confirm/", respond.confirm, name="respond_confirm"),
     path("r/<str:token>/thanks/", respond.thanks, name="respond_thanks"),
     path("r/<str:token>/<int:score>/", respond.score_link, name="score_link"),
+    path("s/<str:token>", respond.respond, name="short_link"),
     path("u/<str:token>/", unsubscribe.unsubscribe, name="unsubscribe"),
     path("u/<str:token>/undo/", unsubscribe.unsubscribe_undo, name="unsubscribe_undo"),
     re_path(r"^b/(?P<colour>[0-9a-f]{6})\.css$", respond.brand_css, name="brand_css"),
@@ -57,6 +60,8 @@ urlpatterns += [
 # Surveys and the clicks that are no answers yet.
 urlpatterns += [
     path("surveys/", surveys.survey_list, name="survey_list"),
+    path("surveys/brand-contrast/", surveys.brand_contrast, name="brand_contrast"),
+    path("surveys/<int:pk>/missing-texts/", surveys.survey_gaps, name="survey_gaps"),
     path("surveys/new/", surveys.survey_new, name="survey_new"),
     path("surveys/new/preview/", surveys.survey_preview, name="survey_new_preview"),
     path("surveys/<int:pk>/", surveys.survey_detail, name="survey_detail"),
@@ -136,6 +141,13 @@ urlpatterns += [
     path("nps/asked/", nps.nps_asked, name="nps_asked"),
 ]
 
+# Settings of mail.
+urlpatterns += [
+    path("settings/sending-domain/", sending_domain.sending_domain, name="sending_domain"),
+    path("settings/sending-domain/check/", sending_domain.sending_domain_check, name="sending_domain_check"),
+    path("settings/sending-domain/amazon/", sending_domain.sns_dismiss, name="sns_dismiss"),
+]
+
 # What mail providers report and hand over. Without a secret anybody could suppress anybody, so then nothing is there.
 urlpatterns += [
     re_path(r"^hooks/mail/(?P<hook>[a-z_]+/(?:[a-z_]+/)?)$", mail_hooks.mail_hook, name="mail_hook"),
@@ -143,3 +155,9 @@ urlpatterns += [
 
 # Asking in a customer's own product.
 urlpatterns += widget_urls.urlpatterns
+
+# What Twilio reports of SMS, and replies by SMS. Without a configured account they answer 404.
+urlpatterns += [
+    path("hooks/sms/twilio/status/", sms_hooks.twilio_status, name="sms_twilio_status"),
+    path("hooks/sms/twilio/inbound/", sms_hooks.twilio_inbound, name="sms_twilio_inbound"),
+]

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from core.api import ApiViewSet
 from core.errors import Refused
-from surveys.choices import SurveyState
+from surveys.choices import SurveyKind, SurveyState
 from surveys.content import Content
 from surveys.models import Survey
 from surveys.queries import surveys as queries
@@ -54,7 +54,7 @@ class SurveySerializer(serializers.ModelSerializer[Survey]):
     class Meta:
         model = Survey
         fields = (
-            "id", "external_id", "name", "metric", "state", "version", "content", "logo", "created_by_id", "created_at",
+            "id", "external_id", "name", "metric", "kind", "state", "version", "content", "logo", "created_by_id", "created_at",
         )  # fmt: skip
 
     def get_logo(self, survey: Survey) -> str | None:
@@ -69,6 +69,7 @@ class SurveyWriteSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=NAME_LENGTH)
     external_id = serializers.CharField(max_length=120, required=False, allow_null=True)
     content = serializers.JSONField(required=False)
+    kind = serializers.ChoiceField(choices=[kind.value for kind in SurveyKind], required=False)
     state = serializers.ChoiceField(
         choices=[SurveyState.ACTIVE.value, SurveyState.ARCHIVED.value], required=False
     )
@@ -116,6 +117,7 @@ class SurveyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet
                 name=given["name"],
                 content=given.get("content", Content()),
                 external_id=given.get("external_id"),
+                kind=given.get("kind", SurveyKind.RELATIONSHIP),
                 actor=self._user,
                 activate_now=given.get("state") == SurveyState.ACTIVE,
             )
@@ -135,6 +137,7 @@ class SurveyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet
                 survey=survey,
                 name=given.get("name"),
                 content=given.get("content"),
+                kind=given.get("kind"),
                 state=given.get("state"),
                 seen=seen or None,
                 actor=self._user,

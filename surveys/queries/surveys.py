@@ -1,13 +1,17 @@
 """What is read of surveys: the list with its figures, one survey, its versions."""
 
 import datetime as dt
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from surveys import domain, texts
 from surveys.choices import IntentState
+from surveys.content import Content, QuestionWords
 from surveys.models import Invitation, Response, ScoreIntent, Survey, SurveyVersion, Wave
+from surveys.questions import RATINGS, Kind, Question
 from team.models import User
 
 
@@ -27,6 +31,11 @@ class SurveyRow:
     survey: Survey
     last_asked_at: dt.datetime | None
     counts: domain.Counts
+    summary: domain.Summary
+
+    @property
+    def n(self) -> int:
+        return self.counts.n or self.summary.n
 
     @property
     def languages(self) -> list[str]:
@@ -43,11 +52,13 @@ def list_rows(user: User, *, state: str = "") -> list[SurveyRow]:
     if state:
         surveys = surveys.filter(state=state)
     counts = counts_by_survey(user)
+    summaries = summaries_by_survey(user)
     rows = [
         SurveyRow(
             survey=survey,
             last_asked_at=survey.last_asked_at,
             counts=counts.get(survey.pk, domain.Counts()),
+            summary=summaries.get(survey.pk, domain.summary(survey.metric, {})),
         )
         for survey in surveys
     ]
@@ -57,7 +68,7 @@ def list_rows(user: User, *, state: str = "") -> list[SurveyRow]:
 
 def counts_by_survey(user: User, *, survey_id: int | None = None) -> dict[int, domain.Counts]:
     """Promoters, passives and detractors of each survey among the counted answers `user` may see."""
-    answers = Response.objects.visible_to(user).counted()
+    answers = Response.objects.visible_to(user).counted().filter(metric=domain.NPS.metric)
     if survey_id is not None:
         answers = answers.filter(survey=survey_id)
     rows = (
@@ -72,6 +83,104 @@ def counts_by_survey(user: User, *, survey_id: int | None = None) -> dict[int, d
     return {
         row["survey"]: domain.Counts(row["promoters"], row["passives"], row["detractors"]) for row in rows
     }
+
+
+def summaries_by_survey(user: User) -> dict[int, domain.Summary]:
+    """The figures of every survey that measures satisfaction or effort."""
+    rows = (
+        Response.objects.visible_to(user)
+        .counted()
+        .exclude(metric=domain.NPS.metric)
+        .order_by()
+        .values_list("survey", "metric", "score")
+        .annotate(n=Count("pk"))
+    )
+    found: dict[tuple[int, str], dict[int, int]] = {}
+    for survey, metric, score, n in rows:
+        found.setdefault((survey, metric), {})[score] = n
+    return {survey: domain.summary(metric, histogram) for (survey, metric), histogram in found.items()}
+
+
+def figures_of(user: User, survey: Survey) -> domain.Summary:
+    """A survey's answers by score, over all counted ones in the reader's sight."""
+    rows = (
+        Response.objects.visible_to(user)
+        .counted()
+        .filter(survey=survey, metric=survey.metric)
+        .order_by()
+        .values_list("score")
+        .annotate(n=Count("pk"))
+    )
+    return domain.summary(survey.metric, dict(rows))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptionCount:
+    text: str
+    number: int
+    share: float  # of those who answered the question, in percent; several options may be chosen, so it may add up to more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionCount:
+    """What was said to one further question: `n` answered it; texts are not counted, only how many there are."""
+
+    question: Question
+    text: str
+    n: int
+    options: list[OptionCount]
+    mean: float | None
+
+
+def count_options(user: User, survey: Survey, content: Content) -> list[QuestionCount]:
+    """Counts of every further question over all counted answers in the reader's sight, all versions together: options
+    keep their key from version to version. An option that no longer exists is listed after the others by its key."""
+    if not content.questions:
+        return []
+    counted: dict[str, Counter[str]] = {question.key: Counter() for question in content.questions}
+    given: Counter[str] = Counter()
+    rows = (
+        Response.objects.visible_to(user)
+        .counted()
+        .filter(survey=survey)
+        .exclude(answers={})
+        .order_by()
+        .values_list("answers", flat=True)
+    )
+    for answers in rows.iterator(chunk_size=2000):
+        for key in counted.keys() & answers.keys():
+            value = answers[key]
+            given[key] += 1
+            counted[key].update(value if isinstance(value, list) else [str(value)])
+    said = content.wording(content.default_language).questions
+    return [
+        _question_count(one, said[one.key], counted[one.key], given[one.key]) for one in content.questions
+    ]
+
+
+def _question_count(
+    question: Question, said: QuestionWords, counted: Mapping[str, int], n: int
+) -> QuestionCount:
+    if question.kind == Kind.TEXT:
+        return QuestionCount(question=question, text=said.text, n=n, options=[], mean=None)
+    known = [str(rating) for rating in RATINGS] if question.kind == Kind.RATING else list(question.options)
+    texts_of = said.options if question.has_options else {}
+    return QuestionCount(
+        question=question,
+        text=said.text,
+        n=n,
+        options=[
+            OptionCount(
+                text=texts_of.get(key, key),
+                number=counted.get(key, 0),
+                share=100 * counted.get(key, 0) / n if n else 0,
+            )
+            for key in [*known, *sorted(key for key in counted if key not in known)]
+        ],
+        mean=sum(int(key) * number for key, number in counted.items() if key.isdigit()) / n
+        if question.kind == Kind.RATING and n
+        else None,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,13 +6,14 @@ A version that somebody may have seen is frozen: an edit makes the next one, and
 import hashlib
 import json
 from dataclasses import replace
+from typing import Any
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 
 from core.errors import Invalid, Refused
-from surveys.choices import CampaignState, SurveyState
+from surveys.choices import CampaignState, SurveyKind, SurveyState
 from surveys.content import Content, Issue, Logo
 from surveys.logo import Picture
 from surveys.models import Campaign, Delivery, Invitation, Response, Survey, SurveyVersion, Wave
@@ -43,7 +44,7 @@ def revision_of(survey: Survey) -> str:
     """A word that changes with anything the editor shows; an edit names the one it was made on."""
     version = survey.current
     seen = [
-        survey.pk, survey.name, survey.external_id,
+        survey.pk, survey.name, survey.external_id, survey.kind,
         version.pk if version else None, version.content if version else None, version.logo.name if version else "",
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()[:20]
@@ -58,10 +59,17 @@ def create_survey(
     external_id: str | None = None,
     picture: Picture | None = None,
     activate_now: bool = False,
+    kind: str = SurveyKind.RELATIONSHIP,
 ) -> Survey:
-    """A draft with its first version. Raises `Unfit` for content that cannot be used, `Refused` for a name taken."""
+    """A draft with its first version; the content's metric is the survey's for good. Raises `Unfit` for content that cannot be used, `Refused` for a name taken."""
     _check(content)
-    survey = Survey(name=_name(name), external_id=external_id or None, created_by=actor)
+    survey = Survey(
+        name=_name(name),
+        external_id=external_id or None,
+        created_by=actor,
+        metric=content.metric,
+        kind=_kind(kind),
+    )
     _save_named(survey)
     version = SurveyVersion(survey=survey, number=1, created_by=actor)
     _fill(version, content, picture=picture, logo="")
@@ -82,6 +90,7 @@ def update_survey(
     seen: str | None = None,
     picture: Picture | None = None,
     keep_logo: bool = True,
+    kind: str | None = None,
 ) -> Survey:
     """Save an edit: in place while nobody has seen the version, else as the next one.
 
@@ -95,6 +104,15 @@ def update_survey(
             "Somebody else saved this survey while you were editing. Your text is still here: compare it with theirs,"
             " then save once more to replace theirs with yours."
         )
+    if content.metric != held.metric:
+        raise Invalid(
+            "What a survey measures cannot be changed: its answers could no longer be compared. Make a new survey.",
+            field="metric",
+        )
+    if kind is not None and _kind(kind) != held.kind:
+        held.kind = _kind(kind)
+        held.save(update_fields=["kind"])
+        audit.record(action="survey.kind_changed", actor=actor, obj=held, kind=held.kind)
     if _name(name) != held.name:
         held.name = _name(name)
         _save_named(held)
@@ -112,7 +130,7 @@ def update_survey(
     _fill(version, content, picture=picture, logo=logo)
     if version.pk is not None:
         version.save(update_fields=["content", "logo"])
-    elif version.content != old.content or version.logo.name != old.logo.name:
+    elif _is_other(version.content, old.content) or version.logo.name != old.logo.name:
         version.save()
         held.current = version
         held.save(update_fields=["current"])
@@ -129,6 +147,7 @@ def change_survey(
     actor: User | None,
     name: str | None = None,
     content: Content | None = None,
+    kind: str | None = None,
     state: str | None = None,
     seen: str | None = None,
 ) -> Survey:
@@ -136,11 +155,12 @@ def change_survey(
     held = _held(survey)
     assert held.current is not None
     old = Content.from_json(held.current.content)
-    if seen is not None or name is not None or content is not None:
+    if any(given is not None for given in (seen, name, content, kind)):
         held = update_survey(
             survey=held,
             name=held.name if name is None else name,
             content=old if content is None else replace(content, logo=old.logo),
+            kind=kind,
             seen=seen,
             actor=actor,
         )
@@ -185,7 +205,7 @@ def archive(*, survey: Survey, actor: User | None) -> Survey:
 def copy_survey(*, survey: Survey, actor: User | None) -> Survey:
     """A new draft with the same words, look and logo."""
     assert survey.current is not None
-    made = Survey(name=_free_name(survey.name), created_by=actor)
+    made = Survey(name=_free_name(survey.name), created_by=actor, metric=survey.metric, kind=survey.kind)
     _save_named(made)
     version = SurveyVersion(survey=made, number=1, content=survey.current.content, created_by=actor)
     version.logo.name = survey.current.logo.name
@@ -219,6 +239,17 @@ def is_frozen(version: SurveyVersion) -> bool:
 def _held(survey: Survey) -> Survey:
     """The survey under its lock, with its current version as it is now."""
     return Survey.objects.select_for_update(of=("self",)).select_related("current").get(pk=survey.pk)
+
+
+def _is_other(new: dict[str, Any], old: dict[str, Any]) -> bool:
+    """Whether two stored contents say different things; one from before a field existed says its default."""
+    return Content.from_json(new) != Content.from_json(old)
+
+
+def _kind(kind: str) -> str:
+    if kind not in set(SurveyKind):
+        raise Invalid(f"The kind must be one of: {', '.join(SurveyKind)}.", field="kind")
+    return str(kind)
 
 
 def _check(content: Content) -> None:

@@ -14,7 +14,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from core.errors import Refused
-from surveys import previews, texts
+from surveys import library, previews, question_form, questions, scales, texts
 from surveys.choices import SurveyState
 from surveys.content import Content
 from surveys.models import Survey
@@ -23,7 +23,7 @@ from surveys.queries import surveys as queries
 from surveys.rendering import Company
 from surveys.services import surveys as services
 from surveys.services.surveys import Stale, Unfit
-from surveys.survey_form import SurveyForm
+from surveys.survey_form import SurveyForm, field_of
 from team import queries as team_queries
 from team.http import P, UserRequest, View, requires
 from team.permissions import can_lead, can_view
@@ -77,6 +77,9 @@ def survey_detail(request: UserRequest, pk: int) -> HttpResponseBase:
         "versions": queries.list_versions(request.user, survey),
         "languages": [(tag, texts.language_for(tag).name) for tag in content.languages],
         "warnings": content.warnings(),
+        "gaps": len(content.untranslated()),
+        "figures": queries.figures_of(request.user, survey),
+        "option_counts": queries.count_options(request.user, survey, content),
         "waiting_clicks": queries.count_waiting_clicks(request.user, survey),
         "may_edit": can_lead(request.user),
     }
@@ -106,19 +109,28 @@ def survey_version(request: UserRequest, pk: int, number: int) -> HttpResponseBa
 @require_http_methods(["GET", "HEAD", "POST"])
 def survey_new(request: UserRequest) -> HttpResponseBase:
     workspace = team_queries.workspace()
-    start = Content(
+    chosen = library.starter(request.GET.get("from", ""))
+    if chosen is None and request.method != "POST":
+        return render(request, "surveys/survey_library.html", {"starters": _starters(workspace.name)})
+    chosen = chosen or library.STARTERS[0]
+    start = chosen.build(
+        tags=[tag for tag, _ in texts.choices()],
+        default=workspace.language if workspace.language in dict(texts.choices()) else "en",
         brand_colour=workspace.colour,
         reply_to=request.user.email,
-        default_language=workspace.language if workspace.language in dict(texts.choices()) else "en",
     )
-    start = Content.from_json({**start.to_json(), "languages": {tag: {} for tag, _ in texts.choices()}})
-    form = SurveyForm(*_posted(request), content=start, company=workspace.name)
+    form = SurveyForm(
+        *_posted(request), content=start, company=workspace.name, kind=chosen.kind, name=chosen.name
+    )
+    if _is_rearranging(request):
+        return _editor(request, form, None)
     if request.method == "POST" and form.is_valid():
         try:
             survey = services.create_survey(
                 name=form.cleaned_data["name"],
                 content=form.content,
                 picture=form.chosen_picture,
+                kind=form.cleaned_data["kind"] or chosen.kind,
                 actor=request.user,
             )
         except Refused as refusal:
@@ -142,7 +154,10 @@ def survey_edit(request: UserRequest, pk: int) -> HttpResponseBase:
         name=survey.name,
         seen=services.revision_of(survey),
         company=team_queries.workspace().name,
+        kind=survey.kind,
     )
+    if _is_rearranging(request):
+        return _editor(request, form, survey)
     if request.method == "POST" and form.is_valid():
         number = survey.current.number
         try:
@@ -152,6 +167,7 @@ def survey_edit(request: UserRequest, pk: int) -> HttpResponseBase:
                 content=form.content,
                 picture=form.chosen_picture,
                 keep_logo=not form.cleaned_data["remove_logo"],
+                kind=form.cleaned_data["kind"] or survey.kind,
                 seen=form.cleaned_data["seen"],
                 actor=request.user,
             )
@@ -176,10 +192,11 @@ def survey_preview(request: UserRequest, pk: int | None = None) -> HttpResponseB
     """The document of the preview frame for what is in the form now. Saves nothing."""
     survey = _survey(request, pk) if pk is not None else None
     workspace = team_queries.workspace()
+    chosen = library.starter(request.GET.get("from", ""))
     old = (
         Content.from_json(survey.current.content)
         if survey is not None and survey.current is not None
-        else Content()
+        else Content(metric=chosen.metric if chosen is not None else "nps")
     )
     form = SurveyForm(request.POST, content=old, company=workspace.name)
     form.is_valid()
@@ -301,15 +318,84 @@ def _act(request: UserRequest, pk: int, service: Any, said: str) -> HttpResponse
     return redirect("surveys:survey_detail", pk=pk)
 
 
+def _is_rearranging(request: UserRequest) -> bool:
+    """Whether a button of the questions was pressed: the page is shown again, nothing is saved."""
+    return request.method == "POST" and question_form.is_rearranging(request.POST)
+
+
+def _starters(company: str) -> list[tuple[library.Starter, str, str, list[str]]]:
+    """The library with each survey's question, look and signs, for its cards."""
+    rows = []
+    for one in library.STARTERS:
+        content = one.build(tags=[], default="en")
+        wording = content.wording("en", company=company)
+        signs = [scales.sign(content.shown_look, score) for score in content.scale.scores]
+        rows.append((one, wording.question, content.scale.label, signs))
+    return rows
+
+
+@requires(can_view)
+@require_safe
+def survey_gaps(request: UserRequest, pk: int) -> HttpResponseBase:
+    """What an author wrote in the default language and in no other, language by language, with the way to its field."""
+    survey = _survey(request, pk)
+    assert survey.current is not None
+    content = Content.from_json(survey.current.content)
+    drafts = question_form.drafts_of(content)
+    gaps = content.untranslated()
+    rows = [
+        (
+            texts.language_for(tag).name,
+            [
+                (
+                    gap,
+                    question_form.field_of(field_of(gap.field), drafts, content.default_language)
+                    if "questions" not in gap.field
+                    else question_form.field_of(gap.field, drafts, content.default_language),
+                )
+                for gap in gaps
+                if gap.language == tag
+            ],
+        )
+        for tag in content.languages
+        if tag != content.default_language
+    ]
+    context = {
+        "survey": survey,
+        "content": content,
+        "default_name": texts.language_for(content.default_language).name,
+        "rows": rows,
+        "total": len(gaps),
+        "may_edit": can_lead(request.user),
+    }
+    return render(request, "surveys/survey_gaps.html", context)
+
+
+@requires(can_view)
+@require_safe
+def brand_contrast(request: UserRequest) -> HttpResponseBase:
+    """What a brand colour comes to, as the editor says it while one is chosen."""
+    content = Content.from_json(
+        {"brand_colour": request.GET.get("brand_colour", "")[:20], "reply_to": "x@example.com"}
+    )
+    issues = [issue for issue in (*content.problems(), *content.warnings()) if issue.field == "brand_colour"]
+    return render(request, "surveys/_brand_contrast.html", {"issues": issues, "content": content})
+
+
 def _editor(request: UserRequest, form: SurveyForm, survey: Survey | None) -> HttpResponseBase:
     context = {
         "form": form,
         "survey": survey,
         "sections": form.sections(),
+        "questions": form.question_sections(),
+        "question_kinds": questions.KIND_LABELS.items(),
+        "scale": form.old.scale,
+        "starter": library.starter(request.GET.get("from", "")) or library.STARTERS[0],
         "languages": [(tag, texts.language_for(tag).name) for tag, _ in texts.choices()],
         "saved_languages": [(tag, texts.language_for(tag).name) for tag in form.old.languages],
         "warnings": form.content.warnings() if not form.is_bound or form.is_valid() else [],
         "has_logo": bool(survey is not None and survey.current is not None and survey.current.logo),
         "is_frozen": survey is not None and survey.current is not None and services.is_frozen(survey.current),
     }
-    return render(request, "surveys/survey_edit.html", context, status=422 if form.errors else 200)
+    is_refused = request.method == "POST" and not _is_rearranging(request) and bool(form.errors)
+    return render(request, "surveys/survey_edit.html", context, status=422 if is_refused else 200)

@@ -53,7 +53,7 @@ def words(page: Any) -> str:
 
 # --- Writing ---------------------------------------------------------------------------------------------------
 def test_a_lead_writes_a_survey_and_activates_it(as_lead: Client) -> None:
-    page = as_lead.get(reverse("surveys:survey_new"))
+    page = as_lead.get(reverse("surveys:survey_new"), {"from": "relationship_nps"})
     assert "How likely are you to recommend" in words(page)  # the built-in words stand in the empty fields
     assert "Was schätzen Sie" in words(page)
 

@@ -67,6 +67,28 @@ if (box) {
       if (section) section.open = event.target.checked;
     }
   });
+  // A link to one field ("Missing texts") opens what it is folded away in.
+  const target = location.hash.length > 1 ? document.getElementById(location.hash.slice(1)) : null;
+  for (let fold = target?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+  if (target?.matches("input, textarea, select")) target.focus();
+
+  // Whether text can be read on the brand colour is said by the server while one is chosen.
+  const contrast = document.querySelector("[data-contrast]");
+  const colour = editor?.elements.namedItem("brand_colour");
+  let asking = 0;
+  async function tellContrast() {
+    const mine = ++asking;
+    const url = `${contrast.dataset.contrast}?brand_colour=${encodeURIComponent(colour.value)}`;
+    const answer = await fetch(url, { headers: { "X-Requested-With": "fetch" } });
+    if (!answer.ok || mine !== asking) return;
+    const told = new DOMParser().parseFromString(await answer.text(), "text/html");
+    contrast.replaceChildren(...told.body.children);
+  }
+  if (contrast && colour) {
+    let waiting = 0;
+    colour.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(tellContrast, 250); });
+    tellContrast();
+  }
   if (editor && !current().getAttribute("src")) refresh();
 
   // Leaving with changes asks first; saving and previewing do not.
