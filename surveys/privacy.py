@@ -55,12 +55,12 @@ declare(
     "surveys.Wave",
     neutral="id campaign number version starts_on spread_until state planned_through planned_count excluded_count created_at planned_at",
 )
-declare("surveys.WaveDay", neutral="id wave local_date released")
+declare("surveys.WaveDay", neutral="id wave local_date released hours quota")
 declare("surveys.Exclusion", neutral="id wave contact reason next_eligible_at")
 declare(
     "surveys.Invitation",
     personal="recipient_key context override_reason",
-    neutral="id wave version contact account channel variant cost reminders asked_by language state is_test tester planned_at asked_at delivered_at opened_at scored_at"
+    neutral="id wave version contact account channel variant cost reminders reminded_at asked_by language state is_test tester planned_at asked_at delivered_at opened_at scored_at"
     " commented_at declined_at expires_at outcome_reason",
 )
 declare(

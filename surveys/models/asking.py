@@ -41,7 +41,8 @@ class Invitation(models.Model):
         db_default=0,
         help_text="What its messages took of the person's budget, in tenths of an ask.",
     )
-    reminders = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="How many were sent.")
+    reminders = models.PositiveSmallIntegerField(default=0, db_default=0, help_text="How many were made.")
+    reminded_at = models.DateTimeField(null=True, help_text="When the last message after the first was made.")
     context = models.JSONField(
         default=dict,
         db_default=models.Value({}, models.JSONField()),
@@ -124,6 +125,11 @@ class Delivery(OutboxRow):
             ),
             models.Index(
                 fields=["provider_id"], condition=~Q(provider_id=""), name="surveys_delivery_provider"
+            ),
+            models.Index(
+                fields=["sent_at"],
+                condition=Q(channel="sms", state="done", price__isnull=True),
+                name="surveys_delivery_unpriced",
             ),
             models.Index(fields=["message_id"], name="surveys_delivery_message"),
         ]

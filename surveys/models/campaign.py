@@ -195,11 +195,17 @@ class Trigger(models.Model):
 
 
 class WaveDay(models.Model):
-    """How many invitations of a wave were released on a local date: the ledger behind the daily limit."""
+    """How many invitations of a wave were released on a local date: the ledger behind every limit.
+
+    `hours` counts them by hour (UTC, "2026-03-17T13"). `quota` is how many the date was found to need when it began, by
+    spread, target and limit of answers; empty where none of them is set.
+    """
 
     wave = models.ForeignKey(Wave, on_delete=models.CASCADE, related_name="days")
     local_date = models.DateField()
     released = models.PositiveIntegerField(default=0)
+    hours = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
+    quota = models.PositiveIntegerField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["wave", "local_date"], name="surveys_waveday_once")]

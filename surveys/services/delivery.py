@@ -519,7 +519,7 @@ def send_test(*, version: SurveyVersion, language: str, actor: User) -> Delivery
         version=version, recipient_key=address_key(actor.email.lower()), language=spoken,
         state=InvitationState.SENDING, is_test=True, tester=actor, planned_at=clock.now(),
     )  # fmt: skip
-    pacing.write_deliveries([invitation.pk], Channel.EMAIL)
+    pacing.write_deliveries([invitation.pk])
     jobs.wake(pacing.MAIL)
     return Delivery.objects.get(invitation=invitation)
 
