@@ -270,6 +270,7 @@ INBOUND_ADDRESS = env.str("NPS_INBOUND_ADDRESS", "")
 # Name servers for the page about the sending domain; those of the machine when empty.
 DNS_SERVERS = env.list("NPS_DNS_SERVERS", [])
 DNS_PORT = env.int("NPS_DNS_PORT", 53)
+DKIM_SELECTORS = env.list("NPS_DKIM_SELECTORS", [])
 # Nothing leaves a deployment unless it is meant to: copies of a production database must not write to customers.
 SENDING_ENABLED = env.bool("NPS_SENDING_ENABLED", True)
 

@@ -58,11 +58,19 @@ for _place in (
     Place("People and access", "API keys", "For integrations: scopes, rate, expiry", "link", "team:key_list"),
     Place("People and access", "Audit log", "Who changed what, and when", "file", "team:audit_list"),
     Place(
+        "Customers and surveys", "Asking", "How long people are left alone, and how much asking they bear", "clock",
+        "surveys:ask_rules",
+    ),
+    Place(
         "Customers and surveys", "Suppressions", "Addresses that are never asked", "stop",
         "surveys:suppression_list", can_lead,
     ),
     Place(
         "Customers and surveys", "Widgets", "Surveys inside your own product", "globe", "surveys:widget_list", can_lead,
+    ),
+    Place(
+        "Customers and surveys", "Sending domain", "SPF, DKIM and DMARC of the address mail comes from", "globe",
+        "surveys:sending_domain",
     ),
     Place(
         "Customers and surveys", "Lifecycle stages", "The stages an account goes through", "segments",
