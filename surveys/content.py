@@ -492,6 +492,7 @@ class Content:
                     f" needed), so buttons carry dark text. The nearest colour that takes white text is {darker}.",
                 )
             )
+        found += _bare_tags(self)
         if not self.reply_to:
             found.append(
                 Issue("reply_to", "Replies go to the sender's address. Name one that somebody reads.")
@@ -564,6 +565,23 @@ def _problems(content: Content) -> Iterator[Issue]:
     for tag, words in content.languages.items():
         yield from _word_problems(tag, words)
     yield from _question_text_problems(content)
+
+
+def _bare_tags(content: Content) -> Iterator[Issue]:
+    """Tags of the mail without words to stand in: who has nothing there gets no mail, so the author is told."""
+    for tag, words in content.languages.items():
+        for name in (*MAIL_TEXTS, "question"):
+            try:
+                needed = merge.parse(getattr(words, name)).required() - {"brand"}
+            except merge.MergeError:
+                continue
+            for one in sorted(needed):
+                yield Issue(
+                    f"languages.{tag}.{name}",
+                    f"{{{{ {one} }}}} has no words to use when nothing is known: such people get no mail. Write"
+                    f" {{{{ {one}|… }}}} with those words, or {{{{ {one}| }}}} to leave it out.",
+                    tag,
+                )
 
 
 def _question_text_problems(content: Content) -> Iterator[Issue]:

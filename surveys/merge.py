@@ -1,8 +1,9 @@
 """Merge tags in what an author writes: `{{ first_name|there }}`. A closed list, no logic, no templates.
 
 Promised: what `parse` accepts can always be filled; a value is put as it is and never read for tags again; an unknown
-tag is refused where it stands, with the list of the ones that exist. When a tag and its default are both empty, the
-spaces before it go too, so that "Guten Tag {{ full_name }}," becomes "Guten Tag,".
+tag is refused where it stands, with the list of the ones that exist. A tag without | is required: a mail to
+somebody of whom nothing is known is not sent. With | and no words it may be left out, and the spaces before it go too, so
+that "Guten Tag {{ full_name| }}," becomes "Guten Tag,". Data of the event that caused an ask is `{{ event.agent|us }}`.
 """
 
 import re
@@ -18,7 +19,10 @@ TAGS: Mapping[str, str] = {
     "owner_name": "Name of the account's owner",
     "owner_first_name": "First name of the account's owner",
     "brand": "Your company or product",
+    "event.*": "Data of the event that caused the ask, such as event.agent",
 }
+EVENT_TAG = "event.*"
+_EVENT_NAME = re.compile(r"event\.[A-Za-z][A-Za-z0-9_-]{0,59}")
 ALIASES: Mapping[str, str] = {
     "contact.first_name": "first_name",
     "contact.last_name": "last_name",
@@ -78,6 +82,7 @@ class Tag:
     name: str
     default: str = ""
     lead: str = ""
+    is_required: bool = False
 
     def fill(self, values: Mapping[str, str | None]) -> str:
         words = values.get(self.name) or self.default
@@ -103,6 +108,18 @@ class Merge:
 
     def fill(self, values: Mapping[str, str | None]) -> str:
         return "".join(part if isinstance(part, str) else part.fill(values) for part in self.parts)
+
+    def missing(self, values: Mapping[str, str | None]) -> list[str]:
+        """Names of the required tags that these values leave empty: such a text must not be sent."""
+        return [
+            part.name
+            for part in self.parts
+            if isinstance(part, Tag) and part.is_required and not (values.get(part.name) or "").strip()
+        ]
+
+    def required(self) -> frozenset[str]:
+        """Names of the tags that have no words to stand in."""
+        return frozenset(part.name for part in self.parts if isinstance(part, Tag) and part.is_required)
 
     def tags(self) -> frozenset[str]:
         return frozenset(part.name for part in self.parts if isinstance(part, Tag))
@@ -170,7 +187,8 @@ def _tag(text: str, start: int, inner: str, lead: str, allowed: Mapping[str, str
     written, bar, words = inner.partition("|")
     written, words = written.strip(), words.strip()
     name = ALIASES.get(written, written)
-    if name not in allowed:
+    is_known = name in allowed and name != EVENT_TAG
+    if not is_known and not (EVENT_TAG in allowed and _EVENT_NAME.fullmatch(name)):
         shown = written if len(written) <= 60 else written[:59] + "…"
         return MergeError(
             f"{{{{ {shown} }}}} is not known. Possible are: {_listed(allowed)}",
@@ -191,7 +209,16 @@ def _tag(text: str, start: int, inner: str, lead: str, allowed: Mapping[str, str
         problem = f"the words after | have {len(words)} characters; at most {MAX_DEFAULT} are possible."
     if bar and problem:
         return MergeError(problem, text=text, offset=start, code="bad_default")
-    return Tag(name, words, lead)
+    return Tag(name, words, lead, is_required=not bar)
+
+
+def event_values(data: Mapping[str, object]) -> dict[str, str]:
+    """An event's data as values for tags: plain words and numbers only, by `event.<key>`."""
+    return {
+        f"event.{key}": str(value)
+        for key, value in data.items()
+        if isinstance(value, str | int | float) and not isinstance(value, bool)
+    }
 
 
 def _listed(allowed: Mapping[str, str]) -> str:

@@ -71,8 +71,12 @@ def _mail(content: Content, language: str, *, company: Company, logo: str, user:
         "brand": mail.brand,
         "answer_url": f"{NOWHERE}r/",
         "unsubscribe_url": f"{NOWHERE}u/",
+        "ask_less_url": f"{NOWHERE}p/",
     }
-    return compile_mail(mail).render(values).html
+    compiled = compile_mail(mail)
+    # What an event would say is not known yet, so the tag's own name stands there.
+    values |= {name: f"‹{name}›" for name in compiled.slots() if name.startswith("event.")}
+    return compiled.render(values).html
 
 
 def _page(content: Content, language: str, asked: Asked, *, company: Company, logo: str, user: User) -> str:
@@ -82,13 +86,20 @@ def _page(content: Content, language: str, asked: Asked, *, company: Company, lo
     more: dict[str, Any] = {
         "is_preview": True,
         "blocks": rendering.question_blocks(
-            content, wording, wanted=visible, shown=[one.key for one in visible], answers={}, first_name="Alex"
+            content,
+            wording,
+            wanted=visible,
+            shown=[one.key for one in visible],
+            answers={},
+            first_name="Alex",
         ),
     }
     template = "surveys/respond.html"
     if asked.view == "thanks":
         template = "surveys/respond_thanks.html"
-        more |= rendering.thanks_context(content, wording, score=asked.score, first_name="Alex", reader=reader)
+        more |= rendering.thanks_context(
+            content, wording, score=asked.score, first_name="Alex", reader=reader
+        )
     context = rendering.page_context(
         content, wording, logo=logo, first_name="Alex", reader=reader, score=asked.score, **more
     )

@@ -45,11 +45,14 @@ CONTACT_FIELDS = _columns(
     *timeline.CONTACT_FACTS.values(),
     "custom",
 )
+# How long the answer to an ask by hand is welcome.
+BY_HAND_DAYS = 30
 _OWN = (
-    "i.id, i.state, i.is_test, i.language, i.version_id, i.wave_id, i.account_id, i.contact_id, p.expires_after_days,"
-    " o.name, o.email, o.is_active AND COALESCE(p.send_as_owner, FALSE), t.name, t.email, v.reason"
+    "i.id, i.state, i.is_test, i.language, i.version_id, i.wave_id, i.account_id, i.contact_id,"
+    f" CASE WHEN i.wave_id IS NULL AND NOT i.is_test THEN {BY_HAND_DAYS} ELSE p.expires_after_days END,"
+    " o.name, o.email, o.is_active AND COALESCE(p.send_as_owner, FALSE), t.name, t.email, v.reason, i.context"
 )
-OWN_COLUMNS = 15
+OWN_COLUMNS = 16
 
 
 def _condition(text: str) -> Q:
@@ -82,7 +85,8 @@ def still_wanted() -> Q:
     return _condition(
         "EXISTS (SELECT 1 FROM surveys_invitation i LEFT JOIN surveys_wave w ON w.id = i.wave_id"
         " LEFT JOIN surveys_campaign p ON p.id = w.campaign_id WHERE i.id = surveys_delivery.invitation_id"
-        f" AND (i.is_test OR (i.state = '{InvitationState.SENDING}' AND (i.wave_id IS NULL OR p.state IN {_STATES})"
+        f" AND (i.is_test OR ((i.state = '{InvitationState.SENDING}' OR (i.state = '{InvitationState.SENT}'"
+        f" AND surveys_delivery.step <> 'first')) AND (i.wave_id IS NULL OR p.state IN {_STATES})"
         f" AND NOT EXISTS (SELECT 1 FROM surveys_suppression s WHERE s.address_key = {_ADDRESSED}"
         " AND s.channel = surveys_delivery.channel AND s.lifted_at IS NULL))))"
     )

@@ -56,15 +56,20 @@ class Unsendable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """A place for a personal value: its name, what to say when it is empty, the spaces before it, and whether it is a URL."""
+    """A place for a personal value: its name, what to say when it is empty, the spaces before it, and whether it is a URL.
+
+    A required one refuses a message of whose person nothing is known, instead of saying nothing.
+    """
 
     name: str
     default: str = ""
     lead: str = ""
     is_url: bool = False
+    is_required: bool = False
 
     def words(self, values: Values) -> str:
-        """The value as plain text, on one line, cut to a sane length. Raises `Unsendable` for a bad URL."""
+        """The value as plain text, on one line, cut to a sane length. Raises `Unsendable` for a bad URL, and for a required
+        value that is empty."""
         given = values.get(self.name)
         if self.is_url:
             if not given or not _URL(given):
@@ -74,6 +79,11 @@ class Hole:
         if len(said) > MAX_VALUE:
             said = said[: MAX_VALUE - 1].rstrip() + "…"
         said = said or self.default
+        if not said and self.is_required:
+            raise Unsendable(
+                f"Nothing is known for {{{{ {self.name} }}}}, and the text says no words to use instead."
+                f" Fill it in, or write {{{{ {self.name}|words to use instead }}}} in the survey."
+            )
         return self.lead + said if said else ""
 
 

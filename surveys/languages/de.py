@@ -67,11 +67,11 @@ LANGUAGE = Language(
         mail_subject_reminder="Eine Frage von {brand}, falls Sie zehn Sekunden haben",
         mail_preheader="Ein Klick auf eine Zahl genügt.",
         mail_intro=(
-            "Guten Tag {{{{ full_name }}}},\n\n"
+            "Guten Tag {{{{ full_name| }}}},\n\n"
             "wir möchten gern wissen, wie Sie mit {subject} zurechtkommen. Eine Frage, zehn Sekunden:"
         ),
         mail_intro_reminder=(
-            "Guten Tag {{{{ full_name }}}},\n\n"
+            "Guten Tag {{{{ full_name| }}}},\n\n"
             "vor einigen Tagen haben wir Sie nach {subject} gefragt. Wenn Sie zehn Sekunden haben, hilft uns Ihre Antwort:"
         ),
         mail_closing="Jede Antwort wird von einem Menschen gelesen.",

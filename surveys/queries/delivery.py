@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import Account, Contact
+from core.outbox import State
 from surveys import sql_delivery
 from surveys.ask_rules import Rules
 from surveys.choices import Channel, InvitationState
@@ -32,6 +33,7 @@ class Ask:
     tester_name: str | None
     tester_email: str | None
     reason: str | None
+    context: str | None  # JSON: the data of the event that caused the ask
     account: Account | None
     contact: Contact | None
 
@@ -53,6 +55,21 @@ def version(version_id: int) -> SurveyVersion:
     return SurveyVersion.objects.get(pk=version_id)
 
 
+def open_states(step: str) -> frozenset[str]:
+    """In which states of its invitation a message is still to be sent: the first before, later ones also after the ask."""
+    if step == "first":
+        return frozenset({InvitationState.SENDING})
+    return frozenset({InvitationState.SENDING, InvitationState.SENT})
+
+
+def first_message_ids(invitation_ids: Sequence[int]) -> dict[int, str]:
+    """The Message-ID of the first mail of each invitation that got one."""
+    rows = Delivery.objects.filter(
+        invitation__in=invitation_ids, step="first", channel=Channel.EMAIL, state=State.DONE
+    )
+    return dict(rows.values_list("invitation_id", "message_id"))
+
+
 def withheld_because(deliveries: Sequence[Delivery]) -> dict[int, str]:
     """Why the fence held messages back, by delivery id: "suppressed", "settled" or "paused"."""
     in_force = Suppression.objects.filter(lifted_at__isnull=True, channel=OuterRef("channel"))
@@ -63,11 +80,11 @@ def withheld_because(deliveries: Sequence[Delivery]) -> dict[int, str]:
     rows = (
         Delivery.objects.filter(pk__in=[row.pk for row in deliveries])
         .annotate(is_suppressed=Exists(suppressed))
-        .values_list("pk", "is_suppressed", "invitation__state")
+        .values_list("pk", "is_suppressed", "invitation__state", "step")
     )
     return {
-        pk: "suppressed" if is_suppressed else "paused" if state == InvitationState.SENDING else "settled"
-        for pk, is_suppressed, state in rows
+        pk: "suppressed" if is_suppressed else "paused" if state in open_states(step) else "settled"
+        for pk, is_suppressed, state, step in rows
     }
 
 

@@ -7,6 +7,7 @@ before the fence repeats; a crash after it leaves the row in doubt, which eviden
 """
 
 import datetime as dt
+import json
 import logging
 import time
 from collections import defaultdict
@@ -25,7 +26,7 @@ from core.errors import Refused
 from core.mail.outcome import Kind, Outcome, safe
 from core.outbox import DB_NOW, State
 from core.secrets import address_key
-from surveys import eligibility, pacing, sql_delivery
+from surveys import eligibility, merge, pacing, sql_delivery
 from surveys.channels import registry
 from surveys.channels.base import Item, Result
 from surveys.choices import Channel, InvitationState, SuppressionReason
@@ -114,7 +115,7 @@ def _sift(batch: Batch, asks: Mapping[int, Ask]) -> list[Delivery]:
     settled: list[Delivery] = []
     for row in batch.rows:
         ask = asks.get(row.invitation_id)
-        if ask is None or ask.state != InvitationState.SENDING:
+        if ask is None or ask.state not in queries.open_states(row.step):
             settled.append(row)
         elif ask.is_test or ask.reason is None:
             ready.append(row)
@@ -127,15 +128,21 @@ def _sift(batch: Batch, asks: Mapping[int, Ask]) -> list[Delivery]:
 def _withdraw(batch: Batch, row: Delivery, reason: str) -> None:
     with transaction.atomic():
         batch.cancel([row], reason)
-        Invitation.objects.filter(pk=row.invitation_id, state=InvitationState.SENDING).update(
+        ask = Invitation.objects.filter(pk=row.invitation_id)
+        ask.filter(state=InvitationState.SENDING).update(
             state=InvitationState.WITHDRAWN, outcome_reason=reason
         )
+        if row.step != pacing.FIRST_STEP:
+            # What was asked stays asked; the message that does not come costs nothing.
+            ask.filter(cost__gte=row.cost).update(cost=F("cost") - row.cost)
 
 
 def _send(
     batch: Batch, ready: Sequence[Delivery], asks: Mapping[int, Ask], workspace: Workspace, now: dt.datetime
 ) -> None:
     rows = {row.pk: row for row in ready}
+    later = [row.invitation_id for row in ready if row.step != pacing.FIRST_STEP]
+    threads = queries.first_message_ids(later) if later else {}
 
     def fence(ids: Sequence[int]) -> Collection[int]:
         return {row.pk for row in batch.fence([rows[pk] for pk in ids], sql_delivery.still_wanted())}
@@ -145,7 +152,7 @@ def _send(
         by_channel[row.channel].append(row)
     for channel, group in by_channel.items():
         results = registry.module_of(channel).hand_over(
-            [_item(row, asks[row.invitation_id]) for row in group],
+            [_item(row, asks[row.invitation_id], threads.get(row.invitation_id, "")) for row in group],
             versions=queries.version,
             company=Company(name=workspace.name, postal_address=workspace.postal_address),
             now=now,
@@ -154,7 +161,7 @@ def _send(
         _record(batch, rows, results, asks, now)
 
 
-def _item(row: Delivery, ask: Ask) -> Item:
+def _item(row: Delivery, ask: Ask, in_reply_to: str = "") -> Item:
     if ask.is_test:
         name, address, phone = ask.tester_name or "", ask.tester_email or "", ""
         first, _, last = name.partition(" ")
@@ -178,10 +185,12 @@ def _item(row: Delivery, ask: Ask) -> Item:
         address=address,
         phone=phone,
         step=row.step,
+        in_reply_to=in_reply_to if row.step != pacing.FIRST_STEP else "",
         name=name,
         tags={
             "first_name": first, "last_name": last, "full_name": name, "account_name": account,
             "owner_name": owner, "owner_first_name": owner.partition(" ")[0],
+            **merge.event_values(json.loads(ask.context or "{}") or {}),
         },
         owner_name=owner if as_owner else "",
         owner_email=(ask.owner_email or "") if as_owner else "",
@@ -226,7 +235,29 @@ def _record_sent(
         for (provider_id, segments, code), group in alike.items():
             more = {} if segments is None else {"segments": segments}
             batch.done(group, sent_at=DB_NOW, code=code, provider_id=provider_id, **more)
-        _note_asked([asks[row.invitation_id] for row in sent], now)
+        _note_sent(sent, asks, now)
+
+
+def _note_sent(sent: Sequence[Delivery], asks: Mapping[int, Ask], now: dt.datetime) -> None:
+    """The first message of somebody asks them; a further one reminds them."""
+    again = [row for row in sent if asks[row.invitation_id].state == InvitationState.SENT]
+    reminded = {row.pk for row in again}
+    first = [asks[row.invitation_id] for row in sent if row.pk not in reminded]
+    if first:
+        _note_asked(first, now)
+    if again:
+        _note_reminded(again, asks, now)
+
+
+def _note_reminded(rows: Sequence[Delivery], asks: Mapping[int, Ask], now: dt.datetime) -> None:
+    """Another message went out; when the person was asked, and until when they may answer, stays as it was."""
+    facts = timeline.facts_of_many([(asks[row.invitation_id].account, asks[row.invitation_id].contact) for row in rows])
+    events = []
+    for row, values in zip(rows, facts, strict=True):
+        event = _event("survey.reminded", asks[row.invitation_id], transition=row.step, now=now, facts=values)
+        event.data |= {"step": row.step, "channel": row.channel}
+        events.append(event)
+    timeline.record_many(events)
 
 
 def _note_asked(asks: Sequence[Ask], now: dt.datetime) -> None:
@@ -303,7 +334,14 @@ def _record_doubt(batch: Batch, row: Delivery, outcome: Outcome, now: dt.datetim
 def _count_as_asked(invitation_id: int, at: dt.datetime) -> None:
     """The person counts as asked, and the link in the mail, should it have arrived, is good for as long as any other."""
     asked = Invitation.objects.filter(pk=invitation_id, asked_at__isnull=True)
-    days = asked.values_list("wave__campaign__expires_after_days", flat=True).first()
+    by_hand = Q(wave__isnull=True, is_test=False)
+    days = asked.values_list(
+        Case(
+            When(by_hand, then=Value(sql_delivery.BY_HAND_DAYS)),
+            default=F("wave__campaign__expires_after_days"),
+        ),
+        flat=True,
+    ).first()
     asked.update(asked_at=at, expires_at=None if days is None else at + dt.timedelta(days=days))
 
 
@@ -447,7 +485,10 @@ def _settle_as_sent(row: Delivery) -> bool:
         now = clock.now()
         asked_at = Invitation.objects.values_list("asked_at", flat=True).get(pk=row.invitation_id)
         (ask,) = queries.asks([row], eligibility.rules(), now=now).values()
-        _note_asked([ask], asked_at or now)
+        if ask.state == InvitationState.SENT and row.step != pacing.FIRST_STEP:
+            _note_reminded([row], {ask.pk: ask}, now)
+        else:
+            _note_asked([ask], asked_at or now)
         return True
 
 
@@ -476,9 +517,10 @@ def send_again(*, delivery: Delivery, actor: User) -> None:
     waiting = Delivery.objects.filter(pk=delivery.pk, state__in=[State.IN_DOUBT, State.FAILED, State.DEAD])
     if not outbox.retry_by_hand(waiting):
         raise Refused("This message is on its way already.")
-    Invitation.objects.filter(pk=invitation.pk).update(
-        state=InvitationState.SENDING, asked_at=None, delivered_at=None, expires_at=None, outcome_reason=""
-    )
+    if delivery.step == pacing.FIRST_STEP or invitation.state != InvitationState.SENT:
+        Invitation.objects.filter(pk=invitation.pk).update(
+            state=InvitationState.SENDING, asked_at=None, delivered_at=None, expires_at=None, outcome_reason=""
+        )
     audit.record(action="delivery.sent_again", actor=actor, obj=delivery)
     jobs.wake(pacing.MAIL)
 
@@ -557,11 +599,15 @@ def note_report(*, report: Report, key: str, provider_id: str, at: dt.datetime |
     elif report is Report.OPENED:
         ask.filter(opened_at__isnull=True).update(opened_at=at)
     elif report is Report.FETCHED:
-        ask.filter(asked_at__isnull=False, outcome_reason="", delivered_at__isnull=True).update(delivered_at=at)
+        ask.filter(asked_at__isnull=False, outcome_reason="", delivered_at__isnull=True).update(
+            delivered_at=at
+        )
         if not PageVisit.objects.filter(invitation_id=row.invitation_id, kind=Visit.MACHINE).exists():
             PageVisit.objects.create(invitation_id=row.invitation_id, kind=Visit.MACHINE, at=at)
     elif report is Report.UNSUBSCRIBED:
-        unsubscribe.unsubscribe_invitation(row.invitation_id, now=now, detail="Unsubscribed at the mail provider")
+        unsubscribe.unsubscribe_invitation(
+            row.invitation_id, now=now, detail="Unsubscribed at the mail provider"
+        )
     elif report is Report.REJECTED:
         ask.filter(state__in=[InvitationState.SENDING, InvitationState.SENT]).update(
             state=InvitationState.FAILED, outcome_reason=REFUSED, delivered_at=None

@@ -170,12 +170,20 @@ def compile_mail(mail: SurveyMail) -> CompiledMail:
     subject = _plain(mail.subject.replace("\n", " ").replace("\r", " "))
     if mail.is_test:
         subject = [f"{words.test_subject_prefix} ", *subject]
+    html, text = _html(mail, spoken), _text(mail, words)
+    if mail.is_test:
+        # Of who tries it out no event is known; the gaps show.
+        subject, html, text = _lenient(subject), _lenient(html), _lenient(text)
     return CompiledMail(
         language=spoken.tag,
         subject=tuple(subject),
-        html=tuple(_html(mail, spoken)),
-        text=tuple(_text(mail, words)),
+        html=tuple(html),
+        text=tuple(text),
     )
+
+
+def _lenient(pieces: list[Piece]) -> list[Piece]:
+    return [replace(piece, is_required=False) if isinstance(piece, Hole) else piece for piece in pieces]
 
 
 # Texts into pieces
@@ -184,7 +192,9 @@ def compile_mail(mail: SurveyMail) -> CompiledMail:
 def _pieces(text: str, literal: Callable[[str], str]) -> list[Piece]:
     parts = merge.parse(clean_lines(text)).parts
     return [
-        literal(part) if isinstance(part, str) else Hole(part.name, part.default, part.lead)
+        literal(part)
+        if isinstance(part, str)
+        else Hole(part.name, part.default, part.lead, is_required=part.is_required)
         for part in parts
         if part
     ]
