@@ -60,21 +60,21 @@ INSERT INTO surveys_suppression (address_key, channel, reason, detail)
 SELECT address_key, 'email', 'unsubscribed', '' FROM accounts_contact WHERE id %% 33 = 0;
 """
 LEDGER = """
-INSERT INTO surveys_invitation (version_id, contact_id, account_id, recipient_key, language, state, is_test, asked_at,
+INSERT INTO surveys_invitation (version_id, contact_id, account_id, recipient_key, cost, language, state, is_test, asked_at,
  scored_at, outcome_reason)
-SELECT {version}, c.id, c.account_id, c.address_key, 'en', CASE WHEN n %% 4 = 0 THEN 'answered' ELSE 'expired' END, FALSE,
+SELECT {version}, c.id, c.account_id, c.address_key, 10, 'en', CASE WHEN n %% 4 = 0 THEN 'answered' ELSE 'expired' END, FALSE,
  now() - make_interval(days => (n::bigint * 7919 %% 400)::int), CASE WHEN n %% 4 = 0 THEN now() - make_interval(days =>
  (n::bigint * 7919 %% 400)::int) END, '' FROM generate_series(1, {asked}) n
 JOIN accounts_contact c ON c.id = 1 + n::bigint * 6151 %% {people};
 """
 FLOOR = (
-    "INSERT INTO surveys_invitation (wave_id, version_id, contact_id, account_id, recipient_key, language, state, is_test,"
-    " planned_at, outcome_reason) SELECT {wave}, {version}, c.id, c.account_id, c.address_key, 'en', 'planned', FALSE,"
+    "INSERT INTO surveys_invitation (wave_id, version_id, contact_id, account_id, recipient_key, cost, language, state,"
+    " is_test, planned_at, outcome_reason) SELECT {wave}, {version}, c.id, c.account_id, c.address_key, 10, 'en', 'planned', FALSE,"
     " now(), '' FROM accounts_contact c JOIN bench_chosen b ON b.id = c.id ON CONFLICT DO NOTHING"
 )
 LEFT_OUT = (
     "INSERT INTO surveys_exclusion (wave_id, contact_id, reason) SELECT {wave}, c.id, 'account_limit' FROM accounts_contact c"
-    " WHERE c.id NOT IN (SELECT id FROM bench_chosen) ON CONFLICT DO NOTHING"
+    " WHERE NOT EXISTS (SELECT 1 FROM bench_chosen b WHERE b.id = c.id) ON CONFLICT DO NOTHING"
 )
 COUNT = """
 SELECT count(*) FROM (SELECT row_number() OVER (PARTITION BY c.account_id ORDER BY c.id) AS place FROM accounts_contact c

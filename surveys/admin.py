@@ -8,8 +8,10 @@ from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 
 from surveys.models import (
+    AskRule,
     Campaign,
     Delivery,
+    ExternalAsk,
     Invitation,
     MetricDefinition,
     Response,
@@ -202,3 +204,22 @@ class DeliveryAdmin(OutboxAdmin):
 @admin.register(MetricDefinition)
 class MetricDefinitionAdmin(WithHistory):
     list_display = ("name", "key", "metric", "unit", "window_days")
+
+
+@admin.register(AskRule)
+class AskRuleAdmin(WithHistory):
+    """Changed on its settings page, where the lines stand beside one another."""
+
+    list_display = (
+        "scope", "quiet_days_answered", "quiet_days_declined", "quiet_days_ignored", "budget", "budget_days",
+    )  # fmt: skip
+
+
+@admin.register(ExternalAsk)
+class ExternalAskAdmin(BackOffice):
+    list_display = ("source", "external_id", "contact", "account", "kind", "channel", "cost", "asked_at")
+    list_filter = ("source", "kind", "channel")
+    list_select_related = ("contact", "account")
+    search_fields = ("=external_id", "account__name", "contact__email")
+    ordering = ("-pk",)
+    exclude = ("recipient_key",)

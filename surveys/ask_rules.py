@@ -114,9 +114,7 @@ class Rules:
         if common.budget:
             rest = common.budget - self.reserve
             transactional = SurveyKind.TRANSACTIONAL
-            found.append(
-                Purse(common.budget_days, rest, Reason.RESERVED, transactional, transactional)
-            )
+            found.append(Purse(common.budget_days, rest, Reason.RESERVED, transactional, transactional))
         return tuple(purse for purse in found if kind is None or purse.binds in {None, kind})
 
 

@@ -11,10 +11,12 @@ from accounts.models import Account, Contact, Event
 from core import clock
 from surveys import eligibility
 from surveys.queries import campaigns as queries
+from surveys.queries import preferences as preference_queries
 from surveys.services import campaigns as services
-from surveys.services import forgetting
+from surveys.services import forgetting, preferences
 from team import queries as team_queries
 from team.models import User
+from team.permissions import can_lead
 
 LEDGER = 50
 
@@ -22,7 +24,7 @@ LEDGER = 50
 def _contact_asks(contact: Contact, user: User) -> Mapping[str, Any]:
     verdict = eligibility.judge_contact(contact)
     asks = list(queries.asks_of(contact)[:LEDGER])
-    return {"verdict": verdict, "asks": asks, "now": clock.now()}
+    return {"verdict": verdict, "asks": asks, "now": clock.now(), "may_ask": can_lead(user)}
 
 
 def _account_asks(account: Account, user: User) -> Mapping[str, Any]:
@@ -72,7 +74,7 @@ def register() -> None:
             position=80,
         )
     )  # fmt: skip
-    for kind in ("survey.sent", "survey.opened", "survey.declined", "survey.bounced"):
+    for kind in ("survey.sent", "survey.reminded", "survey.opened", "survey.declined", "survey.bounced"):
         extend.event_renderer(kind, "surveys/_event_ask.html", _invitations_of, group="mails")
     extend.relation(
         Relation(
@@ -107,4 +109,10 @@ def register() -> None:
     extend.relation(
         Relation("surveys.Visitor", erase=forgetting.forget_visits, reason="Browsers follow the person.")
     )
+    extend.relation(
+        Relation(
+            "surveys.Preference", merge=lambda loser, survivor: None, erase=preferences.forget,
+            export=preference_queries.export, reason="What an address chose stays with the address.",
+        )
+    )  # fmt: skip
     extend.segment_user("surveys.campaigns", queries.campaigns_of_segment)

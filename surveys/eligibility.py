@@ -265,7 +265,7 @@ def preview(
     """Counts over a whole audience, as a wave planned now would come out."""
     text = sql.counts(sql.contacts_text(contacts), rules(), asking or Asking(), now=now or clock.now())
     found: dict[str | None, int] = {}
-    with _many(), connection.cursor() as cursor:
+    with _many(counting=True), connection.cursor() as cursor:
         cursor.execute(text.sql, text.params)
         for reason, number in cursor.fetchall():
             found[reason] = found.get(reason, 0) + int(number)
@@ -303,13 +303,13 @@ def judge_all(
 
 
 @contextmanager
-def _many() -> Iterator[None]:
+def _many(*, counting: bool = False) -> Iterator[None]:
     """Around a statement over a whole audience. On SQLite reading opens no transaction, which would lock out writers."""
     if connection.vendor != "postgresql":
         yield
         return
     with transaction.atomic():
-        sql.settle_in()
+        sql.settle_in(counting=counting)
         yield
 
 

@@ -63,12 +63,18 @@ class _Statement:
         return Text("".join(self.parts), tuple(self.params))
 
 
-def settle_in() -> None:
+def settle_in(*, counting: bool = False) -> None:
     """Room and a plan for judging many at once, until the transaction ends: sorts in memory, and no compiling of
-    expressions, which takes longer than the whole statement for a slice."""
+    expressions, which takes longer than the whole statement for a slice.
+
+    Nothing of `counts` needs an order, but PostgreSQL takes reasons for more numerous than they are and would sort.
+    """
     if dialect.is_postgresql():
         with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true)")
+            cursor.execute(
+                "SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true),"
+                f" set_config('enable_sort', '{'off' if counting else 'on'}', true)"
+            )
 
 
 def contacts_text(contacts: QuerySet[Any]) -> Text:
@@ -168,9 +174,7 @@ def _may_share(asking: Asking | None) -> bool:
 
 
 # --- Clocks --------------------------------------------------------------------------------------------------
-_LEDGER_JOINS = (
-    " LEFT JOIN ledger l ON l.subject = {subject} LEFT JOIN answer ON answer.subject = {subject}"
-)
+_LEDGER_JOINS = " LEFT JOIN ledger l ON l.subject = {subject} LEFT JOIN answer ON answer.subject = {subject}"
 
 
 def _key(asking: Asking | None) -> str:
@@ -194,7 +198,9 @@ def _clocks(
         else dialect.no_moment()
     )
     channel, unreached = _reach(asking)
-    waited = "CASE WHEN waits.contact_id IS NOT NULL THEN 1 ELSE 0 END" if _minds_waiting(rules, asking) else "0"
+    waited = (
+        "CASE WHEN waits.contact_id IS NOT NULL THEN 1 ELSE 0 END" if _minds_waiting(rules, asking) else "0"
+    )
     ledger, ledger_params = sql_ledger.columns(rules, asking, key=key, now=now, everywhere=everywhere)
     columns = [
         f"au.contact_id, au.account_id, {_filed_under(asking)} AS recipient_key, au.language",
@@ -240,14 +246,16 @@ def _clocks(
         statement.add(f" LEFT JOIN surveys_preference pr ON pr.address_key = {key}")
     if _minds_waiting(rules, asking):
         statement.add(
-            f" LEFT JOIN ({_waits(rules)}) waits ON waits.contact_id = au.contact_id", *_waits_params(rules, now)
+            f" LEFT JOIN ({_waits(rules)}) waits ON waits.contact_id = au.contact_id",
+            *_waits_params(rules, now),
         )
     statement.add(")")
 
 
 def _filed_under(asking: Asking | None) -> str:
-    """The recipient key of the ask to be made. Whoever is asked in the product needs neither address nor number."""
-    if asking is not None and Channel.IN_APP in asking.channels:
+    """The recipient key of the ask to be made. Whoever is asked in the product or by a link that somebody carries to
+    them needs neither address nor number."""
+    if asking is not None and {Channel.IN_APP, Channel.LINK} & set(asking.channels):
         return f"COALESCE(au.address_key, au.phone_key, {dialect.contact_key('au.contact_id')})"
     return _key(asking)
 
@@ -292,6 +300,8 @@ def _reach(asking: Asking | None) -> tuple[str, str]:
         Channel.EMAIL: _NO_EMAIL,
         Channel.SMS: _NO_SMS,
         Channel.IN_APP: f"CASE WHEN {_BARRED} THEN {_named('s.reason')} WHEN seen.contact_id IS NULL THEN 'no_address' END",
+        # Somebody carries the link to them, so no address of ours is needed.
+        Channel.LINK: f"CASE WHEN {_BARRED} THEN {_named('s.reason')} END",
     }
     usable = [channel for channel in asking.channels if channel in missing]
     if not usable:
@@ -306,8 +316,7 @@ def _reach(asking: Asking | None) -> tuple[str, str]:
 def _unwanted(asking: Asking | None) -> str:
     kinds = list(SurveyKind) if asking is None else [asking.kind]
     about = "".join(
-        f" WHEN {_about(kind) if asking is None else ''}"
-        f"{dialect.holds('pr.unwanted', kind.value)} THEN 1"
+        f" WHEN {_about(kind) if asking is None else ''}{dialect.holds('pr.unwanted', kind.value)} THEN 1"
         for kind in kinds
     )
     return f"CASE{about} ELSE 0 END"
@@ -373,7 +382,9 @@ def _judged(statement: _Statement, rules: Rules, asking: Asking | None, now: dt.
         rule(over(number, purse, asking), f"'{purse.reason}'", spared_by=2)
     if _minds_waiting(rules, asking):
         rule(f"{transactional}waited = 1", "'reserved'", spared_by=1)
-    statement.add(f", judged AS (SELECT clock.*, CASE {' '.join(whens)} END AS own_reason FROM clock)", *params)
+    statement.add(
+        f", judged AS (SELECT clock.*, CASE {' '.join(whens)} END AS own_reason FROM clock)", *params
+    )
 
 
 def over(number: int, purse: Purse, asking: Asking | None) -> str:
@@ -387,7 +398,9 @@ def ask_cost(asking: Asking | None) -> str:
         return "own_cost"
     if (cost := _cost(asking)) != "NULL":
         return cost
-    return "CASE channel " + " ".join(f"WHEN '{c}' THEN {cost_of(c)}" for c in asking.channels) + " ELSE 0 END"
+    return (
+        "CASE channel " + " ".join(f"WHEN '{c}' THEN {cost_of(c)}" for c in asking.channels) + " ELSE 0 END"
+    )
 
 
 # --- Who of an account, and who of those with one number ------------------------------------------------------
@@ -438,7 +451,11 @@ def _chosen(statement: _Statement, rules: Rules, asking: Asking | None) -> None:
         *(["paused_until"] if rules.has_preferences else []),
         *(_free_again(n, purse, rules, asking) for n, purse in enumerate(rules.purses(asking.kind))),
     )  # fmt: skip
-    unknown = "WHEN own_reason = 'reserved' AND (waited = 1 OR reserved > 0) THEN NULL " if _knows_not(rules, asking) else ""
+    unknown = (
+        "WHEN own_reason = 'reserved' AND (waited = 1 OR reserved > 0) THEN NULL "
+        if _knows_not(rules, asking)
+        else ""
+    )
     statement.add(
         ", verdict AS (SELECT ranked.contact_id, ranked.account_id, ranked.recipient_key, ranked.language,"
         f" NULL AS own_id, ranked.place, ranked.channel, {ask_cost(asking)} AS cost,"
@@ -476,7 +493,9 @@ def _account_use(
     """
     if not rules.account_ask_limit:
         owner = "CAST(NULL AS bigint)"
-        statement.add(f", account_use AS (SELECT {owner} AS owner_id, 0 AS used, {dialect.no_moment()} AS frees_from)")
+        statement.add(
+            f", account_use AS (SELECT {owner} AS owner_id, 0 AS used, {dialect.no_moment()} AS frees_from)"
+        )
         return
     since = moment(now - dt.timedelta(days=rules.account_ask_days))
     reserved = sql_ledger.RESERVED
@@ -485,7 +504,9 @@ def _account_use(
         source = "audience au JOIN surveys_invitation i ON i.account_id = au.account_id AND i.id <> au.own_id WHERE"
     else:
         owner, before = "i.account_id", ""
-        where = "i.account_id IS NOT NULL" if everywhere else "i.account_id IN (SELECT account_id FROM audience)"
+        where = (
+            "i.account_id IS NOT NULL" if everywhere else "i.account_id IN (SELECT account_id FROM audience)"
+        )
         source = f"surveys_invitation i WHERE {where} AND"
     branches = [
         f"SELECT {owner} AS owner_id, i.asked_at FROM {source} NOT i.is_test"
@@ -512,9 +533,7 @@ def _account_use(
         params.extend(_waits_params(rules, now))
     statement.add(f", recent AS ({' UNION ALL '.join(branches)})", *params)
     if asking is None or everywhere:
-        statement.add(
-            ", account_use AS (SELECT owner_id, COUNT(*) AS used FROM recent GROUP BY owner_id)"
-        )
+        statement.add(", account_use AS (SELECT owner_id, COUNT(*) AS used FROM recent GROUP BY owner_id)")
         return
     # Planned asks count as the newest: when they will be sent is not known yet. Only full accounts are sorted.
     limit = int(rules.account_ask_limit)

@@ -78,10 +78,7 @@ def entries(
 def _fields(rules: Rules) -> tuple[str, str]:
     """The columns of an entry, from our asks and from those of other tools."""
     ours = "i.wave_id, i.state, i.asked_at, i.scored_at, i.declined_at, i.cost"
-    theirs = (
-        "NULL, 'external', i.asked_at,"
-        f" {dialect.no_moment()}, {dialect.no_moment()}, i.cost"
-    )
+    theirs = f"NULL, 'external', i.asked_at, {dialect.no_moment()}, {dialect.no_moment()}, i.cost"
     if rules.mixed:
         ours, theirs = f"{ours}, {kind_of('i.version_id')} AS kind", f"{theirs}, i.kind"
     return ours, theirs
@@ -250,7 +247,9 @@ def columns(
         found.append(f"{dialect.latest(*sources)} AS {name}")
     params: list[Any] = []
     if not everywhere:
-        found.append("l.asked_at AS last_asked, COALESCE(l.in_wave, 0) AS in_wave, COALESCE(l.reserved, 0) AS reserved")
+        found.append(
+            "l.asked_at AS last_asked, COALESCE(l.in_wave, 0) AS in_wave, COALESCE(l.reserved, 0) AS reserved"
+        )
     else:
         found.append(
             "0 AS in_wave, CASE WHEN COALESCE(l.reserved, 0) > COALESCE(k.reserved, 0) THEN l.reserved"
@@ -281,9 +280,7 @@ def free_joins(rules: Rules, asking: Asking) -> str:
     )
 
 
-def _exact(
-    rules: Rules, purse: Purse, counted: str, *, key: str, now: dt.datetime
-) -> tuple[str, list[Any]]:
+def _exact(rules: Rules, purse: Purse, counted: str, *, key: str, now: dt.datetime) -> tuple[str, list[Any]]:
     ours, theirs = _fields(rules)
     whose = f"(i.recipient_key = {key} OR i.contact_id = au.contact_id)"
     source = f"SELECT {ours} FROM surveys_invitation i WHERE NOT i.is_test AND {whose}"

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 
 from surveys.views import (
+    asks,
     campaign_draft,
     campaigns,
     experiments,
@@ -12,6 +13,7 @@ from surveys.views import (
     links,
     mail_hooks,
     nps,
+    preferences,
     public_links,
     respond,
     sms_hooks,
@@ -35,6 +37,7 @@ urlpatterns += [
     path("r/<str:token>/<int:score>/", respond.score_link, name="score_link"),
     path("s/<str:token>", respond.respond, name="short_link"),
     path("u/<str:token>/", unsubscribe.unsubscribe, name="unsubscribe"),
+    path("p/<str:token>/", preferences.preferences, name="preferences"),
     path("u/<str:token>/undo/", unsubscribe.unsubscribe_undo, name="unsubscribe_undo"),
     re_path(r"^b/(?P<colour>[0-9a-f]{6})\.css$", respond.brand_css, name="brand_css"),
     path("b/<str:name>", respond.brand_logo, name="brand_logo"),
@@ -101,6 +104,7 @@ urlpatterns += [
     path("campaigns/<int:pk>/resume/", campaigns.campaign_resume, name="campaign_resume"),
     path("campaigns/<int:pk>/stop/", campaigns.campaign_stop, name="campaign_stop"),
     path("campaigns/<int:pk>/people/", campaigns.campaign_invitations, name="campaign_invitations"),
+    path("campaigns/<int:pk>/links.csv", campaigns.campaign_links, name="campaign_links"),
     path("campaigns/<int:pk>/left-out/", campaigns.campaign_left_out, name="campaign_left_out"),
     path("campaigns/<int:pk>/experiment/", experiments.campaign_experiment, name="campaign_experiment"),
     path(
@@ -115,6 +119,14 @@ urlpatterns += [
     path("suppressions/import/", suppressions.suppression_import, name="suppression_import"),
     path("suppressions/export/", suppressions.suppression_export, name="suppression_export"),
     path("suppressions/<int:pk>/lift/", suppressions.suppression_lift, name="suppression_lift"),
+]
+
+# Who was asked, asking one person by hand, and how often people may be asked.
+urlpatterns += [
+    path("contacts/<int:pk>/asks/", asks.contact_asks, name="contact_asks"),
+    path("contacts/<int:pk>/ask/", asks.ask_by_hand, name="ask_by_hand"),
+    path("accounts/<int:pk>/asks/", asks.account_asks, name="account_asks"),
+    path("settings/asking/", asks.ask_rules, name="ask_rules"),
 ]
 
 # What was answered.

@@ -5,7 +5,7 @@ from typing import Any
 from django.urls import URLPattern, URLResolver, path, re_path
 from rest_framework.routers import SimpleRouter
 
-from surveys.api import campaigns, surveys, views
+from surveys.api import asks, campaigns, surveys, views
 
 urlpatterns: list[URLPattern | URLResolver] = []
 
@@ -36,4 +36,12 @@ _asking = SimpleRouter()
 _asking.register("campaigns", campaigns.CampaignViewSet, basename="campaign")
 _asking.register("invitations", campaigns.InvitationViewSet, basename="invitation")
 _asking.register("suppressions", campaigns.SuppressionViewSet, basename="suppression")
+_asking.register("asks", asks.AskViewSet, basename="ask")
 urlpatterns += _asking.urls
+urlpatterns += [
+    path(
+        "contacts/<int:pk>/asks/",
+        asks.ContactAskViewSet.as_view({"get": "retrieve", "post": "create"}, detail=True),
+        name="contact-asks",
+    ),
+]

@@ -16,7 +16,7 @@ from enum import StrEnum
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, F, IntegerField, Q, Value, When
 
 from accounts import timeline
 from accounts.domain import Origin
@@ -339,6 +339,7 @@ def _count_as_asked(invitation_id: int, at: dt.datetime) -> None:
         Case(
             When(by_hand, then=Value(sql_delivery.BY_HAND_DAYS)),
             default=F("wave__campaign__expires_after_days"),
+            output_field=IntegerField(),
         ),
         flat=True,
     ).first()

@@ -10,7 +10,7 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from accounts.models import Account, Contact
+from accounts.models import Contact
 from surveys import eligibility
 from surveys.ask_rules import COSTS, Asking, Rules, Scope, sampling_key
 from surveys.choices import AskScope, CampaignState, Channel, Reason, SurveyKind, WaveState
@@ -524,7 +524,9 @@ def build(rules: Rules, firms: list[Company], crowd: list[Person]) -> World:
     """The random history as rows. E-mail addresses are people's own; telephones are shared."""
     Workspace.objects.update_or_create(
         pk=1,
-        defaults={f: getattr(rules, f) for f in ("account_ask_limit", "account_ask_days", "minimum_tenure_days")},
+        defaults={
+            f: getattr(rules, f) for f in ("account_ask_limit", "account_ask_days", "minimum_tenure_days")
+        },
     )
     for scope in rules.scopes.values():
         AskRule.objects.create(
@@ -564,9 +566,13 @@ def build(rules: Rules, firms: list[Company], crowd: list[Person]) -> World:
             world.suppressed[number_key] = "unsubscribed"
             Suppression.objects.create(address_key=number_key, reason="unsubscribed", channel="sms")
         if person.seen is not None:
-            Visitor.objects.create(widget=widget, key=str(number), contact=contact, last_seen_at=at(person.seen))
+            Visitor.objects.create(
+                widget=widget, key=str(number), contact=contact, last_seen_at=at(person.seen)
+            )
         if (person.paused is not None or person.unwanted) and person.mail == "yes":
-            Preference.objects.create(address_key=key, paused_until=at(person.paused), unwanted=person.unwanted)
+            Preference.objects.create(
+                address_key=key, paused_until=at(person.paused), unwanted=person.unwanted
+            )
         if person.waits is not None:
             Exclusion.objects.create(
                 wave=wave, contact=contact, reason="recently_asked", next_eligible_at=at(person.waits)
@@ -604,7 +610,9 @@ def named(suppression: str) -> str:
     return suppression if suppression in {"unsubscribed", "bounced", "complained"} else "suppressed"
 
 
-def reached(world: World, contact: Contact, channels: tuple[Channel, ...]) -> tuple[Channel | None, str | None]:
+def reached(
+    world: World, contact: Contact, channels: tuple[Channel, ...]
+) -> tuple[Channel | None, str | None]:
     """The channel that reaches somebody, or why none does."""
     mail = world.suppressed.get(contact.address_key or "")
     sms = world.suppressed.get(contact.phone_key or "")
@@ -627,7 +635,9 @@ def reached(world: World, contact: Contact, channels: tuple[Channel, ...]) -> tu
     return None, why[usable[0]]
 
 
-def until_of(world: World, asking: Asking, outcome: str, moments: list[tuple[dt.datetime, str]]) -> dt.datetime | None:
+def until_of(
+    world: World, asking: Asking, outcome: str, moments: list[tuple[dt.datetime, str]]
+) -> dt.datetime | None:
     """Until when these moments ask for quiet: by the rule of all, and by its own kind's where they were of it."""
     name = f"quiet_days_{outcome}"
     found = []
@@ -639,7 +649,9 @@ def until_of(world: World, asking: Asking, outcome: str, moments: list[tuple[dt.
     return max(found, default=None)
 
 
-def budget_of(world: World, asking: Asking, own: list[Told], cost: int) -> tuple[str, dt.datetime | None] | None:
+def budget_of(
+    world: World, asking: Asking, own: list[Told], cost: int
+) -> tuple[str, dt.datetime | None] | None:
     """The first budget that an ask would overdraw, and from when on none is overdrawn."""
     scopes = world.rules.scopes
     common, kind = scopes[AskScope.ALL], scopes[AskScope(asking.kind)]
@@ -675,13 +687,17 @@ def budget_of(world: World, asking: Asking, own: list[Told], cost: int) -> tuple
     return failed[0][0], None if None in moments else max(m for m in moments if m)
 
 
-def reference(world: World, asking: Asking) -> dict[int, tuple[str | None, dt.datetime | None, Channel | None]]:
+def reference(
+    world: World, asking: Asking
+) -> dict[int, tuple[str | None, dt.datetime | None, Channel | None]]:
     """The rules as one would explain them, one person after the other."""
     rules = world.rules
     personal: dict[int, tuple[str | None, dt.datetime | None, dt.datetime | None]] = {}
     channels: dict[int, Channel | None] = {}
     keys: dict[int, str | None] = {}
-    gap = max(getattr(rules.scopes[AskScope.ALL], f"quiet_days_{o}") for o in ("answered", "declined", "ignored"))
+    gap = max(
+        getattr(rules.scopes[AskScope.ALL], f"quiet_days_{o}") for o in ("answered", "declined", "ignored")
+    )
     waiting = {
         c.pk
         for c in world.contacts
@@ -793,5 +809,7 @@ def test_the_statement_agrees_with_the_reference(
         transaction.set_rollback(True)
 
     assert found == expected
-    assert {c.reason.value: c.count for c in counts.excluded} == Counter(r for r, *_ in expected.values() if r)
+    assert {c.reason.value: c.count for c in counts.excluded} == Counter(
+        r for r, *_ in expected.values() if r
+    )
     assert counts.asked == sum(r is None for r, *_ in expected.values())
