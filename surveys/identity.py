@@ -1,13 +1,16 @@
 """Whose answer is it? The order in which identities are believed, and what is kept of an answer nobody knows.
 
 Strongest first: the invitation it answers, our own contact id, the contact's external id, the e-mail address (by its
-normalised form, unique among live contacts). The lookup itself is `surveys.sql.look_up`; here is what the result means.
+normalised form, unique among live contacts), the telephone number where only one contact has it. The lookup itself is
+`surveys.sql.look_up`; here is what the result means.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+from accounts.cleaning import international
 from accounts.domain import normalise_email
+from core.secrets import address_key
 from surveys.choices import Channel, Identity
 
 
@@ -23,6 +26,12 @@ def email_key(address: str) -> str | None:
         return normalise_email(address)
     except ValueError:
         return None
+
+
+def phone_key(number: str) -> str | None:
+    """The key telephone numbers are compared by; None for what is none, or names no country (it is kept as a hint)."""
+    found = international(number) if number else None
+    return None if found is None else address_key(found)
 
 
 def hint(*, email: str, name: str, phone: str, external_id: str) -> dict[str, str]:

@@ -106,6 +106,7 @@ class _Pending:
     answer: Answer
     comment: str | None
     email_key: str | None
+    phone_key: str | None
     hint: dict[str, str]
     contact_id: int | None
 
@@ -202,7 +203,7 @@ def _cleaned(n: int, answer: Answer, now: dt.datetime) -> _Pending:
         email=answer.email.strip(), name=answer.name.strip(), phone=answer.phone.strip(),
         external_id=answer.contact_external_id,
     )  # fmt: skip
-    return _Pending(n, answer, comment, key, hint, answer.contact_id)
+    return _Pending(n, answer, comment, key, identity.phone_key(answer.phone), hint, answer.contact_id)
 
 
 _CHANNELS = frozenset(Channel)
@@ -292,6 +293,7 @@ class _Plan:
                     "contact_id": p.contact_id,
                     "contact_external_id": p.answer.contact_external_id or None,
                     "email_key": p.email_key,
+                    "phone_key": p.phone_key,
                     "source": p.answer.source,
                     "external_id": p.answer.external_id,
                 }

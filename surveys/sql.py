@@ -37,6 +37,7 @@ _LOOK_UP_COLUMNS = {
     "contact_id": "bigint",
     "contact_external_id": "text",
     "email_key": "text",
+    "phone_key": "text",
     "source": "text",
     "external_id": "text",
 }
@@ -228,7 +229,9 @@ f AS MATERIALIZED (
       (SELECT COALESCE(c.merged_into_id, c.id) FROM accounts_contact c
         WHERE c.external_id = i.contact_external_id AND c.erased_at IS NULL),
       (SELECT c.id FROM accounts_contact c
-        WHERE c.email_key = i.email_key AND c.merged_into_id IS NULL AND c.erased_at IS NULL)
+        WHERE c.email_key = i.email_key AND c.merged_into_id IS NULL AND c.erased_at IS NULL),
+      (SELECT MIN(c.id) FROM accounts_contact c
+        WHERE c.phone_key = i.phone_key AND c.merged_into_id IS NULL AND c.erased_at IS NULL HAVING COUNT(*) = 1)
     ) AS contact_id
   FROM i
   LEFT JOIN surveys_invitation v ON v.id = i.invitation_id

@@ -10,8 +10,10 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cache
 
+from surveys import domain
 from surveys.channels.sms import words
 from surveys.choices import MessageKind
+from surveys.domain import Scale
 
 MAX_BODY = 2_000
 
@@ -55,13 +57,13 @@ _UNITS = frozenset(
 )
 
 
-def read(body: str, *, language: str = "") -> Reading:
-    """What `body` says, to somebody who was asked in `language`."""
+def read(body: str, *, language: str = "", scale: Scale = domain.NPS) -> Reading:
+    """What `body` says, from somebody who was asked in `language` for a score on `scale`."""
     text = tidy(body)
     command = _command(text)
     if command is not None:
         return Reading(command)
-    return _score(text, language)
+    return _score(text, language, scale)
 
 
 def tidy(body: str) -> str:
@@ -116,8 +118,8 @@ class _Mention:
     is_scaled: bool = False
 
 
-def _score(text: str, language: str) -> Reading:
-    numbers = _mentions(text, words.number_words(language))
+def _score(text: str, language: str, scale: Scale) -> Reading:
+    numbers = _mentions(text, words.number_words(language), scale)
     if not numbers:
         return Reading(MessageKind.REPLY)
     unclear = Reading(MessageKind.REPLY, unclear=True)
@@ -139,21 +141,22 @@ def _score(text: str, language: str) -> Reading:
     return Reading(MessageKind.SCORE, value, _comment(text, first))
 
 
-def _mentions(text: str, spelled: dict[str, int]) -> list[_Mention]:
+def _mentions(text: str, spelled: dict[str, int], scale: Scale) -> list[_Mention]:
     found = []
     for match in _NUMBER.finditer(text):
-        found.append(_mention(match, text, spelled))
+        found.append(_mention(match, text, spelled, scale))
     for match in re.finditer(r"(?<![\w'-])[^\W\d_]+(?![\w'-])", text):
         value = spelled.get(match.group().casefold())
         if value is None or not _is_meant(text, match, value):
             continue
         if any(one.start <= match.start() < one.end for one in found):
             continue
-        found.append(_Mention(match.start(), match.end(), value))
+        fits = scale.low <= value <= scale.high
+        found.append(_Mention(match.start(), match.end(), value if fits else None))
     return sorted(found, key=lambda one: one.start)
 
 
-def _mention(match: "re.Match[str]", text: str, spelled: dict[str, int]) -> _Mention:
+def _mention(match: "re.Match[str]", text: str, spelled: dict[str, int], scale: Scale) -> _Mention:
     number, over, of = match["number"], match["over"], match["of"]
     start, end = match.start(), match.end("number")
     none = _Mention(start, match.end(), None)
@@ -161,14 +164,15 @@ def _mention(match: "re.Match[str]", text: str, spelled: dict[str, int]) -> _Men
         return none
     value = int(number)
     if over is not None:
-        return _Mention(start, match.end("over"), value, is_scaled=True) if over == "10" and value <= 10 else none
+        fits = over == str(scale.high) and scale.low <= value <= scale.high
+        return _Mention(start, match.end("over"), value, is_scaled=True) if fits else none
     if of is not None:
-        scale = int(of) if of.isdigit() and len(of) < 4 else spelled.get(of.casefold())
-        if scale == 10 and value <= 10:
+        whole = int(of) if of.isdigit() and len(of) < 4 else spelled.get(of.casefold())
+        if whole == scale.high and scale.low <= value <= scale.high:
             return _Mention(start, match.end("of"), value, is_scaled=True)
-        if scale is not None:
+        if whole is not None:
             return none
-    if match["tail"] or value > 10:
+    if match["tail"] or not scale.low <= value <= scale.high:
         # "9love it" is a slip of the thumb; "2nd", "3x", "10%", "7-8" and "10:30" are not scores.
         return none
     after = re.match(r"\s*-?\s*([^\W\d_]+)", text[end:])

@@ -13,9 +13,10 @@ from functools import lru_cache
 from django.conf import settings
 from django.urls import reverse
 
-from surveys import merge, tokens
+from surveys import domain, merge, tokens
 from surveys.channels.sms.words import words_for
 from surveys.content import Content, Issue
+from surveys.domain import Scale
 from surveys.tokens import Purpose
 
 _BASIC = frozenset(
@@ -114,7 +115,14 @@ def compose(
         if isinstance(part, merge.Tag) and not (known.get(part.name) or part.default):
             raise Unsendable(f"The question names {part.name}, which is empty for this contact and has no default.")
     pattern = words.remind if is_reminder else words.ask
-    body = pattern.format(brand=plain(wording.brand), question=plain(parsed.fill(known)), link=link)
+    body = pattern.format(
+        brand=plain(wording.brand),
+        question=plain(parsed.fill(known)),
+        link=link,
+        low=content.scale.low,
+        high=content.scale.high,
+        best=plain(wording.scale_high),
+    )
     counted = count(body)
     if counted.segments > limit:
         raise Unsendable(_too_long(counted, limit))
@@ -128,9 +136,9 @@ def _too_long(counted: Count, limit: int) -> str:
     )
 
 
-def help_text(language: str, *, brand: str) -> str:
+def help_text(language: str, *, brand: str, scale: Scale = domain.NPS) -> str:
     """What somebody is told who asks who we are."""
-    return words_for(language).help.format(brand=plain(brand), question="", link="")
+    return words_for(language).help.format(brand=plain(brand), low=scale.low, high=scale.high)
 
 
 def problems(content: Content, *, company: str, limit: int | None = None) -> list[Issue]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """`ask`, `remind` and `help` are filled with {brand}, {question} and {link}."""
+    """`ask`, `remind` and `help` are filled with {brand}, {question}, {link}, and the scale's {low}, {high} and {best}:
+    what its highest score means."""
 
     ask: str
     remind: str
@@ -21,9 +22,9 @@ class Words:
 
 
 EN = Words(
-    ask="{brand}: {question} Reply 0-10 (10 = extremely likely) and why, or {link} STOP to opt out",
-    remind="{brand}: A reminder. {question} Reply 0-10 (10 = extremely likely) and why, or {link} STOP to opt out",
-    help="{brand} asks its customers for their opinion by SMS. Reply 0-10 to answer, STOP to get no more of them.",
+    ask="{brand}: {question} Reply {low}-{high} ({high} = {best}) and why, or {link} STOP to opt out",
+    remind="{brand}: A reminder. {question} Reply {low}-{high} ({high} = {best}) and why, or {link} STOP to opt out",
+    help="{brand} asks its customers for their opinion by SMS. Reply {low}-{high} to answer, STOP to get no more of them.",
     numbers="zero|nil one two three four five six seven eight nine ten",
     stop="stop stopall unsubscribe cancel end quit optout revoke",
     start="start unstop yes optin",
@@ -32,74 +33,74 @@ EN = Words(
 _WORDS = {
     "en": EN,
     "de": Words(
-        ask="{brand}: {question} Antworten Sie 0-10 (10 = äußerst wahrscheinlich) und warum, oder {link} STOPP = keine SMS mehr",
-        remind="{brand}: Zur Erinnerung. {question} Antworten Sie 0-10 (10 = äußerst wahrscheinlich), oder {link} STOPP = keine SMS mehr",
-        help="{brand} fragt Kunden per SMS nach ihrer Meinung. Antworten Sie mit 0-10, oder mit STOPP, um keine mehr zu erhalten.",
+        ask="{brand}: {question} Antworten Sie {low}-{high} ({high} = {best}) und warum, oder {link} STOPP = keine SMS mehr",
+        remind="{brand}: Zur Erinnerung. {question} Antworten Sie {low}-{high} ({high} = {best}), oder {link} STOPP = keine SMS mehr",
+        help="{brand} fragt Kunden per SMS nach ihrer Meinung. Antworten Sie mit {low}-{high}, oder mit STOPP, um keine mehr zu erhalten.",
         numbers="null eins zwei|zwo drei vier fünf|fuenf sechs sieben acht neun zehn",
         stop="stopp abmelden abbestellen ende",
         start="anmelden ja",
         info="hilfe",
     ),
     "fr": Words(
-        ask="{brand} : {question} Répondez 0-10 (10 = très probable), ou {link} STOP = plus de SMS",
-        remind="{brand} : Rappel. {question} Répondez 0-10 (10 = très probable), ou {link} STOP = plus de SMS",
-        help="{brand} demande l'avis de ses clients par SMS. Répondez 0-10, ou STOP pour ne plus en recevoir.",
+        ask="{brand} : {question} Répondez {low}-{high} ({high} = {best}), ou {link} STOP = plus de SMS",
+        remind="{brand} : Rappel. {question} Répondez {low}-{high} ({high} = {best}), ou {link} STOP = plus de SMS",
+        help="{brand} demande l'avis de ses clients par SMS. Répondez {low}-{high}, ou STOP pour ne plus en recevoir.",
         numbers="zéro|zero un deux trois quatre cinq six sept huit neuf dix",
         stop="arret arrêt",
         info="aide",
     ),
     "es": Words(
-        ask="{brand}: {question} Responda 0-10 (10 = muy probable), o {link} STOP = no recibir más SMS",
-        remind="{brand}: Recordatorio. {question} Responda 0-10 (10 = muy probable), o {link} STOP = no recibir más SMS",
-        help="{brand} pide la opinión de sus clientes por SMS. Responda 0-10, o STOP para no recibir más.",
+        ask="{brand}: {question} Responda {low}-{high} ({high} = {best}), o {link} STOP = no recibir más SMS",
+        remind="{brand}: Recordatorio. {question} Responda {low}-{high} ({high} = {best}), o {link} STOP = no recibir más SMS",
+        help="{brand} pide la opinión de sus clientes por SMS. Responda {low}-{high}, o STOP para no recibir más.",
         numbers="cero uno dos tres cuatro cinco seis siete ocho nueve diez",
         stop="baja alto cancelar parar",
         info="ayuda",
     ),
     "it": Words(
-        ask="{brand}: {question} Risponda 0-10 (10 = molto probabile), o {link} STOP = niente più SMS",
-        remind="{brand}: Promemoria. {question} Risponda 0-10 (10 = molto probabile), o {link} STOP = niente più SMS",
-        help="{brand} chiede ai clienti la loro opinione via SMS. Risponda 0-10, o STOP per non riceverne più.",
+        ask="{brand}: {question} Risponda {low}-{high} ({high} = {best}), o {link} STOP = niente più SMS",
+        remind="{brand}: Promemoria. {question} Risponda {low}-{high} ({high} = {best}), o {link} STOP = niente più SMS",
+        help="{brand} chiede ai clienti la loro opinione via SMS. Risponda {low}-{high}, o STOP per non riceverne più.",
         numbers="zero uno due tre quattro cinque sei sette otto nove dieci",
         stop="basta",
         info="aiuto",
     ),
     "nl": Words(
-        ask="{brand}: {question} Antwoord 0-10 (10 = zeer waarschijnlijk), of {link} STOP = geen SMS meer",
-        remind="{brand}: Herinnering. {question} Antwoord 0-10 (10 = zeer waarschijnlijk), of {link} STOP = geen SMS meer",
-        help="{brand} vraagt klanten per SMS om hun mening. Antwoord 0-10, of STOP om er geen meer te krijgen.",
+        ask="{brand}: {question} Antwoord {low}-{high} ({high} = {best}), of {link} STOP = geen SMS meer",
+        remind="{brand}: Herinnering. {question} Antwoord {low}-{high} ({high} = {best}), of {link} STOP = geen SMS meer",
+        help="{brand} vraagt klanten per SMS om hun mening. Antwoord {low}-{high}, of STOP om er geen meer te krijgen.",
         numbers="nul een|één twee drie vier vijf zes zeven acht negen tien",
         stop="afmelden",
         info="hulp",
     ),
     "pt": Words(
-        ask="{brand}: {question} Responda 0-10 (10 = muito provável), ou {link} STOP = sem mais SMS",
-        remind="{brand}: Lembrete. {question} Responda 0-10 (10 = muito provável), ou {link} STOP = sem mais SMS",
-        help="{brand} pede a opinião dos clientes por SMS. Responda 0-10, ou STOP para não receber mais.",
+        ask="{brand}: {question} Responda {low}-{high} ({high} = {best}), ou {link} STOP = sem mais SMS",
+        remind="{brand}: Lembrete. {question} Responda {low}-{high} ({high} = {best}), ou {link} STOP = sem mais SMS",
+        help="{brand} pede a opinião dos clientes por SMS. Responda {low}-{high}, ou STOP para não receber mais.",
         numbers="zero um dois três|tres quatro cinco seis sete oito nove dez",
         stop="parar sair cancelar",
         info="ajuda",
     ),
     "sv": Words(
-        ask="{brand}: {question} Svara 0-10 (10 = mycket troligt), eller {link} STOPP = inga fler SMS",
-        remind="{brand}: Påminnelse. {question} Svara 0-10 (10 = mycket troligt), eller {link} STOPP = inga fler SMS",
-        help="{brand} frågar kunder om deras åsikt via SMS. Svara 0-10, eller STOPP för att inte få fler.",
+        ask="{brand}: {question} Svara {low}-{high} ({high} = {best}), eller {link} STOPP = inga fler SMS",
+        remind="{brand}: Påminnelse. {question} Svara {low}-{high} ({high} = {best}), eller {link} STOPP = inga fler SMS",
+        help="{brand} frågar kunder om deras åsikt via SMS. Svara {low}-{high}, eller STOPP för att inte få fler.",
         numbers="noll ett|en två tre fyra fem sex sju åtta nio tio",
         stop="stopp avsluta",
         info="hjälp",
     ),
     "da": Words(
-        ask="{brand}: {question} Svar 0-10 (10 = meget sandsynligt), eller {link} STOP = ikke flere SMS",
-        remind="{brand}: Påmindelse. {question} Svar 0-10 (10 = meget sandsynligt), eller {link} STOP = ikke flere SMS",
-        help="{brand} spørger kunder om deres mening via SMS. Svar 0-10, eller STOP for ikke at få flere.",
+        ask="{brand}: {question} Svar {low}-{high} ({high} = {best}), eller {link} STOP = ikke flere SMS",
+        remind="{brand}: Påmindelse. {question} Svar {low}-{high} ({high} = {best}), eller {link} STOP = ikke flere SMS",
+        help="{brand} spørger kunder om deres mening via SMS. Svar {low}-{high}, eller STOP for ikke at få flere.",
         numbers="nul en|et to tre fire fem seks syv otte ni ti",
         stop="afmeld",
         info="hjælp",
     ),
     "pl": Words(
-        ask="{brand}: {question} Odpowiedz 0-10 (10 = bardzo prawdopodobne) lub {link} STOP = koniec SMS",
-        remind="{brand}: Przypomnienie. {question} Odpowiedz 0-10 (10 = bardzo prawdopodobne) lub {link} STOP = koniec SMS",
-        help="{brand} pyta klientów o zdanie przez SMS. Odpowiedz 0-10 albo STOP, aby nie otrzymywać więcej.",
+        ask="{brand}: {question} Odpowiedz {low}-{high} ({high} = {best}) lub {link} STOP = koniec SMS",
+        remind="{brand}: Przypomnienie. {question} Odpowiedz {low}-{high} ({high} = {best}) lub {link} STOP = koniec SMS",
+        help="{brand} pyta klientów o zdanie przez SMS. Odpowiedz {low}-{high} albo STOP, aby nie otrzymywać więcej.",
         numbers="zero jeden dwa trzy cztery pięć|piec sześć|szesc siedem osiem dziewięć|dziewiec dziesięć|dziesiec",
         stop="koniec",
         info="pomoc",

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from surveys import domain
 from surveys.channels.sms.reading import read
 from surveys.choices import MessageKind
 
@@ -90,6 +91,13 @@ def test_what_is_not_certain_is_no_score(body: str) -> None:
     found = read(body)
 
     assert (found.kind, found.score) == (MessageKind.REPLY, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "score"), [("4", 4), ("4/5", 4), ("five", 5), ("0", None), ("6", None), ("9/10", None), ("six", None)]
+)
+def test_a_score_is_read_on_the_scale_that_was_asked_for(body: str, score: int | None) -> None:
+    assert read(body, scale=domain.CSAT).score == score
 
 
 @pytest.mark.parametrize(

@@ -120,9 +120,17 @@ def test_each_language_says_all_it_has_to(tag: str) -> None:
         assert "{question}" in pattern
         assert "{brand}" in pattern
         assert "STOP" in pattern
-        assert "0-10" in pattern
+        assert "{low}-{high} ({high} = {best})" in pattern
     assert len(said.numbers.split()) == 11
     assert "STOP" in said.help
+
+
+def test_the_scale_is_the_surveys_own() -> None:
+    csat = Content(brand_name="Nordlicht", metric="csat")
+
+    body = text.compose(csat, "en", company="", link=LINK, tags=TAGS, limit=3)
+
+    assert "Reply 1-5 (5 = " in body
 
 
 def test_a_link_is_short_and_opens_the_page(settings: object) -> None:
