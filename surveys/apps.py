@@ -8,16 +8,26 @@ class SurveysConfig(AppConfig):
 
     def ready(self) -> None:
         from core import navigation
-        from surveys import answer_extensions, campaign_extensions, inbound_mail, privacy, provider_events, triggers  # noqa: F401
+        from surveys import (  # noqa: F401
+            answer_extensions,
+            campaign_extensions,
+            inbound_mail,
+            privacy,
+            provider_events,
+            reminders,
+            triggers,
+        )
         from surveys.insight import rollups
-        from surveys.services import campaigns, definitions, delivery, responses
+        from surveys.services import campaigns, definitions, delivery, responses, sms
 
         rollups.register()
         post_migrate.connect(definitions.ensure_definitions, sender=self, dispatch_uid="surveys.definitions")
         responses.register()
         campaigns.register()
         delivery.register()
+        sms.register()
         triggers.register()
+        reminders.register()
         campaign_extensions.register()
         answer_extensions.register()
         provider_events.register()

@@ -133,9 +133,9 @@ def room(campaign: Campaign, day: WaveDay, *, now: dt.datetime, workspace: Works
         )
         hours = near.values_list("hours", flat=True)
         rooms.append(campaign.hourly_limit - sum(one.get(_hour(now), 0) for one in hours))
-    if campaign.daily_answers_limit is not None:
-        if answers_on(campaign, day.local_date, workspace) >= campaign.daily_answers_limit:
-            return 0
+    enough = campaign.daily_answers_limit
+    if enough is not None and answers_on(campaign, day.local_date, workspace) >= enough:
+        return 0
     if has_quota(day.wave):
         if day.quota is None:
             day.quota = quota(day.wave, day, now=now, workspace=workspace)
@@ -353,8 +353,9 @@ def _waiting(wave: Wave) -> int:
     return waiting.exclude(channel=Channel.IN_APP).count()
 
 
-def write_deliveries(ids: list[int], *, step: str = FIRST_STEP) -> None:
-    """One delivery for each invitation on its channel, in their order, in one statement."""
+def write_deliveries(ids: list[int], *, step: str = FIRST_STEP, cost: int | None = None) -> None:
+    """One delivery for each invitation on its channel, in their order, in one statement. The first costs what the
+    invitation does."""
     if not ids:
         return
     with connection.cursor() as cursor:
@@ -364,7 +365,7 @@ def write_deliveries(ids: list[int], *, step: str = FIRST_STEP) -> None:
             "INSERT INTO surveys_delivery (key, state, attempts, owner, epoch, error, invitation_id, step, channel,"
             " message_id, provider_id, code, cost)"
             " SELECT 'delivery:' || id || ':' || %s || ':' || channel, 'pending', 0, '', 1, '', id, %s, channel,"
-            " '<' || MD5(%s || id) || '@' || %s || '>', '', '', cost"
+            f" '<' || MD5(%s || id) || '@' || %s || '>', '', '', {'cost' if cost is None else int(cost)}"
             f" FROM surveys_invitation WHERE id {chosen} ORDER BY id ON CONFLICT DO NOTHING",
             [step, step, message_id_seed(step), sender_domain(), *(ids if marks else [ids])],
         )

@@ -53,6 +53,10 @@ def unsubscribe_url(invitation: Invitation) -> str:
     return settings.BASE_URL + reverse("surveys:unsubscribe", args=[tokens.unsubscribe_token(invitation)])
 
 
+def preferences_url(invitation: Invitation) -> str:
+    return settings.BASE_URL + reverse("surveys:preferences", args=[tokens.preference_token(invitation)])
+
+
 def link_values(invitation: Invitation) -> dict[str, str]:
     """The links a survey mail of this invitation is filled with (slots of surveys.channels.mail.template)."""
     answer = answer_url(invitation)
@@ -61,6 +65,7 @@ def link_values(invitation: Invitation) -> dict[str, str]:
         "open_url": f"{answer}o.gif",
         "trap_url": f"{answer}all/",
         "unsubscribe_url": unsubscribe_url(invitation),
+        "ask_less_url": preferences_url(invitation),
     }
 
 
@@ -92,7 +97,7 @@ def survey_mail(
         logo_url=settings.BASE_URL + logo_path(logo) if logo else "",
         logo_width=shown_logo_width(content),
         postal_address=company.postal_address,
-        ask_less=False,
+        ask_less=True,
         tracks_opens=content.track_opens,
         is_test=is_test,
         score_link="{url}{n}/",
@@ -104,12 +109,24 @@ def survey_mail(
 
 
 def compiled_mail(
-    version: SurveyVersion, language: str, *, company: Company, is_test: bool = False
+    version: SurveyVersion,
+    language: str,
+    *,
+    company: Company,
+    is_test: bool = False,
+    is_reminder: bool = False,
 ) -> CompiledMail:
     """The version's mail, compiled once per process for each version, language and wording."""
     content = Content.from_json(version.content)
     return _compile(
-        survey_mail(content, language, company=company, logo=version.logo.name or "", is_test=is_test)
+        survey_mail(
+            content,
+            language,
+            company=company,
+            logo=version.logo.name or "",
+            is_test=is_test,
+            is_reminder=is_reminder,
+        )
     )
 
 

@@ -18,7 +18,8 @@ Fence = Callable[[Sequence[int]], Collection[int]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One delivery with all that its message needs. `step` is "first" or "reminder_1" and so on."""
+    """One delivery with all that its message needs. `step` is "first", "reminder1" and so on, or "fallback";
+    `in_reply_to` is the Message-ID of the first mail, where this is a later one."""
 
     id: int
     key: str
@@ -32,6 +33,7 @@ class Item:
     tags: Mapping[str, str | None]
     phone: str = ""
     step: str = "first"
+    in_reply_to: str = ""
     # Whose name a mail carries, where the campaign wants the account's owner and there is one.
     owner_name: str = ""
     owner_email: str = ""

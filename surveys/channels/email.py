@@ -32,6 +32,7 @@ from surveys.models import SurveyVersion
 from surveys.rendering import Company
 from surveys.tokens import Purpose
 
+
 @dataclass(frozen=True, slots=True)
 class _Mail:
     """A compiled mail of one version, language and company."""
@@ -94,7 +95,7 @@ _mails: dict[tuple[Any, ...], _Mail] = {}
 def _mail(versions: Callable[[int], SurveyVersion], item: Item, company: Company) -> _Mail:
     """The mail of a version in a language, kept by this process. Tests may show a draft, so theirs is made anew."""
     sender = sender_address()
-    key = (item.version_id, item.language, company, str(sender))
+    key = (item.version_id, item.language, company, str(sender), item.is_reminder)
     known = None if item.is_test else _mails.get(key)
     if known is not None:
         return known
@@ -103,7 +104,9 @@ def _mail(versions: Callable[[int], SurveyVersion], item: Item, company: Company
     brand = content.wording(item.language, company=company.name).brand
     shown = Mailbox(sender, content.sender_name or brand)
     message = SurveyMessage(
-        rendering.compiled_mail(version, item.language, company=company, is_test=item.is_test),
+        rendering.compiled_mail(
+            version, item.language, company=company, is_test=item.is_test, is_reminder=item.is_reminder
+        ),
         sender=shown,
         reply_to=Mailbox.of(content.reply_to) if content.reply_to else None,
         feedback_id=f"{version.pk}:survey:nps:{sender.domain}",
@@ -160,16 +163,18 @@ def _reply_to(item: Item) -> Mailbox | None:
 
 
 def _recipient(item: Item, brand: str) -> Recipient:
-    answer_prefix, answer_end, stop_prefix, stop_end = _addresses(settings.BASE_URL)
+    answer_prefix, answer_end, stop_prefix, stop_end, less_prefix, less_end = _addresses(settings.BASE_URL)
     purpose = Purpose.TEST if item.is_test else Purpose.ANSWER
     answer = answer_prefix + tokens.make(purpose, item.invitation_id) + answer_end
     return Recipient(
         key=item.key,
         address=item.address,
         message_id=item.message_id,
+        in_reply_to=item.in_reply_to,
         links=Links(
             answer=answer,
             unsubscribe=stop_prefix + tokens.make(Purpose.UNSUBSCRIBE, item.invitation_id) + stop_end,
+            ask_less=less_prefix + tokens.make(Purpose.PREFERENCES, item.invitation_id) + less_end,
             opened=f"{answer}o.gif",
             trap=f"{answer}all/",
         ),
@@ -180,11 +185,12 @@ def _recipient(item: Item, brand: str) -> Recipient:
 
 
 @lru_cache(maxsize=4)
-def _addresses(base: str) -> tuple[str, str, str, str]:
+def _addresses(base: str) -> tuple[str, str, str, str, str, str]:
     """The respondent's addresses around their tokens: looking a URL up for every mail costs more than all else in it."""
     answer = base + reverse("surveys:respond", args=["TOKEN"])
     stop = base + reverse("surveys:unsubscribe", args=["TOKEN"])
-    return (*answer.split("TOKEN"), *stop.split("TOKEN"))  # type: ignore[return-value]  # each has one TOKEN
+    less = base + reverse("surveys:preferences", args=["TOKEN"])
+    return (*answer.split("TOKEN"), *stop.split("TOKEN"), *less.split("TOKEN"))  # type: ignore[return-value]  # each has one TOKEN
 
 
 def _impossible(error: Exception) -> Result:

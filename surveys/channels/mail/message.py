@@ -37,6 +37,7 @@ class Recipient:
     message_id: str
     links: Links
     name: str = ""
+    in_reply_to: str = ""  # the Message-ID of the mail that this one reminds of
     reply_to: Mailbox | None = None  # where the mail itself names nobody: tells whose mail was replied to
     tags: Mapping[str, str | None] = field(default_factory=dict)  # of surveys.merge.TAGS
 
@@ -86,7 +87,7 @@ class SurveyMessage:
             date=date,
             values=values(recipient),
             unsubscribe=Unsubscribe(recipient.links.unsubscribe, self.unsubscribe_mailto),
-            headers={"X-Delivery": recipient.key},
+            headers=_headers(recipient),
             mail_from=mail_from,
             reply_to=recipient.reply_to,
         )
@@ -102,10 +103,17 @@ class SurveyMessage:
             values=values(recipient),
             key=recipient.key,
             unsubscribe=Unsubscribe(recipient.links.unsubscribe, self.unsubscribe_mailto),
-            headers={"X-Delivery": recipient.key},
+            headers=_headers(recipient),
             connection=connection,
             reply_to=recipient.reply_to,
         )
+
+
+def _headers(recipient: Recipient) -> dict[str, str]:
+    own = {"X-Delivery": recipient.key}
+    if recipient.in_reply_to:
+        own |= {"In-Reply-To": recipient.in_reply_to, "References": recipient.in_reply_to}
+    return own
 
 
 def values(recipient: Recipient) -> dict[str, str | None]:
