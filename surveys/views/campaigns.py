@@ -10,6 +10,7 @@ from django.http import Http404, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.exports import csv_response
 from core import clock
 from core.errors import Refused
 from surveys import campaign_words
@@ -21,10 +22,11 @@ from surveys.queries import calendar, rounds
 from surveys.queries import campaigns as queries
 from surveys.services import campaigns as services
 from surveys.services import delivery as delivery_services
+from surveys.services import personal_links
 from surveys.views.campaign_draft import reason_of
 from team import queries as team_queries
 from team.http import UserRequest, requires
-from team.permissions import can_lead, can_view
+from team.permissions import can_export, can_lead, can_view
 
 PAGE_SIZE = 50
 
@@ -133,6 +135,19 @@ def campaign_invitations(request: UserRequest, pk: int) -> HttpResponseBase:
         "stages": [(key, text) for key, (text, _, _) in queries.STAGES.items()],
     }
     return render(request, "surveys/campaign_invitations.html", context)
+
+
+@requires(can_export)
+@require_safe
+def campaign_links(request: UserRequest, pk: int) -> HttpResponseBase:
+    """The personal links of a campaign on the channel "link", as CSV for a mail merge. Audited."""
+    campaign = get_object_or_404(queries.list_campaigns(), pk=pk)
+    try:
+        rows = personal_links.take_list(campaign=campaign, actor=request.user)
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+        return redirect("surveys:campaign_detail", pk=pk)
+    return csv_response("personal-links", personal_links.HEADER, rows)
 
 
 @requires(can_view)
