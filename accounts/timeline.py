@@ -1,7 +1,7 @@
 """The spine: what happened to a customer, and who is told.
 
-`record` writes an event, and its relay row, in the caller's transaction. The relay writes one delivery per
-subscriber; subscribers hear of each event at least once and must be idempotent.
+`record` writes an event in the caller's transaction, and its relay row if a subscriber wants such events. The relay
+writes one delivery per subscriber; subscribers hear of each event at least once and must be idempotent.
 """
 
 import datetime as dt
@@ -45,6 +45,11 @@ def subscribe(
 ) -> None:
     """Register a subscriber. Call from `AppConfig.ready`."""
     subscribers[name] = Subscriber(name, handle, None if kinds is None else frozenset(kinds), live_only)
+
+
+def is_awaited(kind: str, origin: str) -> bool:
+    """Whether any subscriber wants to hear of such an event; if none does, it needs no relay row."""
+    return any(subscriber.wants(kind, origin) for subscriber in subscribers.values())
 
 
 # What events remember: the segment field (for custom fields "custom.<key>") and the column that holds it. Whoever writes
@@ -155,8 +160,9 @@ def record(
             data=dict(data or {}),
             facts=dict(facts) if facts is not None else current_facts(account, contact),
         )
-        EventRelay.objects.create(event=event)
-        jobs.wake(RELAY)
+        if is_awaited(kind, origin):
+            EventRelay.objects.create(event=event)
+            jobs.wake(RELAY)
     return event
 
 
@@ -171,11 +177,12 @@ def draft(columns: Mapping[str, Any]) -> Event:
 
 
 def record_many(events: Sequence[Event]) -> list[Event]:
-    """Write prepared events in bulk, in the caller's transaction, with their relay rows."""
+    """Write prepared events in bulk, in the caller's transaction, with relay rows where subscribers wait for them."""
     with transaction.atomic():
         made = list(bulk.insert(Event, events))
-        bulk.insert_keys(EventRelay, [event.pk for event in made])
-        if made:
+        awaited = [event.pk for event in made if is_awaited(event.kind, event.origin)]
+        if awaited:
+            bulk.insert_keys(EventRelay, awaited)
             jobs.wake(RELAY)
     return made
 

@@ -137,7 +137,8 @@ def ingest(
         try:
             with transaction.atomic():
                 for start in range(0, len(pending), MAX_BATCH):
-                    _take_in(pending[start : start + MAX_BATCH], found, now, actor, visible_to)
+                    is_last = start + MAX_BATCH >= len(pending)
+                    _take_in(pending[start : start + MAX_BATCH], found, now, actor, visible_to, is_last)
         except OperationalError as error:
             # Two batches that share answers in another order may meet; the database lets one go on.
             if connection.in_atomic_block or attempt + 1 == _ATTEMPTS or not _is_deadlock(error):
@@ -217,6 +218,7 @@ def _take_in(
     now: dt.datetime,
     actor: User | None,
     visible_to: User | None,
+    is_last: bool,
 ) -> None:
     """Rounds of look up, decide, write. A second round is for answers that occur twice, and for lost races."""
     for _ in range(len(pending) + _ROUNDS):
@@ -227,13 +229,14 @@ def _take_in(
         again = plan.decide(now_taking)
         if plan.planned:
             rows = [row for _, row in plan.planned]
-            relay = [timeline.RELAY] if any(row["event_kind"] for row in rows) else []
+            relay = [timeline.RELAY] if any(row["is_awaited"] for row in rows) else []
             written = sql.write(
                 inserts=plan.inserts,
                 updates=plan.updates,
                 answered=plan.answered(),
                 contacts={key for row in rows for key in (row["contact_id"], row["was_contact_id"]) if key},
                 wake=[*relay, FOLD],
+                ends=is_last and not (again or later or any(_is_audited(p, actor) for p, _ in plan.planned)),
             )
             again += [p for p, row in plan.planned if row["id"] not in written]
             _audit_corrections([p for p in plan.planned if p[1]["id"] in written], actor)
@@ -246,11 +249,15 @@ def _take_in(
 def _audit_corrections(written: list[tuple[_Pending, sql.Row]], actor: User | None) -> None:
     """A correction may change what is locked for everybody else, so it is on record who made it."""
     for p, row in written:
-        if actor is not None and p.answer.origin == Origin.CORRECTION:
+        if _is_audited(p, actor):
             audit.record(
                 action="response.corrected", actor=actor, obj=Response(pk=row["id"]),
                 score=row["score"], was=row.get("was_score"),
             )  # fmt: skip
+
+
+def _is_audited(p: _Pending, actor: User | None) -> bool:
+    return actor is not None and p.answer.origin == Origin.CORRECTION
 
 
 def _first_of_each(pending: list[_Pending]) -> tuple[list[_Pending], list[_Pending]]:
@@ -562,6 +569,7 @@ class _Plan:
             "known_at": sql.moment(self.now),
             "event_id": row["new_event_id"],
             "event_kind": kind,
+            "is_awaited": kind is not None and timeline.is_awaited(kind, new["origin"]),
             "cause_key": f"response:{new['id']}:{transition}",
             "actor_id": self.actor.pk if self.actor else None,
             "facts": {**_facts(row), **facts, "score": new["score"], "category": data["category"]},

@@ -99,6 +99,7 @@ _BESIDE_COLUMNS = {
     "is_deleted": "boolean",
     "event_id": "bigint",
     "event_kind": "text",
+    "is_awaited": "boolean",
     "cause_key": "text",
     "actor_id": "bigint",
     "facts": "jsonb",
@@ -149,7 +150,8 @@ def _run(statement: str, params: Sequence[Any], *, fetch: bool = False) -> list[
 def _together() -> Iterator[None]:
     """On PostgreSQL, send the statements of this block without waiting for each: one round trip instead of several.
 
-    A busy machine lets every waiting process wait for its turn, so round trips are what an answer costs there.
+    A busy machine lets every waiting process wait for its turn, so round trips are what an answer costs there. Results
+    are fetched behind the block: fetching inside it would be a round trip more.
     """
     connection.ensure_connection()
     raw = connection.connection
@@ -256,12 +258,14 @@ LEFT JOIN c ON c.id = w.wanted_id
 
 def look_up(rows: Sequence[Row]) -> dict[int, Row]:
     """What is known about each answer, by its `n`; the contacts found are locked until the transaction ends."""
+    cursor = connection.cursor()
     with _together():  # with the BEGIN before it
         if is_postgresql():
             # Left to itself PostgreSQL plans these statements anew each time, which costs as much as one answer does.
             _run("SET LOCAL plan_cache_mode = force_generic_plan", [])
-        result = _run(_look_up_sql(is_postgresql()), [rows_json(rows)], fetch=True)
-    found = {row[0]: dict(zip(_FOUND, row, strict=True)) for row in result}
+        cursor.execute(_look_up_sql(is_postgresql()), [rows_json(rows)])
+    with cursor:
+        found = {row[0]: dict(zip(_FOUND, row, strict=True)) for row in cursor.fetchall()}
     if not is_postgresql():
         _give_ids(found, "new_id", "surveys_response")
         _give_ids(found, "new_event_id", "accounts_event")
@@ -306,8 +310,7 @@ def _beside(source: str) -> list[tuple[str, str]]:
         ),
         (
             "relay",
-            f"INSERT INTO accounts_eventrelay (event_id) SELECT i.event_id FROM {source}"
-            " WHERE i.event_kind IS NOT NULL",
+            f"INSERT INTO accounts_eventrelay (event_id) SELECT i.event_id FROM {source} WHERE i.is_awaited",
         ),
         (
             "mark",
@@ -355,11 +358,14 @@ def write(
     answered: Sequence[Row],
     contacts: Iterable[int],
     wake: Sequence[str] = (),
+    ends: bool = False,
 ) -> set[int]:
     """Write new and changed answers, tell their invitations, and set right the chains of `contacts`.
 
     Returns the ids that were written. One is missing when another transaction wrote the same answer first: look it up
     again. Changed answers are held locked by the caller; `was_…` is how they entered the figures until now.
+    `ends`: nothing else belongs to this transaction, so it is committed here if it is the caller's own. What runs after
+    that in the same `atomic` block begins another.
     """
     written: set[int] = set()
     with _together():
@@ -378,9 +384,12 @@ def write(
             waiting.append(cursor)
         tell(answered)
         rechain(contacts, wake=wake)
-        for cursor in waiting:
-            written.update(row[0] for row in cursor.fetchall())
-            cursor.close()
+        if ends and is_postgresql() and len(connection.atomic_blocks) == 1:
+            # In the same round trip. The driver sees by itself that nothing is left for Django to commit.
+            _run("COMMIT", [])
+    for cursor in waiting:
+        written.update(row[0] for row in cursor.fetchall())
+        cursor.close()
     return written
 
 

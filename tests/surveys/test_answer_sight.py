@@ -1,6 +1,7 @@
 """What a key may do to answers: only within its person's sight, under its person's name, and on record."""
 
 import json
+import threading
 
 import pytest
 from django.test import Client
@@ -90,11 +91,52 @@ def test_an_interrupted_leader_lets_those_go_who_wait(monkeypatch):
         raise SystemExit
 
     monkeypatch.setattr(door, "_settle", interrupted)
-    waiting = door._Slot(None, None, None)
-    door._queue.append(waiting)
+    lane, waiting = door._Lane(), door._Slot(None, None, None)
+    lane._waiting.append(waiting)
 
     with pytest.raises(SystemExit):
-        door.submit(door._Slot(None, None, None))
+        lane.submit(door._Slot(None, None, None))
 
     assert waiting.error.code == "interrupted"
-    assert door._queue == []
+    assert lane._waiting == []
+
+
+def test_requests_that_come_while_one_is_written_are_written_together(monkeypatch):
+    lane, groups = door._Lane(), []
+    begun, may_end = threading.Event(), threading.Event()
+
+    def settle(slots):
+        groups.append(len(slots))
+        begun.set()
+        assert may_end.wait(20)
+        for slot in slots:
+            slot.outcome = "written"
+
+    monkeypatch.setattr(door, "_settle", settle)
+    slots = [door._Slot(None, None, None) for _ in range(6)]
+    threads = [threading.Thread(target=lane.submit, args=[slot]) for slot in slots]
+    threads[0].start()
+    assert begun.wait(20)
+    for thread in threads[1:]:
+        thread.start()
+    while len(lane._waiting) < 5:
+        threading.Event().wait(0.001)
+    may_end.set()
+    for thread in threads:
+        thread.join(20)
+
+    assert groups == [1, 5]
+    assert all(slot.is_settled for slot in slots)
+
+
+def test_who_comes_alone_waits_for_nobody(monkeypatch):
+    lane, waits = door._Lane(), []
+    monkeypatch.setattr(
+        door, "_settle", lambda slots: [setattr(slot, "outcome", "written") for slot in slots]
+    )
+    monkeypatch.setattr(lane._came, "wait", lambda timeout: waits.append(timeout))
+
+    for _ in range(3):
+        lane.submit(door._Slot(None, None, None))
+
+    assert waits == []
