@@ -407,7 +407,9 @@ def _given(call: Call, ask: Mapping[str, Any]) -> Given:
     comment = body.get("comment")
     if comment is not None:
         if not isinstance(comment, str) or len(comment) > MAX_COMMENT:
-            raise Invalid(f"The comment must be a text of at most {MAX_COMMENT:,} characters.", field="comment")
+            raise Invalid(
+                f"The comment must be a text of at most {MAX_COMMENT:,} characters.", field="comment"
+            )
         comment = clean_comment(comment)
     answers = body.get("answers")
     if answers is not None:
@@ -443,9 +445,7 @@ def _checked_answers(content: Any, score: int, answers: Any) -> Mapping[str, Any
 def _declined(call: Call) -> HttpResponse:
     ask = _ticket(call, Kind.ASK, services.MAX_AGE)
     if not ask.get("test"):
-        services.decline(
-            config=call.config, invitation_id=ask["i"], visitor_id=ask["r"], now=call.now
-        )
+        services.decline(config=call.config, invitation_id=ask["i"], visitor_id=ask["r"], now=call.now)
     return _json({"saved": True})
 
 
@@ -495,7 +495,9 @@ def _happened(event: Any, now: dt.datetime) -> Happened:
     if not isinstance(name, str) or not _EVENT_NAME.fullmatch(name):
         raise Invalid("An event has a name of 1 to 80 characters.", field="events.name")
     if not isinstance(ident, str) or not _ID.fullmatch(ident):
-        raise Invalid("An event has an id of 16 to 60 letters, digits, dashes or underscores.", field="events.id")
+        raise Invalid(
+            "An event has an id of 16 to 60 letters, digits, dashes or underscores.", field="events.id"
+        )
     if not isinstance(data, Mapping):
         raise Invalid("An event's data is an object of plain values.", field="events.data")
     return Happened(id=ident, name=name, at=services.plausible(event.get("at"), now=now), data=data)
@@ -511,5 +513,7 @@ _ANSWERS: Mapping[str, Callable[[Call, HttpRequest], HttpResponse]] = {
 
 def _json(body: Any, status: int = 200) -> HttpResponse:
     return HttpResponse(
-        json.dumps(body, ensure_ascii=False, separators=(",", ":")), status=status, content_type="application/json"
+        json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+        status=status,
+        content_type="application/json",
     )

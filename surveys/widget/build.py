@@ -6,6 +6,7 @@ What is written is committed, so that serving needs no build; a test compares.
 
 import gzip
 import re
+import sys
 from pathlib import Path
 
 import rjsmin  # type: ignore[import-untyped]
@@ -44,7 +45,7 @@ def main() -> None:
     TARGET.mkdir(exist_ok=True)
     for name, text in built().items():
         (TARGET / name).write_text(text)
-        print(f"{name}: {len(text.encode()):,} bytes, {weight(text):,} gzipped (at most {BUDGET:,})")
+        sys.stdout.write(f"{name}: {len(text.encode()):,} bytes, {weight(text):,} gzipped (at most {BUDGET:,})\n")
 
 
 if __name__ == "__main__":

@@ -20,11 +20,11 @@ from django.db.models.fields import BigIntegerField
 from core import secrets as vault
 from core.secrets import CannotDecrypt
 from surveys import eligibility
+from surveys.ask_rules import Rules, Scope
 from surveys.choices import AskScope, CampaignState, Channel, SurveyKind
 from surveys.content import Content
 from surveys.models import Campaign, Placement, SurveyVersion, Wave, Widget
 from surveys.queries.audience import audience
-from surveys.ask_rules import Rules, Scope
 from surveys.sql_eligibility import Text
 from team import queries as team_queries
 from team.domain import RowScope
@@ -118,19 +118,23 @@ def forget() -> None:
     """Read everything anew from now on; for services that change it, in this process."""
     with _lock:
         _kept.clear()
+    _content.cache_clear()
 
 
 def secret_place(key: str) -> str:
     return f"surveys.widget:{key}"
 
 
-@lru_cache(maxsize=200)
 def content_of(version_id: int) -> Content:
-    """The content of a version that somebody is asked in: it never changes any more."""
+    """The content of a version. It may still be edited until somebody has seen it, so it is read anew now and then."""
+    return _content(version_id, int(time.monotonic() / CONFIG_SECONDS))
+
+
+@lru_cache(maxsize=200)
+def _content(version_id: int, _: int) -> Content:
     return Content.from_json(SurveyVersion.objects.values_list("content", flat=True).get(pk=version_id))
 
 
-@lru_cache(maxsize=200)
 def survey_of(version_id: int) -> int:
     return SurveyVersion.objects.values_list("survey_id", flat=True).get(pk=version_id)
 
@@ -150,7 +154,9 @@ def _read(key: str) -> Config | None:
     )
     workspace = team_queries.workspace()
     elsewhere = set(
-        Placement.objects.filter(campaign__in=planned).exclude(widget=widget).values_list("campaign", flat=True)
+        Placement.objects.filter(campaign__in=planned)
+        .exclude(widget=widget)
+        .values_list("campaign", flat=True)
     )
     config = Config(
         widget_id=widget.pk,

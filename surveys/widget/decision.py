@@ -55,7 +55,14 @@ class Offer:
 
 
 def decide(
-    *, config: Config, standing: Standing, visit: Visit, session: str, who: str, is_new_person: bool, now: dt.datetime
+    *,
+    config: Config,
+    standing: Standing,
+    visit: Visit,
+    session: str,
+    who: str,
+    is_new_person: bool,
+    now: dt.datetime,
 ) -> Offer | Nothing:
     """`who` is what sampling goes by; `is_new_person`: signed for, not yet a contact, and may become one when asked."""
     until = now + HONOURED
@@ -140,10 +147,10 @@ def _is_for(
 ) -> bool:
     if not is_identified and not placed.asks_strangers:
         return False
-    if placed.audience is not None and is_identified:
-        # Somebody who is not a contact yet is in no segment.
-        if not is_contact or placed.campaign_id not in standing.audiences:
-            return False
+    # Somebody who is not a contact yet is in no segment.
+    in_audience = placed.audience is None or (is_contact and placed.campaign_id in standing.audiences)
+    if is_identified and not in_audience:
+        return False
     return targeting.is_sampled(
         survey_id=placed.survey_id,
         who=who,

@@ -23,12 +23,14 @@ ROWS = 3
 
 
 class WidgetForm(forms.Form):
-    name = forms.CharField(max_length=80, help_text="For you and your colleagues, such as the product's name.")
+    name = forms.CharField(
+        max_length=80, help_text="For you and your colleagues, such as the product's name."
+    )
     origins = forms.CharField(
         label="Where it may run", required=False, widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
         help_text="One origin a line, such as https://app.example.com. No other site can use it.",
     )  # fmt: skip
-    theme = forms.ChoiceField(label="Look", choices=[(value, label) for value, label in THEMES.items()])
+    theme = forms.ChoiceField(label="Look", choices=list(THEMES.items()))
     creates_contacts = forms.BooleanField(
         label="Make contacts of people we do not know yet", required=False,
         help_text="When somebody is asked whose signed token names one of your accounts by its external id.",
@@ -48,7 +50,9 @@ class WidgetForm(forms.Form):
 
 class WidgetEditForm(WidgetForm):
     is_active = forms.BooleanField(
-        label="Switched on", required=False, help_text="Switched off, it shows nothing anywhere and takes no answers."
+        label="Switched on",
+        required=False,
+        help_text="Switched off, it shows nothing anywhere and takes no answers.",
     )
 
 
@@ -65,7 +69,7 @@ class PlacementForm(forms.Form):
     widget: "forms.ModelChoiceField[Widget]" = forms.ModelChoiceField(
         queryset=Widget.objects.none(), empty_label=None
     )
-    mode = forms.ChoiceField(label="Form", choices=[(value, label) for value, label in MODES.items()])
+    mode = forms.ChoiceField(label="Form", choices=list(MODES.items()))
     url_pattern = forms.CharField(
         label="Pages", required=False, max_length=200,
         help_text="Such as /reports/* or https://app.example.com/billing; * stands for anything. Empty: every page.",
@@ -96,7 +100,9 @@ class PlacementForm(forms.Form):
         operators = [(key, operator.label) for key, operator in targeting.OPERATORS.items()]
         for row in range(ROWS):
             self.fields[f"trait_{row}"] = forms.CharField(label="Trait", required=False, max_length=60)
-            self.fields[f"op_{row}"] = forms.ChoiceField(label="Comparison", choices=operators, required=False)
+            self.fields[f"op_{row}"] = forms.ChoiceField(
+                label="Comparison", choices=operators, required=False
+            )
             self.fields[f"value_{row}"] = forms.CharField(label="Value", required=False, max_length=200)
 
     @property
@@ -105,7 +111,16 @@ class PlacementForm(forms.Form):
 
     @property
     def values(self) -> dict[str, Any]:
-        names = ("widget", "mode", "url_pattern", "event", "devices", "delay_seconds", "sample_percent", "asks_strangers")
+        names = (
+            "widget",
+            "mode",
+            "url_pattern",
+            "event",
+            "devices",
+            "delay_seconds",
+            "sample_percent",
+            "asks_strangers",
+        )
         found = {name: self.cleaned_data[name] for name in names}
         given = self.cleaned_data
         found["trait_conditions"] = [
@@ -120,7 +135,10 @@ class PlacementForm(forms.Form):
         """Initial values of a placement."""
         names = ("mode", "url_pattern", "event", "delay_seconds", "sample_percent", "asks_strangers")
         initial: dict[str, Any] = {name: getattr(placement, name) for name in names}
-        initial |= {"widget": placement.widget_id, "devices": placement.devices.split(",") if placement.devices else []}
+        initial |= {
+            "widget": placement.widget_id,
+            "devices": placement.devices.split(",") if placement.devices else [],
+        }
         for row, condition in enumerate(placement.trait_conditions[:ROWS]):
             initial |= {f"trait_{row}": condition["trait"], f"op_{row}": condition["op"]}
             initial[f"value_{row}"] = condition.get("value", "")

@@ -114,7 +114,13 @@ def clean_origin(origin: str) -> str:
         host = f"[{host}]" if ":" in host else host.encode("idna").decode() if not host.isascii() else host
     except (ValueError, UnicodeError):
         raise refusal from None
-    if parts.scheme not in {"https", "http"} or parts.path or parts.query or parts.fragment or "@" in parts.netloc:
+    if (
+        parts.scheme not in {"https", "http"}
+        or parts.path
+        or parts.query
+        or parts.fragment
+        or "@" in parts.netloc
+    ):
         raise refusal
     if not _HOST.fullmatch(host):
         raise refusal
@@ -172,7 +178,10 @@ def save_placement(
         },
     )
     audit.record(
-        action="placement.created" if is_new else "placement.updated", actor=actor, obj=campaign, widget=widget.pk
+        action="placement.created" if is_new else "placement.updated",
+        actor=actor,
+        obj=campaign,
+        widget=widget.pk,
     )
     config.forget()
     transaction.on_commit(config.forget)

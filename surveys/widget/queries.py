@@ -14,11 +14,10 @@ from accounts.models import Account, Contact
 from core.outbox import State
 from surveys import sql_eligibility as sql
 from surveys.ask_rules import cost_of
-from surveys.choices import CampaignState, Channel, InvitationState, Reason, SurveyKind
-from surveys.models import Campaign, Placement, Widget
+from surveys.choices import CampaignState, Channel, InvitationState, Reason, SurveyKind, SurveyState
+from surveys.models import Campaign, Placement, Survey, Widget
 from surveys.widget.config import Config, Placed
 from surveys.widget.identity import Person
-from team.models import User
 
 _WAITING = f"('{InvitationState.PLANNED}', '{InvitationState.SENDING}', '{InvitationState.SENT}')"
 
@@ -165,6 +164,7 @@ def _run(statement: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
 
 def _of_visitor(rows: Sequence[Sequence[Any]], known: Standing) -> Standing:
     """`known` with what the visitor's rows say. A browser may be shared: its row binds strangers, and its session all."""
+
     def latest(column: int) -> dt.datetime | None:
         return max((at for row in rows if (at := _moment(row[column])) is not None), default=None)
 
@@ -207,5 +207,39 @@ def placements_of(widget: Widget) -> QuerySet[Placement]:
     )
 
 
-def visible_campaigns(user: User) -> QuerySet[Campaign]:
+def list_campaigns() -> QuerySet[Campaign]:
     return Campaign.objects.select_related("survey", "segment")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tryable:
+    """What the test page can show: a campaign of the widget, or a survey that is not placed yet."""
+
+    value: str
+    label: str
+    version_id: int
+    campaign_id: int = 0
+    mode: str = "corner"
+
+
+def tryable(widget: Widget) -> list[Tryable]:
+    """The widget's campaigns, running ones first, then every published survey."""
+    placed = [
+        Tryable(
+            value=f"c{placement.campaign_id}", label=f"Campaign: {placement.campaign.name}",
+            version_id=placement.campaign.survey.current_id, campaign_id=placement.campaign_id, mode=placement.mode,
+        )
+        for placement in placements_of(widget)
+        if placement.campaign.survey.current_id is not None
+    ]  # fmt: skip
+    running = set(
+        Campaign.objects.filter(state=CampaignState.RUNNING, placement__widget=widget).values_list(
+            "pk", flat=True
+        )
+    )
+    placed.sort(key=lambda one: one.campaign_id not in running)
+    surveys = Survey.objects.filter(state=SurveyState.ACTIVE, current__isnull=False).order_by("name")
+    return placed + [
+        Tryable(value=f"s{survey.pk}", label=f"Survey: {survey.name}", version_id=survey.current_id or 0)
+        for survey in surveys
+    ]

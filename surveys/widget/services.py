@@ -18,10 +18,10 @@ from django.db.models import F, Max, Q
 from accounts import timeline
 from accounts.models import Contact
 from accounts.services import contacts, tracked
-
 from core.errors import Invalid, Refused
-from core.outbox import DB_NOW, State
+from core.outbox import State
 from surveys import ingest
+from surveys.ask_rules import cost_of
 from surveys.choices import CampaignState, Channel, IntentState, InvitationState, WaveState
 from surveys.models import Campaign, Delivery, Invitation, PageVisit, SurveyVersion, Visitor, Wave
 from surveys.planning import PLANNING_LOCK
@@ -34,7 +34,7 @@ from surveys.widget.decision import period_of, quiet_until
 from surveys.widget.identity import Person
 
 SOURCE = "widget"
-COST = 3  # tenths of an ask
+COST = cost_of(Channel.IN_APP)
 # Who keeps a page open for longer than this comes too late, and so does what a browser kept while it was offline.
 MAX_AGE = dt.timedelta(days=7)
 MAX_EVENTS = 20
@@ -143,9 +143,7 @@ def _show_planned(invitation_id: int, now: dt.datetime) -> Invitation | str:
     invitation = respond.lock(Invitation(pk=invitation_id))
     waiting = Delivery.objects.filter(invitation=invitation, channel=Channel.IN_APP, state=State.PENDING)
     settled = invitation.scored_at or invitation.declined_at
-    if settled or not waiting.update(
-        state=State.DONE, sent_at=DB_NOW, finished_at=DB_NOW, lease_until=None, cost=COST
-    ):
+    if settled or not waiting.update(state=State.DONE, sent_at=now, finished_at=now, lease_until=None):
         return "settled"
     _note_asked(invitation, now)
     return invitation
@@ -159,7 +157,6 @@ def _note_asked(invitation: Invitation, now: dt.datetime) -> None:
         delivered_at=invitation.delivered_at or now,
         expires_at=now + dt.timedelta(days=days),
         state=InvitationState.SENT,
-        cost=F("cost") + COST,
     )
     timeline.record(
         kind="survey.sent",
@@ -250,14 +247,12 @@ def _invite(
     if wave.state == WaveState.STOPPED:
         return "not_running"
     key = contact.address_key or f"contact:{contact.pk}"
-    if Invitation.objects.filter(
-        Q(recipient_key=key) | Q(contact=contact), wave=wave
-    ).exists():
+    if Invitation.objects.filter(Q(recipient_key=key) | Q(contact=contact), wave=wave).exists():
         return "asked_this_round"
     invitation = Invitation.objects.create(
         wave=wave, version_id=version_id, contact=contact, account_id=contact.account_id, recipient_key=key,
         channel=Channel.IN_APP, language=language, state=InvitationState.SENDING, planned_at=now,
-        context={"page": page} if page else {},
+        cost=COST, context={"page": page} if page else {},
     )  # fmt: skip
     Wave.objects.filter(pk=wave.pk).update(planned_count=F("planned_count") + 1)
     Delivery.objects.create(
@@ -331,7 +326,9 @@ def _answer_invitation(invitation_id: int, given: Given, now: dt.datetime) -> Sa
         page.invitation,
         score=given.score,
         comment=given.comment,
-        may_contact=bool(given.may_contact) if given.may_contact is not None else bool(earlier and earlier.may_contact),
+        may_contact=bool(given.may_contact)
+        if given.may_contact is not None
+        else bool(earlier and earlier.may_contact),
         language=given.language,
         completed=given.completed,
         now=given.at,
@@ -424,7 +421,9 @@ def track(
     """Record a known person's events; (how many were taken in, the refused ones with the reason)."""
     contact = queries.find_contact(person) or _new_contact(config, person)
     if contact is None:
-        return 0, [{"id": e.id, "code": "unknown_person", "message": "Nobody here has this user id."} for e in events]
+        return 0, [
+            {"id": e.id, "code": "unknown_person", "message": "Nobody here has this user id."} for e in events
+        ]
     told, refused = [], []
     for event in events:
         if event.at < now - MAX_AGE:
@@ -451,5 +450,3 @@ def plausible(at: Any, *, now: dt.datetime) -> dt.datetime:
     if isinstance(at, bool) or not isinstance(at, (int, float)) or not 0 < at < 1e14:
         return now
     return min(dt.datetime.fromtimestamp(at / 1000, tz=dt.UTC), now)
-
-

@@ -1,9 +1,7 @@
 """Which visits a placement is for: address, device, event, traits and a sticky sample. Pure functions of plain values."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
@@ -88,14 +86,20 @@ def matches_url(pattern: str, url: str) -> bool:
     if not url:
         return False
     compared = (urlsplit(url).path or "/") if pattern.startswith("/") else url
-    return _glob(pattern).fullmatch(compared) is not None
-
-
-@lru_cache(maxsize=500)
-def _glob(pattern: str) -> re.Pattern[str]:
-    # Runs of stars mean one: several would take a regular expression very long to fail.
-    parts = re.split(r"\*+", pattern)
-    return re.compile("(?s:.*)".join(re.escape(part) for part in parts))
+    # Piece by piece, each at its first place: a regular expression of many stars could take for ever to fail.
+    first, *others = pattern.split("*")
+    if not others:
+        return compared == pattern
+    if not compared.startswith(first):
+        return False
+    *middle, last = others
+    at = len(first)
+    for piece in middle:
+        found = compared.find(piece, at)
+        if found < 0:
+            return False
+        at = found + len(piece)
+    return len(compared) - len(last) >= at and compared.endswith(last)
 
 
 def matches_traits(conditions: Iterable[Mapping[str, Any]], traits: Mapping[str, Any]) -> bool:
@@ -183,11 +187,7 @@ def clean_pattern(pattern: str) -> str:
     if len(pattern) > 200:
         raise Invalid("The address may have at most 200 characters.", field="url_pattern")
     if pattern and not pattern.startswith(("/", "http://", "https://", "*")):
-        raise Invalid(
-            "Begin the address with /, https:// or *, for example /reports/*.", field="url_pattern"
-        )
+        raise Invalid("Begin the address with /, https:// or *, for example /reports/*.", field="url_pattern")
     if "?" in pattern or "#" in pattern:
-        raise Invalid(
-            "Pages are compared without what follows ? or #. Leave that out.", field="url_pattern"
-        )
+        raise Invalid("Pages are compared without what follows ? or #. Leave that out.", field="url_pattern")
     return pattern

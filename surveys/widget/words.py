@@ -34,9 +34,7 @@ DECLINE: Mapping[str, str] = {
 }
 
 
-def survey_payload(
-    content: Content, *, language: str, company: str, first_name: str = ""
-) -> dict[str, Any]:
+def survey_payload(content: Content, *, language: str, company: str, first_name: str = "") -> dict[str, Any]:
     """The form (surveys.content.Content.form_json) for a reader of `language`, with the words around it."""
     wording = content.wording(language, company=company)
     words = wording.texts
