@@ -404,9 +404,12 @@ def _conditions(tree: Mapping[str, Any] | None) -> list[tuple[str, str, str]]:
 
 
 class SuppressForm(forms.Form):
-    """An address that must not be asked."""
+    """An address or a number that must not be asked."""
 
-    email = forms.CharField(label="E-mail address", max_length=254)
+    email = forms.CharField(label="E-mail address", max_length=254, required=False)
+    phone = forms.CharField(
+        label="Or telephone number", max_length=40, required=False, help_text="Stops SMS to it."
+    )
     detail = forms.CharField(
         label="Why", max_length=200, required=False, help_text="Shown to your colleagues."
     )
@@ -417,9 +420,10 @@ class LiftForm(forms.Form):
 
 
 class SuppressionFileForm(forms.Form):
-    """A CSV file with one address a line."""
+    """A CSV file with one address or number a line."""
 
     file = forms.FileField(
         label="CSV file",
-        help_text="Addresses in the first column or in one called email; a column reason is optional.",
+        help_text="Addresses or telephone numbers in the first column, or in columns called email and phone; columns"
+        " channel (email, sms) and reason are optional.",
     )

@@ -15,12 +15,14 @@ from rest_framework.response import Response
 
 from core.api import ApiViewSet
 from core.errors import Invalid, Refused
+from surveys import eligibility
 from surveys.campaign_plan import NAMES, Plan
 from surveys.choices import Cadence, CampaignState, Channel, InvitationState, Reason, SuppressionReason
 from surveys.experiments import Outcome
 from surveys.models import Campaign, Invitation, Suppression
 from surveys.queries import campaigns as queries
 from surveys.queries import experiments as experiment_queries
+from surveys.queries import forecast as forecast_queries
 from surveys.queries import suppressions as suppression_queries
 from surveys.services import campaigns as services
 from surveys.services import suppressions as suppression_services
@@ -138,6 +140,25 @@ class PreviewSerializer(serializers.Serializer[Any]):
     excluded = ReasonCountSerializer(many=True)
 
 
+class ForecastDaySerializer(serializers.Serializer[Any]):
+    date = serializers.DateField()
+    asks = serializers.IntegerField(help_text="Asked on this date.")
+    asks_total = serializers.IntegerField(help_text="Asked by the end of it.")
+    answers = serializers.FloatField(help_text="Expected by the end of it.")
+    answers_low = serializers.FloatField(help_text="Lower end of the range that holds 95 %.")
+    answers_high = serializers.FloatField()
+    margin = serializers.FloatField(
+        allow_null=True, help_text="Margin of error of the NPS on these answers, in points, at 95 %."
+    )
+
+
+class ForecastSerializer(serializers.Serializer[Any]):
+    response_rate = serializers.FloatField(source="rate.mean", help_text="The share of the asked expected to answer.")
+    is_endless = serializers.BooleanField()
+    last_ask = serializers.DateField(allow_null=True)
+    days = ForecastDaySerializer(many=True)
+
+
 class ProgressSerializer(serializers.Serializer[Any]):
     """Exact counts of people the key may see."""
 
@@ -245,7 +266,20 @@ class CampaignViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewS
     @action(detail=True, methods=["get"])
     def preview(self, request: Request, pk: int) -> Response:
         campaign: Campaign = self.get_object()
-        return Response(PreviewSerializer(queries.preview(segment=campaign.segment, user=self._user)).data)
+        asking = eligibility.asking_of(campaign)
+        found = queries.preview(segment=campaign.segment, user=self._user, asking=asking)
+        return Response(PreviewSerializer(found).data)
+
+    @extend_schema(
+        summary="What a campaign will bring",
+        description="Asks, answers and the margin of error by date, by the campaign's own pace, as if it were launched now"
+        " or when it is set to. Of a campaign without end, the next three months.",
+        responses=ForecastSerializer,
+        filters=False,
+    )
+    @action(detail=True, methods=["get"])
+    def forecast(self, request: Request, pk: int) -> Response:
+        return Response(ForecastSerializer(forecast_queries.of_campaign(self.get_object(), self._user)).data)
 
     @extend_schema(summary="How a campaign stands", responses=ProgressSerializer, filters=False)
     @action(detail=True, methods=["get"])
@@ -364,11 +398,16 @@ class InvitationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiVie
 # --- Suppressions --------------------------------------------------------------------------------------------
 class SuppressionFilter(filters.FilterSet):
     reason = django_filters.ChoiceFilter(choices=_values(SuppressionReason))
+    channel = django_filters.ChoiceFilter(choices=_values(Channel))
     email = django_filters.CharFilter(method="by_email", label="A whole e-mail address.")
+    phone = django_filters.CharFilter(method="by_phone", label="A whole telephone number.")
 
     class Meta:
         model = Suppression
-        fields = ("reason", "email")
+        fields = ("reason", "channel", "email", "phone")
+
+    def by_phone(self, queryset: QuerySet[Suppression], name: str, value: str) -> QuerySet[Suppression]:
+        return queryset.filter(address_key=suppression_services.key_of_number(value), channel=Channel.SMS)
 
     def by_email(self, queryset: QuerySet[Suppression], name: str, value: str) -> QuerySet[Suppression]:
         return queryset.filter(address_key=suppression_services.key_of(value))
@@ -385,7 +424,8 @@ class SuppressionSerializer(serializers.ModelSerializer[Suppression]):
 
 
 class SuppressionWriteSerializer(serializers.Serializer[Any]):
-    email = serializers.CharField(max_length=254)
+    email = serializers.CharField(max_length=254, required=False, default="")
+    phone = serializers.CharField(max_length=40, required=False, default="", help_text="Instead of email: stops SMS.")
     detail = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
 
 

@@ -2,11 +2,13 @@
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
 from simple_history.utils import bulk_create_with_history
 
+from accounts import cleaning
 from accounts.domain import normalise_email
 from core import clock
 from core.errors import Invalid, Refused
@@ -14,6 +16,7 @@ from core.secrets import address_key
 from surveys.choices import Channel, SuppressionReason
 from surveys.models import Suppression
 from team import audit
+from team import queries as team_queries
 from team.models import User
 
 # What a person said outweighs what a mail server said; an erased person outweighs all.
@@ -98,12 +101,44 @@ def key_of(email: str) -> str:
         raise Invalid(str(error), field="email") from None
 
 
-def suppress_by_hand(*, email: str, detail: str, actor: User) -> Suppression:
-    """Put an address on the list because a person said so. Raises `Refused` when it is there already."""
-    key = key_of(email)
-    if Suppression.objects.filter(address_key=key, channel=Channel.EMAIL, lifted_at__isnull=True).exists():
-        raise Refused("This address is on the list already.", field="email")
-    return suppress(address_key=key, reason=SuppressionReason.MANUAL, detail=detail, actor=actor)
+def key_of_number(number: str) -> str:
+    """The key a telephone number goes by. One without prefix is read as of the company's country. Raises `Invalid`."""
+    country = cleaning.country_of_zone(team_queries.workspace().time_zone)
+    found = cleaning.international(number.strip(), country=country)
+    if found is None:
+        raise Invalid(
+            "This is no telephone number. Write it with its country, such as +49 40 5551234.", field="phone"
+        )
+    return address_key(found)
+
+
+def whose(written: str) -> tuple[str, Channel]:
+    """The key and channel of what somebody wrote: an address where there is an @, else a number. Raises `Invalid`."""
+    if "@" in written or not any(character.isdigit() for character in written):
+        return key_of(written), Channel.EMAIL
+    return key_of_number(written), Channel.SMS
+
+
+def suppress_by_hand(*, email: str = "", phone: str = "", detail: str, actor: User) -> Suppression:
+    """Put an address, or a telephone number, on the list because a person said so.
+
+    Raises `Refused` when it is there already, `Invalid` unless exactly one is given and can be read.
+    """
+    if bool(email.strip()) == bool(phone.strip()):
+        raise Invalid("Give an e-mail address or a telephone number.", field="email")
+    field = "email" if email.strip() else "phone"
+    key = key_of(email) if field == "email" else key_of_number(phone)
+    channel = Channel.EMAIL if field == "email" else Channel.SMS
+    if Suppression.objects.filter(address_key=key, channel=channel, lifted_at__isnull=True).exists():
+        raise Refused(
+            "This address is on the list already."
+            if field == "email"
+            else "This number is on the list already.",
+            field=field,
+        )
+    return suppress(
+        address_key=key, reason=SuppressionReason.MANUAL, detail=detail, actor=actor, channel=channel
+    )
 
 
 @transaction.atomic
@@ -138,9 +173,9 @@ MAX_LINES = 100_000
 
 @transaction.atomic
 def import_addresses(*, data: bytes, actor: User) -> Imported:
-    """Put the addresses of a CSV file on the list. Lines that hold none are refused by number; the others go in.
+    """Put the addresses and telephone numbers of a CSV file on the list, such as a provider's list of who said STOP.
 
-    Raises `Invalid` for a file that is too large or no text.
+    Lines that hold none are refused by number; the others go in. Our own export is read back. Raises `Invalid` for a file that is too large or no text.
     """
     if len(data) > MAX_FILE_BYTES:
         raise Invalid("The file is larger than 5 MB. Split it.", field="file")
@@ -152,38 +187,41 @@ def import_addresses(*, data: bytes, actor: User) -> Imported:
         text = data.decode("latin-1")
     first_line = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=first_line.count)
-    rows = list(enumerate(csv.reader(io.StringIO(text), delimiter=delimiter), start=1))
+    try:
+        rows = list(enumerate(csv.reader(io.StringIO(text), delimiter=delimiter), start=1))
+    except csv.Error as error:
+        raise Invalid(
+            "The file cannot be read as CSV: a cell is too long or a quotation mark is not closed.",
+            field="file",
+        ) from error
     if len(rows) > MAX_LINES:
         raise Invalid(f"The file has more than {MAX_LINES:,} lines. Split it.", field="file")
-    column, reason_column, rows = _columns(rows)
-    keys: dict[str, SuppressionReason] = {}
+    columns, rows = _columns(rows)
+    found: dict[tuple[str, Channel], SuppressionReason] = {}
     refused: list[tuple[int, str]] = []
     for number, cells in rows:
         if not any(cell.strip() for cell in cells):
             continue
-        address = cells[column].strip().lstrip("'") if column < len(cells) else ""
         try:
-            key = key_of(address)
+            whose_it_is = _of_row(cells, columns)
         except Invalid as problem:
             refused.append((number, problem.message))
             continue
-        said = (
-            cells[reason_column].strip().lower()
-            if reason_column is not None and reason_column < len(cells)
-            else ""
-        )
-        keys[key] = SuppressionReason(said) if said in _IMPORTABLE else SuppressionReason.MANUAL
-    known = set(
-        Suppression.objects.filter(
-            channel=Channel.EMAIL, lifted_at__isnull=True, address_key__in=list(keys)
-        ).values_list("address_key", flat=True)
-    )
+        said = columns.cell(cells, columns.reason).lower()
+        reason = SuppressionReason(said) if said in _IMPORTABLE else SuppressionReason.MANUAL
+        kept = found.get(whose_it_is)
+        if kept is None or _WEIGHT[reason] > _WEIGHT[kept]:
+            found[whose_it_is] = reason
+    known = {
+        (key, Channel(channel))
+        for key, channel in Suppression.objects.filter(
+            lifted_at__isnull=True, address_key__in=[key for key, _ in found]
+        ).values_list("address_key", "channel")
+    } & set(found)
     fresh = [
-        Suppression(
-            address_key=key, channel=Channel.EMAIL, reason=reason, detail="From a file", created_by=actor
-        )
-        for key, reason in keys.items()
-        if key not in known
+        Suppression(address_key=key, channel=channel, reason=reason, detail="From a file", created_by=actor)
+        for (key, channel), reason in found.items()
+        if (key, channel) not in known
     ]
     bulk_create_with_history(fresh, Suppression, batch_size=1000, default_user=actor)
     audit.record(action="suppression.imported", actor=actor, added=len(fresh), refused=len(refused))
@@ -194,16 +232,65 @@ _IMPORTABLE = {SuppressionReason.UNSUBSCRIBED, SuppressionReason.BOUNCED, Suppre
 _Rows = list[tuple[int, list[str]]]
 
 
-def _columns(rows: _Rows) -> tuple[int, int | None, _Rows]:
-    """Where address and reason stand, by the first line if it is a heading, and the lines without it."""
-    if not rows:
-        return 0, None, rows
-    heading = [cell.strip().lower().replace("-", "").replace(" ", "") for cell in rows[0][1]]
-    named = [n for n, name in enumerate(heading) if name in {"email", "emailaddress", "address", "mail"}]
-    if not named:
-        return 0, None, rows
-    reasons = [n for n, name in enumerate(heading) if name == "reason"]
-    return named[0], reasons[0] if reasons else None, rows[1:]
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Where things stand in a row; None: nowhere. `either` holds an address or a number, whichever it looks like."""
+
+    either: int | None = None
+    email: int | None = None
+    phone: int | None = None
+    channel: int | None = None
+    reason: int | None = None
+    key: int | None = None
+
+    def cell(self, cells: list[str], column: int | None) -> str:
+        return cells[column].strip().lstrip("'").strip() if column is not None and column < len(cells) else ""
+
+
+_HEADINGS = {
+    "email": {"email", "emailaddress", "mail"},
+    "phone": {"phone", "phonenumber", "telephone", "mobile", "number", "msisdn"},
+    "either": {"address", "recipient", "contact", "to"},
+    "channel": {"channel"},
+    "reason": {"reason"},
+    "key": {"addresskey"},
+}
+_KEY = re.compile(r"[0-9a-f]{64}")
+
+
+def _columns(rows: _Rows) -> tuple[_Columns, _Rows]:
+    """Where things stand, by the first line if it is a heading, and the lines without it."""
+    heading = [re.sub(r"[-_ ]", "", cell.strip().lower()) for cell in rows[0][1]] if rows else []
+    named = {
+        what: next((n for n, name in enumerate(heading) if name in names), None)
+        for what, names in _HEADINGS.items()
+    }
+    if all(named[what] is None for what in ("email", "phone", "either", "key")):
+        return _Columns(either=0), rows
+    return _Columns(**named), rows[1:]
+
+
+def _of_row(cells: list[str], columns: _Columns) -> tuple[str, Channel]:
+    """Whom a row is about. Raises `Invalid`."""
+    said = columns.cell(cells, columns.channel).lower()
+    if said not in {"", Channel.EMAIL, Channel.SMS}:
+        raise Invalid(
+            f"The channel “{said[:20]}” is not one that can be stopped: write email or sms.", field="channel"
+        )
+    email, phone = columns.cell(cells, columns.email), columns.cell(cells, columns.phone)
+    either, key = columns.cell(cells, columns.either), columns.cell(cells, columns.key).lower()
+    if email and said != Channel.SMS:
+        return key_of(email), Channel.EMAIL
+    if phone and said != Channel.EMAIL:
+        return key_of_number(phone), Channel.SMS
+    if either:
+        if said == Channel.SMS:
+            return key_of_number(either), Channel.SMS
+        return (key_of(either), Channel.EMAIL) if said == Channel.EMAIL else whose(either)
+    if _KEY.fullmatch(key):
+        # A line of our own export about somebody who is not a contact any more.
+        return key, Channel(said) if said else Channel.EMAIL
+    raise Invalid("This line names no address and no number.", field="email")
 
 
 def note_export(*, actor: User) -> None:

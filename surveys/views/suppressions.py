@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.exports import csv_response
 from core.errors import Invalid, Refused
 from surveys.campaign_forms import LiftForm, SuppressForm, SuppressionFileForm
-from surveys.choices import SuppressionReason
+from surveys.choices import Channel, SuppressionReason
 from surveys.queries import suppressions as queries
 from surveys.services import suppressions as services
 from team.http import UserRequest, requires
@@ -31,13 +31,15 @@ def _list(request: UserRequest, *, status: int = 200, **forms: Any) -> HttpRespo
     asked = request.GET.get("q", "").strip()
     reason = request.GET.get("reason", "")
     reason = reason if reason in set(SuppressionReason) else ""
+    channel = request.GET.get("channel", "")
+    channel = channel if channel in {Channel.EMAIL, Channel.SMS} else ""
     key, problem = "", ""
     if asked:
         try:
-            key = services.key_of(asked)
+            key, _ = services.whose(asked)
         except Invalid as refusal:
             problem = refusal.message
-    found = queries.list_suppressions(request.user, reason=reason, address_key=key)
+    found = queries.list_suppressions(request.user, reason=reason, channel=channel, address_key=key)
     page = Paginator(found.none() if problem else found, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "page": page,
@@ -45,6 +47,8 @@ def _list(request: UserRequest, *, status: int = 200, **forms: Any) -> HttpRespo
         "asked": asked,
         "problem": problem,
         "reason": reason,
+        "channel": channel,
+        "channels": [(value.value, queries.CHANNELS[value]) for value in (Channel.EMAIL, Channel.SMS)],
         "reasons": [(value.value, label) for value, (label, _) in queries.LABELS.items()],
         "add_form": forms.get("add_form") or SuppressForm(prefix="add"),
         "file_form": forms.get("file_form") or SuppressionFileForm(),
@@ -63,12 +67,13 @@ def suppression_add(request: UserRequest) -> HttpResponseBase:
     if form.is_valid():
         try:
             services.suppress_by_hand(
-                email=form.cleaned_data["email"], detail=form.cleaned_data["detail"], actor=request.user
-            )
+                email=form.cleaned_data["email"], phone=form.cleaned_data["phone"],
+                detail=form.cleaned_data["detail"], actor=request.user,
+            )  # fmt: skip
         except Refused as refusal:
             form.add_error(refusal.field or None, refusal.message)
         else:
-            messages.info(request, "The address is on the list. It is asked no more, starting now.")
+            messages.info(request, "It is on the list, and asked no more, starting now.")
             return redirect("surveys:suppression_list")
     return _list(request, status=422, add_form=form)
 
@@ -124,10 +129,12 @@ def suppression_export(request: UserRequest) -> HttpResponseBase:
     def rows() -> Iterator[list[Any]]:
         for start in range(0, len(entries), 1000):
             for line in queries.lines(entries[start : start + 1000], request.user):
-                contact = line.contact
+                entry = line.entry
+                is_number = entry.channel == Channel.SMS
                 yield [
-                    contact.email if contact else "", line.entry.address_key, line.entry.reason, line.entry.detail,
-                    line.entry.created_at,
+                    "" if is_number else line.address, line.address if is_number else "", entry.channel, entry.address_key,
+                    entry.reason, entry.detail, entry.created_at,
                 ]  # fmt: skip
 
-    return csv_response("suppressions", ["email", "address_key", "reason", "detail", "since"], rows())
+    head = ["email", "phone", "channel", "address_key", "reason", "detail", "since"]
+    return csv_response("suppressions", head, rows())
