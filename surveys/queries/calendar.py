@@ -103,6 +103,17 @@ def _entries(
             yield date, Entry(campaign, what, people)
 
 
+def coming(
+    campaign: Campaign, first: dt.date, end: dt.date, user: User, zone: ZoneInfo
+) -> Counter[dt.date]:
+    """How many people a campaign has fall due on the days from `first` up to `end`, where a date says so."""
+    found: Counter[dt.date] = Counter()
+    known = _COMING.get(Cadence(campaign.cadence))
+    for day, people, _ in known(campaign, first, end, user, zone) if known else ():
+        found[day] += people or 0
+    return found
+
+
 def _asked(
     campaign: Campaign, start: dt.date, end: dt.date, user: User, zone: ZoneInfo
 ) -> Mapping[dt.date, int]:
