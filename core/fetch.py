@@ -66,24 +66,29 @@ class Forbidden(Invalid):
 
 # IANA's special-purpose registries, as far as an address there is not a public server. Of IPv6 only global unicast is
 # public at all (2000::/3), which leaves out ::1, fc00::/7, fe80::/10, NAT64 (64:ff9b::/96) and what is not assigned.
-_INWARD = [
-    ipaddress.ip_network(text)
-    for text in (
-        "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24"
-        " 192.88.99.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4"
-        # The platform service of a large cloud lies on an address that looks public.
-        " 168.63.129.16/32"
-        " 2001::/23 2001:db8::/32 2002::/16 3fff::/20"
-    ).split()
-]
+# The last of IPv4 is the platform service of a large cloud, which lies on an address that looks public.
+_INWARD_TEXT = (
+    "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 192.88.99.0/24"
+    " 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4 168.63.129.16/32"
+    " 2001::/23 2001:db8::/32 2002::/16 3fff::/20"
+)
+_INWARD = [ipaddress.ip_network(text) for text in _INWARD_TEXT.split()]
 _PUBLIC_IPV6 = ipaddress.ip_network("2000::/3")
 # Never lifted by the name of a host, only by naming the network: nobody means these by "intranet.example".
 _NEVER_BY_NAME = [
     ipaddress.ip_network(text)
-    for text in (
-        "0.0.0.0/8 169.254.0.0/16 168.63.129.16/32 100.100.100.200/32 224.0.0.0/4 240.0.0.0/4 ::/128 fe80::/10"
-        " fd00:ec2::/32 ff00::/8"
-    ).split()
+    for text in [
+        "0.0.0.0/8",
+        "169.254.0.0/16",
+        "168.63.129.16/32",
+        "100.100.100.200/32",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+        "::/128",
+        "fe80::/10",
+        "fd00:ec2::/32",
+        "ff00::/8",
+    ]
 ]
 # Ports above the well-known ones on which something else than a web server listens as a rule.
 _OTHER_SERVICES = frozenset(
@@ -91,7 +96,9 @@ _OTHER_SERVICES = frozenset(
      5433, 5671, 5672, 5900, 5985, 5986, 6000, 6379, 6380, 6432, 6443, 6514, 6566, 6665, 6666, 6667, 6668, 6669, 6697,
      7000, 7001, 8125, 9042, 9092, 9160, 10080, 10250, 11211, 15672, 25565, 27017, 27018, 28015, 33060, 50000, 61616}
 )  # fmt: skip
-_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*")
+_HOST = re.compile(
+    r"(?=.{1,253}\Z)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*"
+)
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\\"<>^`{|}]")
 _LOCAL_NAMES = ("localhost", "ip6-localhost", "ip6-loopback", "local", "internal", "localdomain", "home.arpa")
 
@@ -122,9 +129,7 @@ class _Allowed:
 
     def holds(self, address: Address, port: int) -> bool:
         plain = getattr(address, "ipv4_mapped", None) or address
-        return any(
-            _within(plain, [network]) and wanted in {None, port} for network, wanted in self.networks
-        )
+        return any(_within(plain, [network]) and wanted in {None, port} for network, wanted in self.networks)
 
     def names_port(self, host: str, port: int) -> bool:
         literal = _literal(host)
@@ -178,7 +183,9 @@ def target_of(url: str) -> Target:
     if len(url) > MAX_URL:
         raise Forbidden(f"The address is longer than {MAX_URL:,} characters.")
     if _UNSAFE.search(url):
-        raise Forbidden("The address holds blanks or characters that do not belong there. Check how it was copied.")
+        raise Forbidden(
+            "The address holds blanks or characters that do not belong there. Check how it was copied."
+        )
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -187,7 +194,9 @@ def target_of(url: str) -> Target:
     if parts.scheme not in {"http", "https"}:
         raise Forbidden("Only addresses that begin with https:// or http:// can be called.")
     if "@" in parts.netloc:
-        raise Forbidden("The address holds a user name or password. Leave them out; keys have fields of their own.")
+        raise Forbidden(
+            "The address holds a user name or password. Leave them out; keys have fields of their own."
+        )
     host = _ascii_host(parts.hostname or "")
     if port is None and parts.netloc.endswith(":"):
         raise Forbidden("The address ends its host with a colon but names no port.")
@@ -435,7 +444,9 @@ def _carry_out(
         )
         content = _read(call, response, max_bytes)
         call.refuse_expired()
-        found = {name.lower(): value for name, value in response.headers.items() if name.lower() != "set-cookie"}
+        found = {
+            name.lower(): value for name, value in response.headers.items() if name.lower() != "set-cookie"
+        }
         reply = Reply(response.status, found, content)
     except (Forbidden, FetchError):
         _drop(response)
@@ -550,7 +561,9 @@ class _Call:
         if self.sent:
             return Broken(f"The connection to {host} broke before the answer was complete.")
         if isinstance(error, ssl.SSLError | urllib3.exceptions.SSLError):
-            return Unreachable(f"The certificate of {host} could not be verified, or its encryption is outdated.")
+            return Unreachable(
+                f"The certificate of {host} could not be verified, or its encryption is outdated."
+            )
         return Unreachable(f"{host} could not be reached.")
 
 

@@ -11,6 +11,7 @@ from accounts.models import Account, Contact, Event
 from core import clock
 from surveys import eligibility
 from surveys.queries import campaigns as queries
+from surveys.queries import messages
 from surveys.queries import preferences as preference_queries
 from surveys.services import campaigns as services
 from surveys.services import forgetting, preferences
@@ -40,6 +41,11 @@ def _account_asks(account: Account, user: User) -> Mapping[str, Any]:
 
 def _invitations_of(events: Sequence[Event]) -> Mapping[int, Any]:
     found = queries.by_ids([e.subject_id for e in events if e.subject_id is not None])
+    return {e.pk: found.get(e.subject_id) for e in events if e.subject_id is not None}
+
+
+def _messages_of(events: Sequence[Event]) -> Mapping[int, Any]:
+    found = messages.by_ids(e.subject_id for e in events if e.subject_id is not None)
     return {e.pk: found.get(e.subject_id) for e in events if e.subject_id is not None}
 
 
@@ -76,6 +82,7 @@ def register() -> None:
     )  # fmt: skip
     for kind in ("survey.sent", "survey.reminded", "survey.opened", "survey.declined", "survey.bounced"):
         extend.event_renderer(kind, "surveys/_event_ask.html", _invitations_of, group="mails")
+    extend.event_renderer("message.received", "surveys/_event_message.html", _messages_of, group="mails")
     extend.relation(
         Relation(
             "surveys.Invitation", merge="move", erase=_erase, export=_export,

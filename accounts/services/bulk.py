@@ -306,7 +306,9 @@ def _lay_over(
     home: str,
 ) -> None:
     now = clock.now()
-    contact_services.settle_phone(found, found.get("account", contact.account if contact else None), home=home)
+    contact_services.settle_phone(
+        found, found.get("account", contact.account if contact else None), home=home
+    )
     if contact is None:
         contact = Contact(**{**found, "custom": found.get("custom", {})})
         contact_services.refuse_nameless(contact.first_name, contact.last_name, contact.email)

@@ -36,6 +36,7 @@ from surveys.choices import (
     WaveState,
 )
 from surveys.models import Campaign, Invitation, Response, Suppression, Survey, SurveyVersion, Wave
+from surveys.widget import manage
 from team.models import NotificationPreference, Team, User, Workspace
 from workflows.domain import Priority, add_business_days
 from workflows.models import Alert, Rule, Run, Task
@@ -99,6 +100,7 @@ def fill(say: Callable[[str], object]) -> None:
         _work_under_way(cast)
         Event.objects.bulk_create(cast.events, batch_size=BATCH)
         _next_campaign(cast, survey)
+        _in_the_app(cast, survey)
     say("done")
 
 
@@ -633,3 +635,24 @@ def _next_campaign(cast: Cast, survey: Survey) -> None:
         daily_limit=200,
         created_by=cast.people["lead"],
     )
+
+
+def _in_the_app(cast: Cast, survey: Survey) -> None:
+    """The widget of Fleetdesk's own app, with a campaign that runs in it: Settings, Widgets, Try it."""
+    widget, _ = manage.create_widget(
+        name="FleetDesk app", origins=["https://app.fleetdesk.example"], actor=cast.people["admin"]
+    )
+    campaign = Campaign.objects.create(
+        name="In the FleetDesk app",
+        survey=survey,
+        channels=[Channel.IN_APP.value],
+        state=CampaignState.RUNNING,
+        created_by=cast.people["lead"],
+        launched_by=cast.people["lead"],
+        launched_at=cast.now - dt.timedelta(days=2),
+        starts_at=cast.now - dt.timedelta(days=2),
+    )
+    manage.save_placement(
+        campaign=campaign, widget=widget, actor=cast.people["lead"], url_pattern="/tours*", delay_seconds=8,
+        trait_conditions=[{"trait": "role", "op": "is_not", "value": "trial"}],
+    )  # fmt: skip

@@ -16,7 +16,10 @@ def latest_ask(phone_key: str) -> Invitation | None:
     """The last ask that went to a number by SMS, whether it is still open or not."""
     return (
         _ASKED.filter(
-            contact__phone_key=phone_key, is_test=False, asked_at__isnull=False, deliveries__channel=Channel.SMS
+            contact__phone_key=phone_key,
+            is_test=False,
+            asked_at__isnull=False,
+            deliveries__channel=Channel.SMS,
         )
         .order_by("-asked_at", "-pk")
         .first()
@@ -32,9 +35,7 @@ def contact_of(phone_key: str) -> Contact | None:
 def survey_asked_lately(now: dt.datetime) -> Survey | None:
     """The survey that went out by SMS last."""
     ask = (
-        _ASKED.filter(
-            channel=Channel.SMS, is_test=False, asked_at__gte=now - dt.timedelta(days=GUESS_DAYS)
-        )
+        _ASKED.filter(channel=Channel.SMS, is_test=False, asked_at__gte=now - dt.timedelta(days=GUESS_DAYS))
         .order_by("-asked_at")
         .first()
     )
@@ -53,6 +54,11 @@ def delivery_of(*, provider_id: str, delivery_id: int | None) -> Delivery | None
 def unpriced(*, since: dt.datetime, until: dt.datetime, limit: int) -> list[Delivery]:
     """Sent SMS whose price nobody has asked for yet."""
     rows = Delivery.objects.filter(
-        channel=Channel.SMS, state="done", price__isnull=True, price_currency="", sent_at__gte=since, sent_at__lt=until
+        channel=Channel.SMS,
+        state="done",
+        price__isnull=True,
+        price_currency="",
+        sent_at__gte=since,
+        sent_at__lt=until,
     )
     return list(rows.exclude(provider_id="").order_by("sent_at")[:limit])

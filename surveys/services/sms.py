@@ -65,7 +65,11 @@ def take_in(sms: Incoming) -> str:
         channel=Channel.SMS,
         provider=sms.provider,
         provider_id=sms.provider_id,
-        kind=MessageKind.SCORE if answers else MessageKind.REPLY if reading.score is not None else reading.kind,
+        kind=MessageKind.SCORE
+        if answers
+        else MessageKind.REPLY
+        if reading.score is not None
+        else reading.kind,
         from_address=number,
         from_key=key,
         body=body,
@@ -209,10 +213,16 @@ def note_status(*, provider_id: str, delivery_id: int | None, fields: Mapping[st
     if not row.provider_id:
         Delivery.objects.filter(pk=row.pk, provider_id="").update(provider_id=provider_id)
     status = twilio.read_status(fields)
-    detail = f"{twilio.MEANINGS.get(status.code, 'The SMS was not delivered')} (error {status.code or 'unknown'})."
+    detail = (
+        f"{twilio.MEANINGS.get(status.code, 'The SMS was not delivered')} (error {status.code or 'unknown'})."
+    )
     if status.opted_out:
         delivery.note_bounce(
-            row.invitation_id, detail, now=clock.now(), reason=SuppressionReason.UNSUBSCRIBED, channel=Channel.SMS
+            row.invitation_id,
+            detail,
+            now=clock.now(),
+            reason=SuppressionReason.UNSUBSCRIBED,
+            channel=Channel.SMS,
         )
         Delivery.objects.filter(pk=row.pk).update(error=detail)
         return True

@@ -54,6 +54,7 @@ class Demo:
             "NPS_DATA_DIR": str(self.folder),
             "NPS_BASE_URL": self.url,
             "NPS_EMAIL_PORT": str(_free_port()),
+            "NPS_SMS_PROVIDER": "catcher",
             "NPS_INSTANCE_ID": "browser-tests",
         }
         for command in (["migrate", "-v", "0"], ["collectstatic", "--noinput", "-v", "0"], ["seed_demo"]):

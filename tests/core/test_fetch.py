@@ -46,18 +46,55 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Resolve:
 
 
 # --- Addresses -----------------------------------------------------------------------------------------------
-INWARD = """
-http://127.0.0.1/ http://localhost/ http://localhost./ http://ip6-localhost/ http://foo.localhost/
-http://2130706433/ http://0x7f000001/ http://017700000001/ http://127.1/ http://0/ http://①②⑦.⓪.⓪.①/
-http://[::1]/ http://[::]/ http://[::ffff:127.0.0.1]/ http://[::ffff:7f00:1]/ http://[::127.0.0.1]/
-http://[64:ff9b::7f00:1]/ http://[64:ff9b:1::7f00:1]/ http://[2002:7f00:1::]/ http://[2001::7f00:1]/
-http://[fec0::1]/ http://[fe80::1]/ http://[fe80::1%25eth0]/ http://[fd00:ec2::254]/ http://[ff02::1]/
-http://10.0.0.1/ http://172.16.0.1/ http://172.31.255.255/ http://192.168.1.1/ http://169.254.169.254/latest/meta-data/
-http://100.64.0.1/ http://100.100.100.200/ http://168.63.129.16/ http://192.0.0.8/ http://198.18.0.1/ http://224.0.0.1/
-http://240.0.0.1/ http://254.1.2.3/ http://255.255.255.255/ http://0.0.0.0/ http://metadata.google.internal/
-http://good@127.0.0.1/ https://good@127.0.0.1/ http://127.0.0.1#@good/ http://127.0.0.1?@good/
-http://good\\@127.0.0.1/ http://router.local/
-""".split()
+INWARD = [
+    "http://127.0.0.1/",
+    "http://localhost/",
+    "http://localhost./",
+    "http://ip6-localhost/",
+    "http://foo.localhost/",
+    "http://2130706433/",
+    "http://0x7f000001/",
+    "http://017700000001/",
+    "http://127.1/",
+    "http://0/",
+    "http://①②⑦.⓪.⓪.①/",
+    "http://[::1]/",
+    "http://[::]/",
+    "http://[::ffff:127.0.0.1]/",
+    "http://[::ffff:7f00:1]/",
+    "http://[::127.0.0.1]/",
+    "http://[64:ff9b::7f00:1]/",
+    "http://[64:ff9b:1::7f00:1]/",
+    "http://[2002:7f00:1::]/",
+    "http://[2001::7f00:1]/",
+    "http://[fec0::1]/",
+    "http://[fe80::1]/",
+    "http://[fe80::1%25eth0]/",
+    "http://[fd00:ec2::254]/",
+    "http://[ff02::1]/",
+    "http://10.0.0.1/",
+    "http://172.16.0.1/",
+    "http://172.31.255.255/",
+    "http://192.168.1.1/",
+    "http://169.254.169.254/latest/meta-data/",
+    "http://100.64.0.1/",
+    "http://100.100.100.200/",
+    "http://168.63.129.16/",
+    "http://192.0.0.8/",
+    "http://198.18.0.1/",
+    "http://224.0.0.1/",
+    "http://240.0.0.1/",
+    "http://254.1.2.3/",
+    "http://255.255.255.255/",
+    "http://0.0.0.0/",
+    "http://metadata.google.internal/",
+    "http://good@127.0.0.1/",
+    "https://good@127.0.0.1/",
+    "http://127.0.0.1#@good/",
+    "http://127.0.0.1?@good/",
+    "http://good\\@127.0.0.1/",
+    "http://router.local/",
+]
 MALFORMED = [
     "file:///etc/passwd", "gopher://example.com/", "ftp://example.com/", "dict://example.com/", "ldap://example.com/",
     "data:text/plain,x", "//example.com/", "javascript:alert(1)", "", "   ", "http://", "http:///path", "https://?q",
@@ -70,7 +107,9 @@ MALFORMED = [
 
 
 @pytest.mark.parametrize("url", INWARD + MALFORMED)
-def test_no_connection_is_opened_to_what_must_not_be_called(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_connection_is_opened_to_what_must_not_be_called(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def connect(*_: object, **__: object) -> None:
         raise AssertionError("A connection was tried.")
 
@@ -95,7 +134,12 @@ def test_public_addresses_are_public(address: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["https://example.com", "http://example.com:8080/a?b=c", "https://münchen.example/", "https://example.com.:8443/"],
+    [
+        "https://example.com",
+        "http://example.com:8080/a?b=c",
+        "https://münchen.example/",
+        "https://example.com.:8443/",
+    ],
 )
 def test_ordinary_addresses_may_be_saved_even_while_their_name_is_unknown(url: str, names: Resolve) -> None:
     assert fetch.check(url).host.isascii()
@@ -242,7 +286,9 @@ def test_a_header_cannot_smuggle_another(opened: SettingsWrapper) -> None:
 # --- Ends ----------------------------------------------------------------------------------------------------
 def bomb(line: socket.socket, heard: Heard) -> None:
     body = gzip.compress(b"\0" * 20_000_000)
-    line.sendall(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    line.sendall(
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    )
 
 
 def endless(line: socket.socket, heard: Heard) -> None:
@@ -260,7 +306,9 @@ def test_a_body_that_is_too_large_is_not_read_to_its_end(answer: Answer, opened:
 
 
 def test_a_packed_body_is_unpacked(opened: SettingsWrapper) -> None:
-    with HttpServer(plain(body=gzip.compress(b"hello " * 1000), headers=("Content-Encoding: gzip",))) as server:
+    with HttpServer(
+        plain(body=gzip.compress(b"hello " * 1000), headers=("Content-Encoding: gzip",))
+    ) as server:
         assert fetch.get(server.url).body == b"hello " * 1000
 
 

@@ -47,7 +47,9 @@ def hand_over(
     results: dict[int, Result] = {}
     trouble: Outcome | None = None
     if service is None:
-        trouble = Outcome(Kind.RETRY, Stage.CONNECT, diagnostic="No SMS provider is set up (NPS_SMS_PROVIDER).")
+        trouble = Outcome(
+            Kind.RETRY, Stage.CONNECT, diagnostic="No SMS provider is set up (NPS_SMS_PROVIDER)."
+        )
     for item in items:
         if trouble is not None or service is None:
             assert trouble is not None
@@ -70,7 +72,9 @@ def hand_over(
             trouble = sent.outcome
         elif sent.outcome.kind is Kind.IN_DOUBT:
             # One doubt is enough for now: whoever is silent once is silent again, and every doubt needs a person.
-            trouble = Outcome(Kind.RETRY, Stage.CONNECT, diagnostic="The SMS provider left a call unanswered.")
+            trouble = Outcome(
+                Kind.RETRY, Stage.CONNECT, diagnostic="The SMS provider left a call unanswered."
+            )
     return results
 
 

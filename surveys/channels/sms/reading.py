@@ -30,7 +30,28 @@ class Reading:
 
 # Beside the command itself, what polite or thorough people add to it.
 _POLITE = frozenset(
-    "please pls thanks thank you now all sms texts text messages message me bitte danke jetzt alle sofort mehr keine".split()
+    [
+        "please",
+        "pls",
+        "thanks",
+        "thank",
+        "you",
+        "now",
+        "all",
+        "sms",
+        "texts",
+        "text",
+        "messages",
+        "message",
+        "me",
+        "bitte",
+        "danke",
+        "jetzt",
+        "alle",
+        "sofort",
+        "mehr",
+        "keine",
+    ]
 )
 _SCALES = r"out\s+of|of|von|sur|de|di|da|van|av|af|na|z"
 _NUMBER = re.compile(
@@ -43,17 +64,144 @@ _NUMBER = re.compile(
 )
 # Words before a number that say it is the score, wherever it stands.
 _CUES = frozenset(
-    "score scored rating rate rated vote mark nps answer give gives giving bewertung bewerte note punkte punkt gebe geben"
-    " antwort wertung puntuación nota puntos doy voto punti do geef cijfer betyg ger karakter giver ocena daję daje".split()
+    [
+        "score",
+        "scored",
+        "rating",
+        "rate",
+        "rated",
+        "vote",
+        "mark",
+        "nps",
+        "answer",
+        "give",
+        "gives",
+        "giving",
+        "bewertung",
+        "bewerte",
+        "note",
+        "punkte",
+        "punkt",
+        "gebe",
+        "geben",
+        "antwort",
+        "wertung",
+        "puntuación",
+        "nota",
+        "puntos",
+        "doy",
+        "voto",
+        "punti",
+        "do",
+        "geef",
+        "cijfer",
+        "betyg",
+        "ger",
+        "karakter",
+        "giver",
+        "ocena",
+        "daję",
+        "daje",
+    ]
 )
 _FILLERS = _CUES | frozenset(
-    "i i'd id would will you it a an is my the would's say definitely clear solid strong big points ich würde wuerde euch ihnen"
-    " dir eine ein einen klare meine mein ist es vergebe von für fuer je te vous un une es un le la".split()
+    [
+        "i",
+        "i'd",
+        "id",
+        "would",
+        "will",
+        "you",
+        "it",
+        "a",
+        "an",
+        "is",
+        "my",
+        "the",
+        "would's",
+        "say",
+        "definitely",
+        "clear",
+        "solid",
+        "strong",
+        "big",
+        "points",
+        "ich",
+        "würde",
+        "wuerde",
+        "euch",
+        "ihnen",
+        "dir",
+        "eine",
+        "ein",
+        "einen",
+        "klare",
+        "meine",
+        "mein",
+        "ist",
+        "es",
+        "vergebe",
+        "von",
+        "für",
+        "fuer",
+        "je",
+        "te",
+        "vous",
+        "un",
+        "une",
+        "es",
+        "un",
+        "le",
+        "la",
+    ]
 )
 _UNITS = frozenset(
-    "day days week weeks month months year years hour hours minute minutes min mins times time x tag tage tagen woche wochen"
-    " monat monate monaten jahr jahre jahren stunde stunden minuten mal users user people person leute personen tickets"
-    " ticket calls call versions version".split()
+    [
+        "day",
+        "days",
+        "week",
+        "weeks",
+        "month",
+        "months",
+        "year",
+        "years",
+        "hour",
+        "hours",
+        "minute",
+        "minutes",
+        "min",
+        "mins",
+        "times",
+        "time",
+        "x",
+        "tag",
+        "tage",
+        "tagen",
+        "woche",
+        "wochen",
+        "monat",
+        "monate",
+        "monaten",
+        "jahr",
+        "jahre",
+        "jahren",
+        "stunde",
+        "stunden",
+        "minuten",
+        "mal",
+        "users",
+        "user",
+        "people",
+        "person",
+        "leute",
+        "personen",
+        "tickets",
+        "ticket",
+        "calls",
+        "call",
+        "versions",
+        "version",
+    ]
 )
 
 
@@ -213,7 +361,11 @@ def _stands_for_itself(text: str, mention: _Mention) -> bool:
     after = re.findall(r"[^\W\d_][\w']*", text[mention.end :].casefold())
     if set(before[-4:]) & _CUES:
         return True
-    return len(before) <= 4 and all(word in _FILLERS for word in before) and all(word in _FILLERS for word in after)
+    return (
+        len(before) <= 4
+        and all(word in _FILLERS for word in before)
+        and all(word in _FILLERS for word in after)
+    )
 
 
 def _comment(text: str, mention: _Mention) -> str:

@@ -113,7 +113,9 @@ def compose(
     known = {**tags, "brand": wording.brand}
     for part in parsed.parts:
         if isinstance(part, merge.Tag) and not (known.get(part.name) or part.default):
-            raise Unsendable(f"The question names {part.name}, which is empty for this contact and has no default.")
+            raise Unsendable(
+                f"The question names {part.name}, which is empty for this contact and has no default."
+            )
     pattern = words.remind if is_reminder else words.ask
     body = pattern.format(
         brand=plain(wording.brand),
@@ -131,9 +133,7 @@ def compose(
 
 def _too_long(counted: Count, limit: int) -> str:
     why = "" if counted.encoding == "GSM-7" else ", because it holds a character outside the SMS alphabet"
-    return (
-        f"The SMS takes {counted.segments} parts{why}; at most {limit} are allowed. Shorten the question or the company name."
-    )
+    return f"The SMS takes {counted.segments} parts{why}; at most {limit} are allowed. Shorten the question or the company name."
 
 
 def help_text(language: str, *, brand: str, scale: Scale = domain.NPS) -> str:
@@ -149,10 +149,16 @@ def problems(content: Content, *, company: str, limit: int | None = None) -> lis
     limit = settings.SMS_MAX_SEGMENTS if limit is None else limit
     found = []
     for tag in content.languages:
-        sample = {name: "Alexandra" for name in merge.TAGS}
+        sample = dict.fromkeys(merge.TAGS, "Alexandra")
         try:
             compose(
-                content, tag, company=company, link=link(_SAMPLE_ID), tags=sample, is_reminder=True, limit=limit
+                content,
+                tag,
+                company=company,
+                link=link(_SAMPLE_ID),
+                tags=sample,
+                is_reminder=True,
+                limit=limit,
             )
         except Unsendable as error:
             found.append(Issue(f"languages.{tag}.question", str(error), tag))

@@ -26,11 +26,11 @@ _BAD_NUMBER: Final = frozenset({21211, 21217, 21401, 21421, 21614, 30005, 30006,
 # The person told the provider to be left alone.
 OPTED_OUT: Final = frozenset({21610})
 # The message is refused and would be again, through no fault of the number.
-_REFUSED: Final = frozenset({21408, 21602, 21606, 21612, 21617, 21635, 30003, 30004, 30007, 30034})
+_REFUSED: Final = frozenset({21408, 21602, 21612, 21617, 21635, 30003, 30004, 30007, 30034})
 # Too much at once, or trouble of theirs: nothing was taken, so it may be tried again.
 _LATER: Final = frozenset({20429, 14107, 20500, 20503, 30001, 30022, 63018})
 # Our sign-in or our sender: every message would meet it.
-_OURS: Final = frozenset({20003, 20005, 20404, 21603, 21609, 21659, 21660, 21212, 21703})
+_OURS: Final = frozenset({20003, 20005, 20404, 21603, 21606, 21609, 21659, 21660, 21212, 21703})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,9 @@ def send(message: Message) -> Sent:
 def price_of(provider_id: str) -> Price | None:
     """Twilio knows the price some time after the SMS was sent; it is asked for, not reported."""
     try:
-        reply = fetch.get(_url(f"Messages/{quote(provider_id, safe='')}.json"), auth=_login(), deadline=DEADLINE)
+        reply = fetch.get(
+            _url(f"Messages/{quote(provider_id, safe='')}.json"), auth=_login(), deadline=DEADLINE
+        )
         return _price(reply.json()) if reply.is_success else None
     except (fetch.Forbidden, fetch.FetchError, ValueError):
         return None
@@ -112,7 +114,11 @@ def _read(reply: fetch.Reply) -> Sent:
     sid = str(said.get("sid") or "")[:200]
     if reply.is_success:
         if not sid:
-            return Sent(Outcome(Kind.IN_DOUBT, Stage.FINAL, reply.status, diagnostic="The SMS provider named no message."))
+            return Sent(
+                Outcome(
+                    Kind.IN_DOUBT, Stage.FINAL, reply.status, diagnostic="The SMS provider named no message."
+                )
+            )
         code = _number(said.get("error_code"))
         if str(said.get("status")) in {"failed", "undelivered"}:
             return Sent(_refusal(code, reply.status), sid, _segments(said), code in OPTED_OUT)
@@ -129,7 +135,12 @@ def _read(reply: fetch.Reply) -> Sent:
         if reply.status == 503:
             return Sent(_later(code, reply.status, "is not available"))
         return Sent(
-            Outcome(Kind.IN_DOUBT, Stage.FINAL, reply.status, diagnostic=f"The SMS provider answered {reply.status}.")
+            Outcome(
+                Kind.IN_DOUBT,
+                Stage.FINAL,
+                reply.status,
+                diagnostic=f"The SMS provider answered {reply.status}.",
+            )
         )
     if 300 <= reply.status < 400:
         return Sent(_later(code, reply.status, "answers from another address. Check NPS_TWILIO_URL"))
@@ -144,7 +155,9 @@ def _later(code: int, status: int, what: str) -> Outcome:
 def _refusal(code: int, status: int) -> Outcome:
     bad = code in _BAD_NUMBER | OPTED_OUT
     text = MEANINGS.get(code, "The SMS provider refused the message")
-    return Outcome(Kind.REFUSED, Stage.FINAL, status, str(code or ""), f"{text} (error {code or status}).", bad)
+    return Outcome(
+        Kind.REFUSED, Stage.FINAL, status, str(code or ""), f"{text} (error {code or status}).", bad
+    )
 
 
 MEANINGS: Final[Mapping[int, str]] = {
@@ -180,9 +193,7 @@ def read_status(fields: Mapping[str, str]) -> Status:
     if state in {"delivered", "read"}:
         return Status(is_delivered=True)
     if state in {"undelivered", "failed"}:
-        return Status(
-            is_failed=True, number_bad=code in _BAD_NUMBER, opted_out=code in OPTED_OUT, code=code
-        )
+        return Status(is_failed=True, number_bad=code in _BAD_NUMBER, opted_out=code in OPTED_OUT, code=code)
     return Status()
 
 

@@ -94,7 +94,8 @@ def test_what_is_not_certain_is_no_score(body: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "score"), [("4", 4), ("4/5", 4), ("five", 5), ("0", None), ("6", None), ("9/10", None), ("six", None)]
+    ("body", "score"),
+    [("4", 4), ("4/5", 4), ("five", 5), ("0", None), ("6", None), ("9/10", None), ("six", None)],
 )
 def test_a_score_is_read_on_the_scale_that_was_asked_for(body: str, score: int | None) -> None:
     assert read(body, scale=domain.CSAT).score == score
@@ -102,7 +103,17 @@ def test_a_score_is_read_on_the_scale_that_was_asked_for(body: str, score: int |
 
 @pytest.mark.parametrize(
     "body",
-    ["love it", "", "   ", "🙂", "one thing I hate is the app", "no one answers", "acht geben", "who is this?", "𝕳"],
+    [
+        "love it",
+        "",
+        "   ",
+        "🙂",
+        "one thing I hate is the app",
+        "no one answers",
+        "acht geben",
+        "who is this?",
+        "𝕳",
+    ],
 )
 def test_plain_text_is_plain_text(body: str) -> None:
     found = read(body)
@@ -148,14 +159,20 @@ def test_any_text_is_read_without_trouble(body: str, language: str) -> None:
     assert found.score is None or 0 <= found.score <= 10
 
 
-@given(st.integers(min_value=0, max_value=10), st.sampled_from(["", "!", ".", " ", "/10", " out of 10", "\n"]))
+@given(
+    st.integers(min_value=0, max_value=10), st.sampled_from(["", "!", ".", " ", "/10", " out of 10", "\n"])
+)
 def test_a_score_alone_is_always_read(score: int, end: str) -> None:
     found = read(f"{score}{end}")
 
     assert (found.score, found.comment) == (score, "")
 
 
-@given(st.integers(min_value=0, max_value=10), st.integers(min_value=0, max_value=10), st.sampled_from([" ", " but now ", ", "]))
+@given(
+    st.integers(min_value=0, max_value=10),
+    st.integers(min_value=0, max_value=10),
+    st.sampled_from([" ", " but now ", ", "]),
+)
 def test_two_scores_are_never_one(one: int, other: int, between: str) -> None:
     if one != other:
         assert read(f"{one}{between}{other}").score is None

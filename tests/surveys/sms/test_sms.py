@@ -18,7 +18,15 @@ from surveys.services import delivery, sms
 from surveys.services.sms import Incoming
 from tests.core.http_server import HttpServer, hang_up, plain, silence
 from tests.surveys.asking import make_account, make_campaign, make_contact, make_survey, make_wave
-from tests.surveys.sms.twilio_server import accepted, call, configure, form_of, refused, report, text_in, twilio_at
+from tests.surveys.sms.twilio_server import (
+    call,
+    configure,
+    form_of,
+    refused,
+    report,
+    text_in,
+    twilio_at,
+)
 
 pytestmark = pytest.mark.django_db
 NUMBER = "+491701234567"
@@ -36,13 +44,20 @@ def deployment(settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch) -> Se
 
 def person(number: str = NUMBER, email: str = "", **fields: object) -> Contact:
     return make_contact(
-        make_account(f"Company {number}"), email, first_name="Ida", phone=number, phone_key=address_key(number), **fields
+        make_account(f"Company {number}"),
+        email,
+        first_name="Ida",
+        phone=number,
+        phone_key=address_key(number),
+        **fields,
     )
 
 
 def ask(*people: Contact, language: str = "en") -> list[Invitation]:
     """These people, about to be asked by SMS."""
-    campaign = make_campaign(make_survey(), channels=["sms"], launched_at=dt.datetime(2026, 3, 1, tzinfo=dt.UTC))
+    campaign = make_campaign(
+        make_survey(), channels=["sms"], launched_at=dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+    )
     wave = make_wave(campaign)
     planning.plan_wave(wave.pk)
     pacing.release(wave.pk, now=DAYTIME)
@@ -98,7 +113,9 @@ def test_a_campaign_by_sms_brings_a_score_and_a_comment(
     assert (message.kind, message.contact, message.body) == (MessageKind.SCORE, contact, "9 love it")
 
 
-def test_the_short_link_opens_the_page_and_takes_the_answer(deployment: SettingsWrapper, client: Client) -> None:
+def test_the_short_link_opens_the_page_and_takes_the_answer(
+    deployment: SettingsWrapper, client: Client
+) -> None:
     server = asked(deployment, person())
 
     path = re.search(r"https://ask\.nordlicht\.example(/s/\S+)", form_of(server.heard[0])["Body"])
@@ -164,12 +181,9 @@ def test_trouble_that_is_not_the_messages_costs_nobody_an_attempt(
 ) -> None:
     ask(person(), person("+491701234568"))
     with twilio_at(deployment, answer) as server:  # type: ignore[arg-type]
-        if answer is not None:
-            work()
+        work()
 
     rows = Delivery.objects.all()
-    if rows.filter(code="21606").exists():
-        return
     assert len(server.heard) == 1
     assert {(row.state, row.attempts) for row in rows} == {("pending", 0)}
     assert {i.state for i in Invitation.objects.all()} == {"sending"}
@@ -216,7 +230,9 @@ def test_who_stops_meanwhile_gets_nothing(deployment: SettingsWrapper) -> None:
     assert Delivery.objects.get().state == "cancelled"
 
 
-def test_a_stop_of_mails_does_not_hinder_the_fence_of_sms_and_the_other_way_round(deployment: SettingsWrapper) -> None:
+def test_a_stop_of_mails_does_not_hinder_the_fence_of_sms_and_the_other_way_round(
+    deployment: SettingsWrapper,
+) -> None:
     contact = person(email="ida@fjord.example")
     Suppression.objects.create(address_key=contact.address_key, channel="email", reason="bounced")
     ask(contact)
@@ -240,7 +256,12 @@ def test_what_is_shown_in_the_product_is_not_sent(deployment: SettingsWrapper) -
     contact = person(email="ida@fjord.example")
     wave = make_wave()
     invitation = Invitation.objects.create(
-        wave=wave, version=wave.version, contact=contact, recipient_key=contact.address_key, state="sending", channel="in_app"
+        wave=wave,
+        version=wave.version,
+        contact=contact,
+        recipient_key=contact.address_key,
+        state="sending",
+        channel="in_app",
     )
     pacing.write_deliveries([invitation.pk])
 
@@ -250,7 +271,9 @@ def test_what_is_shown_in_the_product_is_not_sent(deployment: SettingsWrapper) -
 
 
 # --- Reports -------------------------------------------------------------------------------------------------
-def test_a_landline_is_suppressed_when_the_report_says_so(deployment: SettingsWrapper, client: Client) -> None:
+def test_a_landline_is_suppressed_when_the_report_says_so(
+    deployment: SettingsWrapper, client: Client
+) -> None:
     server = asked(deployment, person())
 
     report(client, server.heard[0], f"SM{1:032d}", "undelivered", 30006)
@@ -301,7 +324,8 @@ def test_what_an_sms_cost_is_asked_for_once(deployment: SettingsWrapper) -> None
 
 # --- In ------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("body", "score"), [("10/10", 10), ("nine", 9), ("９", 9), ("-5", None), ("it was 8 but now 3", None), ("11", None)]
+    ("body", "score"),
+    [("10/10", 10), ("nine", 9), ("９", 9), ("-5", None), ("it was 8 but now 3", None), ("11", None)],
 )
 def test_replies_that_are_scores_and_replies_that_people_read(
     body: str, score: int | None, deployment: SettingsWrapper, client: Client
@@ -331,10 +355,16 @@ def test_a_score_alone_is_asked_for_its_reason_and_the_reason_completes_it(
     assert "What should we put right first?" in first.content.decode()
     assert "<Message>" not in second.content.decode()
     response = Response.objects.get()
-    assert (response.score, response.comment, response.state) == (3, "too slow & <dear>\nand the app", "completed")
+    assert (response.score, response.comment, response.state) == (
+        3,
+        "too slow & <dear>\nand the app",
+        "completed",
+    )
 
 
-def test_a_second_score_within_the_window_replaces_the_first(deployment: SettingsWrapper, client: Client) -> None:
+def test_a_second_score_within_the_window_replaces_the_first(
+    deployment: SettingsWrapper, client: Client
+) -> None:
     asked(deployment, person())
 
     text_in(client, "3", number=NUMBER)
@@ -382,7 +412,9 @@ def test_stop_ends_sms_and_start_takes_that_back(deployment: SettingsWrapper, cl
     assert entry.lifted_at is not None
 
 
-def test_start_does_not_lift_what_was_not_asked_for_by_stop(deployment: SettingsWrapper, client: Client) -> None:
+def test_start_does_not_lift_what_was_not_asked_for_by_stop(
+    deployment: SettingsWrapper, client: Client
+) -> None:
     person()
     Suppression.objects.create(address_key=address_key(NUMBER), channel="sms", reason="bounced")
 
@@ -402,7 +434,9 @@ def test_help_says_who_we_are_unless_the_provider_did(deployment: SettingsWrappe
     assert "<Message>" not in handled
 
 
-def test_a_score_from_an_unknown_number_waits_in_the_inbox(deployment: SettingsWrapper, client: Client) -> None:
+def test_a_score_from_an_unknown_number_waits_in_the_inbox(
+    deployment: SettingsWrapper, client: Client
+) -> None:
     asked(deployment, person())
 
     text_in(client, "8 fine", number="+4915799999999")
@@ -414,14 +448,18 @@ def test_a_score_from_an_unknown_number_waits_in_the_inbox(deployment: SettingsW
     assert [m.contact for m in InboundMessage.objects.all()] == [None, None]
 
 
-def test_an_sms_to_a_company_that_asks_nobody_by_sms_is_kept(deployment: SettingsWrapper, client: Client) -> None:
+def test_an_sms_to_a_company_that_asks_nobody_by_sms_is_kept(
+    deployment: SettingsWrapper, client: Client
+) -> None:
     text_in(client, "8 fine", number="+4915799999999")
 
     assert not Response.objects.exists()
     assert InboundMessage.objects.get().kind == MessageKind.REPLY
 
 
-def test_a_number_of_a_contact_finds_the_contact_without_an_ask(deployment: SettingsWrapper, client: Client) -> None:
+def test_a_number_of_a_contact_finds_the_contact_without_an_ask(
+    deployment: SettingsWrapper, client: Client
+) -> None:
     contact = person()
 
     text_in(client, "please call me", number=NUMBER)
@@ -467,7 +505,7 @@ def test_the_signature_is_twilios(settings: SettingsWrapper) -> None:
     """The example of Twilio's documentation."""
     from surveys.channels.sms import twilio
 
-    settings.TWILIO_AUTH_TOKEN = "12345"  # noqa: S105
+    settings.TWILIO_AUTH_TOKEN = "12345"
     fields = [
         ("CallSid", "CA1234567890ABCDE"), ("Caller", "+14158675309"), ("Digits", "1234"),
         ("From", "+14158675309"), ("To", "+18005551212"),

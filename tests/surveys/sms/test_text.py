@@ -13,7 +13,13 @@ LINK = "https://ask.nordlicht.example/s/2s" + "x" * 22
 
 def composed(question: str = "", *, tags: dict[str, str] | None = None, **options: object) -> str:
     content = Content(brand_name="Nordlicht", languages={"en": Words(question=question)})
-    given = {"company": "Nordlicht", "link": LINK, "tags": TAGS if tags is None else tags, "limit": 3, **options}
+    given = {
+        "company": "Nordlicht",
+        "link": LINK,
+        "tags": TAGS if tags is None else tags,
+        "limit": 3,
+        **options,
+    }
     return text.compose(content, "en", **given)  # type: ignore[arg-type]
 
 
@@ -40,7 +46,9 @@ def composed(question: str = "", *, tags: dict[str, str] | None = None, **option
         ("a" * 1600, "GSM-7", 1600, 11),
     ],
 )
-def test_parts_are_counted_as_they_go_over_the_air(body: str, encoding: str, units: int, segments: int) -> None:
+def test_parts_are_counted_as_they_go_over_the_air(
+    body: str, encoding: str, units: int, segments: int
+) -> None:
     assert text.count(body) == text.Count(encoding, units, segments)
 
 
@@ -74,7 +82,7 @@ def test_an_sms_holds_question_link_and_the_way_out() -> None:
 def test_typography_does_not_double_the_price() -> None:
     body = composed("How’s it going – “well”… or not?")
 
-    assert "How's it going - \"well\"... or not?" in body
+    assert 'How\'s it going - "well"... or not?' in body
     assert text.count(body).encoding == "GSM-7"
 
 

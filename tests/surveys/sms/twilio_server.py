@@ -13,7 +13,7 @@ from surveys.channels.sms import twilio
 from tests.core.http_server import Answer, Heard, HttpServer, plain
 
 OURS = "+4915550001111"
-TOKEN = "an-auth-token-of-no-value"  # noqa: S105
+TOKEN = "an-auth-token-of-no-value"
 
 
 def configure(settings: SettingsWrapper) -> None:
@@ -31,7 +31,11 @@ def accepted(sid: str, **more: object) -> Answer:
 
 
 def refused(code: int, status: str = "400 Bad Request") -> Answer:
-    body = {"code": code, "message": "To +491701234567 is not valid", "status": int(status.split(" ")[0])}
+    body = {
+        "code": code,
+        "message": "To +491701234567 is not valid",
+        "status": int(status.split(" ", maxsplit=1)[0]),
+    }
     return plain(status, json.dumps(body).encode())
 
 
@@ -68,14 +72,26 @@ def text_in(client: Client, body: str, *, number: str, sid: str = "", **more: st
     """A customer's SMS arrives."""
     global _count
     _count += 1
-    fields = {"MessageSid": sid or f"SMin{_count}", "From": number, "To": OURS, "Body": body, "NumMedia": "0", **more}
+    fields = {
+        "MessageSid": sid or f"SMin{_count}",
+        "From": number,
+        "To": OURS,
+        "Body": body,
+        "NumMedia": "0",
+        **more,
+    }
     return call(client, "/hooks/sms/twilio/inbound/", fields)
 
 
 def report(client: Client, heard: Heard, sid: str, status: str, code: int = 0) -> HttpResponse:
     """A status report on an SMS that was sent with `heard`."""
     parts = urlsplit(form_of(heard)["StatusCallback"])
-    fields = {"MessageSid": sid, "MessageStatus": status, "To": "x", **({"ErrorCode": str(code)} if code else {})}
+    fields = {
+        "MessageSid": sid,
+        "MessageStatus": status,
+        "To": "x",
+        **({"ErrorCode": str(code)} if code else {}),
+    }
     return call(client, f"{parts.path}?{parts.query}", fields)
 
 
