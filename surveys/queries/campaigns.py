@@ -13,6 +13,7 @@ from accounts.domain import FieldType
 from accounts.models import Account, Contact, CustomField, Segment
 from core import charts
 from surveys import eligibility, pacing
+from surveys.ask_rules import Asking
 from surveys.campaign_plan import ANCHORS, CUSTOM
 from surveys.choices import CampaignState, InvitationState, Reason
 from surveys.eligibility import PRIORITY, Preview, ReasonCount, Verdict
@@ -57,6 +58,7 @@ OUTCOMES: Mapping[str, str] = {
     "called_off": "Called off by an administrator",
     "not_built": "The mail could not be built",
     "stopped": "The campaign was stopped",
+    "not_needed": "Not needed: the time to reach the target was over",
     "suppressed": "On the suppression list",
     "unsubscribed": "Unsubscribed",
 }
@@ -276,9 +278,9 @@ def list_exclusions(campaign: Campaign, user: User, *, reason: Reason | None = N
 
 
 # --- Before the launch ---------------------------------------------------------------------------------------
-def preview(*, segment: Segment | None, user: User) -> Preview:
+def preview(*, segment: Segment | None, user: User, asking: Asking | None = None) -> Preview:
     """How many would be asked if this were launched now, and how many not, by reason."""
-    return eligibility.preview(audience(segment=segment, user=user))
+    return eligibility.preview(audience(segment=segment, user=user), asking)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,11 +290,17 @@ class Judged:
 
 
 def list_judged(
-    *, segment: Segment | None, user: User, reason: Reason | None, offset: int, limit: int
+    *,
+    segment: Segment | None,
+    user: User,
+    reason: Reason | None,
+    offset: int,
+    limit: int,
+    asking: Asking | None = None,
 ) -> list[Judged]:
     """A page of the people behind one number of the preview."""
     found = eligibility.list_judged(
-        audience(segment=segment, user=user), reason=reason, offset=offset, limit=limit
+        audience(segment=segment, user=user), asking, reason=reason, offset=offset, limit=limit
     )
     people = {
         c.pk: c

@@ -40,6 +40,8 @@ from team import queries as team_queries
 from team.models import User
 
 PLAN = rounds.PLAN
+# The outcome of an ask that a target of answers did without.
+NOT_NEEDED = "not_needed"
 # Providers close accounts at such rates; below so many messages a rate means nothing.
 BOUNCE_SHARE, BOUNCE_MINIMUM = 0.05, 200
 COMPLAINT_SHARE, COMPLAINT_MINIMUM = 0.001, 1000
@@ -155,7 +157,7 @@ def check_launch(*, campaign: Campaign, at: dt.datetime | None = None) -> None:
             code="empty_audience",
         )
     starts_now = at is None or at <= clock.now()
-    if starts_now and not eligibility.list_judged(people, reason=None, limit=1):
+    if starts_now and not eligibility.preview(people, eligibility.asking_of(campaign)).asked:
         raise Refused(
             "Nobody in this audience can be asked now; the reasons are listed below. Start later, or choose another audience.",
             field="segment",
@@ -357,6 +359,12 @@ def finish_if_done(wave_id: int) -> bool:
         wave = Wave.objects.select_for_update().get(pk=wave_id)
         if wave.state != WaveState.SENDING or campaign.state != CampaignState.RUNNING:
             return False
+        workspace = team_queries.workspace()
+        wave.campaign = campaign
+        if pacing.is_past_target(wave, pacing.local_date(clock.now(), workspace), workspace):
+            wave.invitations.filter(state=InvitationState.PLANNED).update(
+                state=InvitationState.WITHDRAWN, outcome_reason=NOT_NEEDED
+            )
         left = wave.invitations.filter(
             Q(state=InvitationState.PLANNED) | Q(state=InvitationState.SENDING, asked_at__isnull=True)
         )

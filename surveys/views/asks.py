@@ -88,7 +88,9 @@ def ask_rules(request: UserRequest) -> HttpResponseBase:
     lines = [
         (scope, RuleForm(request.POST or None, prefix=scope.value, rule=scopes[scope])) for scope in AskScope
     ]
-    if request.method == "POST" and all([form.is_valid() for _, form in lines]):
+    # All of them are looked at, so that every mistake is shown at once.
+    valid = [form.is_valid() for _, form in lines]
+    if request.method == "POST" and all(valid):
         for scope, form in lines:
             try:
                 rule_services.update_rule(scope=scope, values=form.values(), actor=request.user)

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from core import clock
 from core.errors import Refused
-from surveys import campaign_words
+from surveys import campaign_words, eligibility
 from surveys.campaign_forms import AudienceForm, BasicsForm, ChannelsForm, LimitsForm, PlanForm, TimingForm
 from surveys.campaign_plan import Plan
 from surveys.choices import CampaignState, Channel, Reason
@@ -145,7 +145,9 @@ def campaign_review(request: UserRequest, pk: int) -> HttpResponseBase:
     if campaign.state not in BEFORE_LAUNCH:
         return redirect("surveys:campaign_detail", pk=pk)
     try:
-        preview = queries.preview(segment=campaign.segment, user=request.user)
+        preview = queries.preview(
+            segment=campaign.segment, user=request.user, asking=eligibility.asking_of(campaign)
+        )
     except Refused as refusal:  # a field that the segment asks for was taken away
         messages.error(request, f"The segment can no longer be read. {refusal.message}")
         return redirect("surveys:campaign_audience", pk=pk)
@@ -174,11 +176,14 @@ def campaign_people(request: UserRequest, pk: int) -> HttpResponseBase:
         return redirect("surveys:campaign_detail", pk=pk)
     code = request.GET.get("reason", "")
     reason = reason_of(code)
-    counts = queries.preview(segment=campaign.segment, user=request.user)
+    counts = queries.preview(
+        segment=campaign.segment, user=request.user, asking=eligibility.asking_of(campaign)
+    )
     total = next((c.count for c in counts.excluded if c.reason == reason), 0) if reason else counts.asked
     # The statement pages by itself, so the paginator only has to know how many there are.
     page = Paginator(range(total), PAGE_SIZE).get_page(request.GET.get("page"))
     judged = queries.list_judged(
+        asking=eligibility.asking_of(campaign),
         segment=campaign.segment,
         user=request.user,
         reason=reason,

@@ -704,7 +704,6 @@ def reference(
         if (w := at(world.people[c.pk].waits)) and NOW - 7 * DAY < w <= NOW + gap * DAY
     }
     for contact in world.contacts:
-        person = world.people[contact.pk]
         by_phone = Channel.SMS in asking.channels
         keys[contact.pk] = key = contact.address_key or (contact.phone_key if by_phone else None)
         own = [a for a in world.told if a.contact == contact.pk or (key and a.key == key)]
