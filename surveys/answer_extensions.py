@@ -17,8 +17,10 @@ from accounts.models import Account, Contact, Event
 from core import clock
 from core.charts import ScorePoint
 from surveys import domain
+from surveys.content import Content
 from surveys.models import AccountScore, ContactScore, Response
 from surveys.queries import feedback
+from surveys.questions import Kind
 from surveys.services import responses as services
 from team.models import User
 
@@ -166,14 +168,24 @@ def _export(contact: Contact) -> Iterable[Mapping[str, Any]]:
             "survey": answer.survey.name,
             "score": answer.score,
             "comment": answer.comment,
+            "answers": answer.answers,
+            "may_contact": answer.may_contact,
+            "may_quote": answer.may_quote,
             "responded_at": answer.responded_at,
             "channel": answer.channel,
         }
 
 
 def _erase(contact: Contact) -> None:
-    """The score stays for the figures; what the person wrote goes."""
-    Response.objects.filter(contact=contact).update(comment="", identity_hint={})
+    """The score and what was chosen stay for the figures; what the person wrote goes, and so do the consents."""
+    answers = Response.objects.filter(contact=contact)
+    answers.update(comment="", identity_hint={}, may_contact=False, may_quote=False)
+    for answer in answers.exclude(answers={}).select_related("version"):
+        kept = Content.from_json(answer.version.content).questions if answer.version is not None else ()
+        chosen = {one.key for one in kept if one.kind != Kind.TEXT}
+        Response.objects.filter(pk=answer.pk).update(
+            answers={key: value for key, value in answer.answers.items() if key in chosen}
+        )
 
 
 def _merge(loser: Contact, survivor: Contact) -> None:

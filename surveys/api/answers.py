@@ -12,6 +12,7 @@ from accounts.domain import Origin
 from core.errors import Invalid, Refused
 from surveys.choices import Channel
 from surveys.ingest import Answer, Outcome
+from surveys.questions import MAX_OPTIONS, MAX_QUESTIONS
 from team.models import User
 from team.permissions import can_lead
 
@@ -29,9 +30,9 @@ _TEXTS = {
     "origin": "origin",
 }
 _IDS = {"survey": "survey_id", "contact": "contact_id", "invitation": "invitation_id"}
-_FLAGS = {"may_contact": "may_contact", "completed": "completed"}
+_FLAGS = {"may_contact": "may_contact", "may_quote": "may_quote", "completed": "completed"}
 _TIMES = {"responded_at": "responded_at", "source_updated_at": "source_updated_at"}
-FIELDS = frozenset({*_TEXTS, *_IDS, *_FLAGS, *_TIMES, "score", "attributes"})
+FIELDS = frozenset({*_TEXTS, *_IDS, *_FLAGS, *_TIMES, "score", "attributes", "answers"})
 API_NAMES = {inner: outer for outer, inner in _IDS.items()}
 # "hosted" answers carry proof of a person; "demo" is for the demo company alone.
 RESERVED_SOURCES = frozenset({"hosted"})
@@ -70,12 +71,14 @@ def answer_from(data: Any, *, now: dt.datetime) -> Answer:
             if type(value) is not bool:
                 raise Invalid("This must be true or false.", field=name)
             values[name] = value
+        elif name == "answers":
+            values["answers"] = _answers(value)
         else:
             values["attributes"] = _attributes(value)
     if "survey_id" not in values:
         raise Invalid("Say which survey was answered.", code="required", field="survey")
     if "score" not in values:
-        raise Invalid("Give the score: a whole number from 0 to 10.", code="required", field="score")
+        raise Invalid("Give the score: a whole number on the survey's scale.", code="required", field="score")
     if values["source"] in RESERVED_SOURCES:
         raise Invalid("This source is reserved for our own pages. Choose another name.", field="source")
     if values.get("origin", "live") not in ORIGINS:
@@ -96,6 +99,24 @@ def _time(name: str, value: Any) -> dt.datetime:
     raise Invalid(
         "Give the time as ISO 8601 with its offset, for example 2026-03-17T10:00:00+01:00.", field=name
     )
+
+
+def _answers(value: Any) -> Mapping[str, Any]:
+    """Answers to further questions by key; which keys and options there are is known to ingest."""
+    if not isinstance(value, dict) or len(value) > MAX_QUESTIONS:
+        raise Invalid(f"Answers are a JSON object of at most {MAX_QUESTIONS} values.", field="answers")
+    for key, given in value.items():
+        listed = given if isinstance(given, list) else [given]
+        if (
+            len(key) > 40
+            or len(listed) > MAX_OPTIONS
+            or any(type(one) not in {str, int} for one in listed if one is not None)
+        ):
+            raise Invalid(
+                "An answer is an option's key, a list of them, a whole number from 1 to 5, or a text.",
+                field=f"answers.{key[:60]}",
+            )
+    return value
 
 
 def _attributes(value: Any) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from accounts import queries as account_queries
 from core.errors import Invalid
-from surveys.choices import Unit
+from surveys.choices import MetricFamily, Unit
 from surveys.filters import MAX_DAYS
 from surveys.insight import rollups
 from surveys.insight.figures import ATTRIBUTES, Question
@@ -26,7 +26,7 @@ class FigureRequest:
     by: str | None
 
 
-def read_figure_request(params: Any, user: User) -> FigureRequest:
+def read_figure_request(params: Any, user: User, *, metric: str = MetricFamily.NPS) -> FigureRequest:
     """What the parameters ask for; raises `Invalid` naming the one at fault."""
     for name in params:
         if name not in PARAMETERS:
@@ -41,6 +41,9 @@ def read_figure_request(params: Any, user: User) -> FigureRequest:
     if definition is None:
         raise Invalid("There is no metric definition with this key.", field="definition")
     question = queries.question_of(definition, user)
+    if metric != question.metric:
+        # Each of these answers is about an occasion of its own, so all of them count unless asked otherwise.
+        question = replace(question, metric=metric, unit=Unit.ALL_RESPONSES, surveys=())
     if "window" in params:
         question = replace(question, days=_number(params, "window", MAX_DAYS))
     if "counts" in params:
@@ -49,8 +52,8 @@ def read_figure_request(params: Any, user: User) -> FigureRequest:
         question = replace(question, unit=_UNITS[params["counts"]])
     if "survey" in params:
         surveys = tuple(_id(value, "survey") for value in params.getlist("survey"))
-        if queries.list_surveys().filter(pk__in=surveys).count() != len(set(surveys)):
-            raise Invalid("There is no NPS survey with this id.", field="survey")
+        if queries.list_surveys(metric).filter(pk__in=surveys).count() != len(set(surveys)):
+            raise Invalid(f"There is no {metric.upper()} survey with this id.", field="survey")
         question = replace(question, surveys=surveys)
     if "saved" in params:
         saved = account_queries.list_segments(user).filter(pk=_id(params["saved"], "saved")).first()

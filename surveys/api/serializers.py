@@ -73,6 +73,12 @@ class AnswerSerializer(serializers.Serializer[Any]):
     language = serializers.CharField(max_length=10, required=False)
     channel = serializers.ChoiceField(choices=[c.value for c in Channel], required=False, default="api")
     may_contact = serializers.BooleanField(required=False)
+    may_quote = serializers.BooleanField(required=False)
+    answers = serializers.DictField(
+        required=False,
+        help_text="Answers to further questions by the question's key: an option's key, a list of them, 1 to 5, or a text."
+        " Keys that are not named stay as they are; an empty value takes an answer back.",
+    )
     completed = serializers.BooleanField(required=False, help_text="No comment will follow.")
     origin = serializers.ChoiceField(
         choices=sorted(ORIGINS), required=False, default="live",
@@ -132,6 +138,40 @@ class TrendPointSerializer(FigureSerializer):
 
 class BreakdownSerializer(FigureSerializer):
     value = serializers.CharField(allow_blank=True)
+
+
+class _EndsSerializer(serializers.Serializer[Any]):
+    low = serializers.FloatField()
+    high = serializers.FloatField()
+
+
+class ScaleNumbersSerializer(serializers.Serializer[Any]):
+    n = serializers.IntegerField()
+    share = serializers.FloatField(
+        allow_null=True, help_text="Answers in the good level per hundred: CSAT 4-5, CES 5-7."
+    )
+    share_interval = _EndsSerializer(allow_null=True, help_text="95 %, Wilson's score interval.")
+    mean = serializers.FloatField(allow_null=True)
+    mean_interval = _EndsSerializer(
+        allow_null=True, help_text="95 %, Student's; null below two answers or when all are alike."
+    )
+    levels = serializers.DictField(child=serializers.IntegerField())
+
+
+class _ScalePointSerializer(ScaleNumbersSerializer):
+    as_of = serializers.DateField()
+
+
+class ScaleFigureSerializer(serializers.Serializer[Any]):
+    metric = serializers.ChoiceField(choices=["csat", "ces"])
+    unit = serializers.CharField()
+    window_days = serializers.IntegerField()
+    as_of = serializers.DateField()
+    time_zone = serializers.CharField()
+    figure = ScaleNumbersSerializer()
+    previous = ScaleNumbersSerializer()
+    distribution = serializers.DictField(child=serializers.IntegerField())
+    trend = _ScalePointSerializer(many=True)
 
 
 class NpsSerializer(serializers.Serializer[Any]):

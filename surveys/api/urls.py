@@ -19,6 +19,7 @@ urlpatterns += [
         name="response-bulk",
     ),
     re_path(r"^nps/?$", views.NpsView.as_view(), name="nps"),
+    re_path(r"^scores/(?P<metric>csat|ces)/?$", views.ScaleView.as_view(), name="scale-score"),
     path(
         "responses/<int:pk>/", views.ResponseViewSet.as_view(_response, detail=True), name="response-detail"
     ),

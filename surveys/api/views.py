@@ -156,6 +156,28 @@ class NpsView(ApiView):
         )
 
 
+class ScaleView(ApiView):
+    """Satisfaction (csat) or effort (ces), with what it stands on."""
+
+    scopes = {"read": ApiScope.RESPONSES_READ}
+
+    @extend_schema(
+        summary="Read a CSAT or CES",
+        parameters=[
+            OpenApiParameter(
+                "window", int, description="Trailing days instead of the definition's, 1 to 3650."
+            ),
+            OpenApiParameter("counts", str, enum=["latest", "all"], description="Which answers count."),
+            OpenApiParameter("survey", int, many=True, description="Answers to these surveys only."),
+            OpenApiParameter("as_of", date, description="The last day of the window; today if left out."),
+        ],
+        responses=serializers.ScaleFigureSerializer,
+    )
+    def get(self, request: Request, metric: str) -> HttpResponse:
+        asked = read_figure_request(request.query_params, _person(request), metric=metric)
+        return HttpResponse(figure_queries.scale_numbers(asked.question, as_of=asked.as_of))
+
+
 _collection: Any = ResponseViewSet.as_view({"get": "list", "post": "create"})
 
 

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
 from accounts.models import Account, Contact
 from surveys.choices import Identity
-from surveys.content import Content
-from surveys.domain import category
-from surveys.models import Response, ResponseRevision
+from surveys.content import Content, QuestionWords
+from surveys.models import Response, ResponseRevision, SurveyVersion
+from surveys.questions import RATINGS, Kind, Question
 from team import queries as team_queries
 from team.models import User
 
@@ -156,6 +157,9 @@ class Asked:
     question: str
     follow_up: str
     version: int
+    answers: Sequence[
+        tuple[str, str, str]
+    ]  # kind, the question as it was worded, and what was said, in words
 
 
 def wording_of(response: Response) -> Asked | None:
@@ -164,4 +168,37 @@ def wording_of(response: Response) -> Asked | None:
         return None
     content = Content.from_json(response.version.content)
     said = content.wording(response.language or None, company=team_queries.workspace().name)
-    return Asked(said.question, said.follow_up(str(category(response.score))), response.version.number)
+    kind = content.category(response.score) if content.metric == response.metric else ""
+    return Asked(
+        said.question,
+        said.follow_up(kind),
+        response.version.number,
+        [
+            (one.kind, said.questions[one.key].text, spoken_answer(one, said.questions[one.key], given))
+            for one in content.questions
+            if (given := response.answers.get(one.key)) is not None
+        ],
+    )
+
+
+def spoken_answer(question: Question, said: QuestionWords, given: Any) -> str:
+    """An answer to a further question in the words its author read: options by their texts, a rating with its scale."""
+    if question.kind == Kind.RATING:
+        return f"{given} of {RATINGS[-1]}"
+    if question.has_options:
+        return ", ".join(
+            said.options.get(key, key) for key in (given if isinstance(given, list) else [given])
+        )
+    return str(given)
+
+
+def question_columns(responses: QuerySet[Response]) -> list[str]:
+    """The keys of all further questions that these answers may hold, in the order of their surveys and questions."""
+    found: dict[str, None] = {}
+    versions = SurveyVersion.objects.filter(
+        pk__in=responses.exclude(answers={}).order_by().values("version")
+    ).order_by("survey_id", "number")
+    for content in versions.values_list("content", flat=True):
+        for question in content.get("questions", []):
+            found.setdefault(question["key"])
+    return list(found)

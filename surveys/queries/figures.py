@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
@@ -14,7 +14,7 @@ from accounts import segments
 from accounts.models import Account
 from core import charts
 from surveys.choices import MetricFamily, Unit
-from surveys.domain import Category, Counts, Difference, difference
+from surveys.domain import Category, Counts, Difference, Interval, Scale, Summary, difference, scale, summary
 from surveys.insight import figures, rollups
 from surveys.insight.figures import ATTRIBUTES, Figure, Question
 from surveys.models import AccountScore, Invitation, MetricDefinition, Survey
@@ -350,8 +350,102 @@ def funnel(question: Question, as_of: dt.date) -> list[charts.Stage]:
     ]
 
 
-def list_surveys() -> QuerySet[Survey]:
-    return Survey.objects.filter(metric=MetricFamily.NPS).order_by("name", "pk")
+def list_surveys(metric: str = MetricFamily.NPS) -> QuerySet[Survey]:
+    return Survey.objects.filter(metric=metric).order_by("name", "pk")
+
+
+# --- Satisfaction and effort -----------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class ScalePage:
+    """What the page of a CSAT or CES shows: now, the window before, the trend, the distribution and the surveys."""
+
+    question: Question
+    scale: Scale
+    as_of: dt.date
+    now: Summary
+    previous: Summary
+    trend: Sequence[tuple[dt.date, Summary]]
+    distribution: Sequence[tuple[int, int, float, str]]  # score, answers, share, address of the rows
+    surveys: Sequence[tuple[Survey, Summary]]
+    url: str
+    zone: str
+
+
+def scale_page(question: Question) -> ScalePage:
+    today = rollups.today()
+    before = today - dt.timedelta(days=question.days)
+    days = trend_days(today)
+    found = figures.figures(question, [*days, before])
+    said = {day: summary(question.metric, one.histogram) for day, one in found.items()}
+    now = said[today]
+    kept = scale(question.metric)
+    asked_here = Survey.objects.filter(metric=question.metric).order_by("name", "pk")
+    by_survey = [
+        (
+            one,
+            summary(
+                question.metric,
+                figures.figures(replace(question, surveys=(one.pk,)), [today])[today].histogram,
+            ),
+        )
+        for one in asked_here[:50]
+    ]
+    return ScalePage(
+        question=question,
+        scale=kept,
+        as_of=today,
+        now=now,
+        previous=said[before],
+        trend=[(day, said[day]) for day in days],
+        distribution=[
+            (
+                score,
+                now.histogram[score],
+                100 * now.histogram[score] / now.n if now.n else 0.0,
+                f"{rows_url(question, today)}&metric={question.metric}&score={score}",
+            )
+            for score in kept.scores
+        ],
+        surveys=[row for row in by_survey if row[1].n],
+        url=f"{rows_url(question, today)}&metric={question.metric}",
+        zone=rollups.state().zone,
+    )
+
+
+def scale_numbers(question: Question, *, as_of: dt.date) -> dict[str, Any]:
+    """The figure of a CSAT or CES with its window before, trend and distribution, for the API."""
+    before = as_of - dt.timedelta(days=question.days)
+    days = trend_days(as_of)
+    found = figures.figures(question, [*days, before])
+
+    def numbers(day: dt.date) -> dict[str, Any]:
+        one = summary(question.metric, found[day].histogram)
+        return {
+            "n": one.n,
+            "share": None if not one.n else round(100 * one.good / one.n, 4),
+            "share_interval": _ends(one.share_interval),
+            "mean": one.mean,
+            "mean_interval": _ends(one.mean_interval),
+            "levels": {level.name: one.count(level) for level in scale(question.metric).levels},
+        }
+
+    return {
+        "metric": question.metric,
+        "unit": str(question.unit),
+        "window_days": question.days,
+        "as_of": as_of,
+        "time_zone": rollups.state().zone,
+        "figure": numbers(as_of),
+        "previous": numbers(before),
+        "distribution": {score: found[as_of].histogram[score] for score in scale(question.metric).scores},
+        "trend": [{"as_of": day, **numbers(day)} for day in days],
+    }
+
+
+def _ends(interval: Interval | None) -> dict[str, float] | None:
+    if interval is None:
+        return None
+    return {"low": round(interval.low, 4), "high": round(interval.high, 4)}
 
 
 # --- The API's figure ----------------------------------------------------------------------------------------

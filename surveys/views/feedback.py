@@ -97,6 +97,7 @@ def response_bulk(request: UserRequest) -> HttpResponse:
 EXPORT: list[tuple[str, Any]] = [
     ("id", lambda r: r.pk),
     ("responded_at", lambda r: r.responded_at),
+    ("metric", lambda r: r.metric),
     ("score", lambda r: r.score),
     ("comment", lambda r: r.comment),
     ("survey", lambda r: r.survey.name),
@@ -109,21 +110,32 @@ EXPORT: list[tuple[str, Any]] = [
     ("status", lambda r: r.loop_status),
     ("assignee", lambda r: r.assignee.email if r.assignee else ""),
     ("excluded_reason", lambda r: r.excluded_reason),
+    ("may_contact", lambda r: r.may_contact),
+    ("may_quote", lambda r: r.may_quote),
 ]
+
+
+def _flat(value: Any) -> Any:
+    """An answer to a further question in one cell: option keys side by side."""
+    return ", ".join(value) if isinstance(value, list) else "" if value is None else value
 
 
 @requires(can_export)
 def response_export(request: UserRequest) -> HttpResponseBase:
-    """Exactly what the filter shows, as CSV."""
+    """Exactly what the filter shows, as CSV; each further question is a column of its own, named after its key."""
     found = _filtered(request)
     rows = found.qs if found.is_valid() else found.queryset.none()
     audit.record(action="response.exported", actor=request.user, filters=sorted(request.GET.keys()))
 
+    more = queries.question_columns(rows)
+
     def lines() -> Iterator[list[Any]]:
         for row in rows.iterator(chunk_size=CHUNK):
-            yield [read(row) for _, read in EXPORT]
+            yield [*(read(row) for _, read in EXPORT), *(_flat(row.answers.get(key)) for key in more)]
 
-    return csv_response("feedback", [name for name, _ in EXPORT], lines())
+    return csv_response(
+        "feedback", [*(name for name, _ in EXPORT), *(f"answer_{key}" for key in more)], lines()
+    )
 
 
 def _response(request: UserRequest, pk: int) -> Response:
