@@ -211,6 +211,14 @@ def period_start(wave: Wave, day: dt.date, workspace: Workspace) -> dt.date:
     return day - dt.timedelta(days=(day - launched).days % campaign.target_days)
 
 
+def is_past_target(wave: Wave, day: dt.date, workspace: Workspace) -> bool:
+    """Whether the days are over in which a round was to get its answers: nobody more of it is asked then."""
+    campaign = wave.campaign
+    if campaign.target_days is None or campaign.cadence in cadence.ENDLESS - {Cadence.CALENDAR}:
+        return False
+    return day >= period_start(wave, day, workspace) + dt.timedelta(days=campaign.target_days)
+
+
 def _days_left(campaign: Campaign, today: dt.date, start: dt.date) -> list[float]:
     """For today and each sending day after it within the target's period: how many days are left after its asks.
 

@@ -6,12 +6,13 @@ reason. An event asks the person it happened to, so one that names an account al
 """
 
 import datetime as dt
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Case, Exists, OuterRef, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
-from accounts import timeline
+from accounts import conditions, timeline
 from accounts.models import Event, TrackedEvent
 from accounts.services.tracked import KIND
 from core import clock, jobs, outbox
@@ -30,10 +31,10 @@ BATCH = 2_000
 def register() -> None:
     """Hear tracked events, and fire what is due."""
     timeline.subscribe("surveys.triggers", hear, kinds=[KIND], live_only=True)
-    outbox.register(outbox.Kind(TRIGGERS, Trigger, _never, pump=fire_due))
+    outbox.register(outbox.Kind(TRIGGERS, "surveys.Trigger", _never, pump=fire_due))
 
 
-def _never(batch: "outbox.Batch[Trigger]") -> None:
+def _never(batch: "outbox.Batch[Any]") -> None:
     raise AssertionError("A pump has no batches.")
 
 
@@ -43,7 +44,7 @@ def hear(event: Event) -> None:
     now = clock.now()
     if event.contact_id is None or event.occurred_at < now - MAX_AGE:
         return
-    told = TrackedEvent.objects.filter(pk=event.subject_id).first()
+    told = TrackedEvent.objects.filter(pk=event.subject_id or 0).first()
     if told is None or told.contact_id is None:
         return
     waiting = Campaign.objects.filter(
@@ -70,7 +71,7 @@ def hear(event: Event) -> None:
 
 def _fulfils(told: TrackedEvent, campaign: Campaign) -> bool:
     zone = team_queries.zone()
-    at = trigger_conditions.Now(today=clock.now().astimezone(zone).date(), zone=zone)
+    at = conditions.Now(today=clock.now().astimezone(zone).date(), zone=zone)
     return trigger_conditions.matches(trigger_conditions.parse(campaign.trigger_conditions), told.data, at)
 
 

@@ -212,14 +212,14 @@ class TrackSerializer(Strict):
     occurred_at = serializers.DateTimeField(
         required=False, help_text="Now if left out. Campaigns act on the last seven days only."
     )
-    source = serializers.CharField(
+    source = serializers.CharField(  # type: ignore[assignment]  # a field named as an attribute of DRF
         max_length=40, required=False, help_text="The system it comes from; the name of the key if left out."
     )
     external_id = serializers.CharField(
         max_length=200, required=False, allow_null=True,
         help_text="What the source calls it. Sent again, it is the same event.",
     )  # fmt: skip
-    data = TrackedDataField(required=False)
+    data = TrackedDataField(required=False)  # type: ignore[assignment]  # a field named as an attribute of DRF
 
 
 class TrackedSerializer(serializers.ModelSerializer[TrackedEvent]):

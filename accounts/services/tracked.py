@@ -137,7 +137,7 @@ def _write(told: Sequence[Told], actor: User | None, origin: Origin) -> list[Res
             continue
         event = TrackedEvent(
             name=one.name, account=one.account, contact=one.contact, source=one.source, external_id=one.external_id,
-            data=dict(one.data), origin=origin, occurred_at=one.occurred_at, received_at=now,
+            data=dict(one.data), origin=origin, occurred_at=one.occurred_at or now, received_at=now,
         )  # fmt: skip
         found[key] = event
         new.append((one, event))

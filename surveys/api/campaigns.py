@@ -370,13 +370,16 @@ class InvitationSerializer(serializers.ModelSerializer[Invitation]):
     survey_id = serializers.IntegerField(source="version.survey_id")
     contact_id = serializers.IntegerField(allow_null=True)
     account_id = serializers.IntegerField(allow_null=True)
+    context = serializers.DictField(  # type: ignore[assignment]  # a field named as an attribute of DRF
+        help_text="The data of the event that led to the ask."
+    )
 
     class Meta:
         model = Invitation
         fields = (
-            "id", "campaign_id", "survey_id", "contact_id", "account_id", "language", "state", "outcome_reason",
-            "planned_at", "asked_at", "delivered_at", "opened_at", "scored_at", "commented_at", "declined_at",
-            "expires_at",
+            "id", "campaign_id", "survey_id", "contact_id", "account_id", "channel", "language", "state", "outcome_reason",
+            "reminders", "context", "planned_at", "asked_at", "delivered_at", "opened_at", "scored_at", "commented_at",
+            "declined_at", "expires_at",
         )  # fmt: skip
 
 

@@ -109,8 +109,8 @@ def coming(
     """How many people a campaign has fall due on the days from `first` up to `end`, where a date says so."""
     found: Counter[dt.date] = Counter()
     known = _COMING.get(Cadence(campaign.cadence))
-    for day, people, _ in known(campaign, first, end, user, zone) if known else ():
-        found[day] += people or 0
+    for day, number, _ in known(campaign, first, end, user, zone) if known else ():
+        found[day] += number or 0
     return found
 
 

@@ -23,15 +23,19 @@ from core.errors import Invalid, Refused
 from core.models import Job
 from surveys import cadence, eligibility, pacing, planning
 from surveys.campaign_plan import CHANGEABLE, Plan
+from surveys.channels import sms
+from surveys.channels.sms import text as sms_text
 from surveys.choices import (
     Cadence,
     CampaignState,
+    Channel,
     InvitationState,
     SuppressionReason,
     SurveyState,
     TriggerState,
     WaveState,
 )
+from surveys.content import Content
 from surveys.models import Campaign, Delivery, Exclusion, Invitation, ScoreIntent, Wave
 from surveys.queries.audience import audience
 from surveys.services import rounds, suppressions
@@ -145,6 +149,8 @@ def check_launch(*, campaign: Campaign, at: dt.datetime | None = None) -> None:
     """Raise `Refused` with the remedy when launching this campaign cannot do anybody any good."""
     if campaign.survey.state == SurveyState.ARCHIVED or campaign.survey.current_id is None:
         raise Refused("The survey is not published. Publish it first.", field="survey")
+    if Channel.SMS in campaign.channels:
+        _check_sms(campaign)
     if campaign.cadence in cadence.ENDLESS or campaign.asks_on_sight:
         return  # it waits for those who come
     people = audience(segment=campaign.segment, user=campaign.launched_by)
@@ -163,6 +169,21 @@ def check_launch(*, campaign: Campaign, at: dt.datetime | None = None) -> None:
             field="segment",
             code="nobody_eligible",
         )
+
+
+def _check_sms(campaign: Campaign) -> None:
+    """Raise `Refused` where SMS cannot be sent from here, or the survey is too long for one."""
+    if not sms.is_configured():
+        raise Refused(
+            "SMS are not set up on this installation (NPS_SMS_PROVIDER). Leave them out of the channels.",
+            field="channels",
+            code="sms_not_set_up",
+        )
+    assert campaign.survey.current is not None, "Checked by the caller."
+    content = Content.from_json(campaign.survey.current.content)
+    issues = sms_text.problems(content, company=team_queries.workspace().name)
+    if issues:
+        raise Refused(f"{issues[0].label}: {issues[0].message}", field="channels", code="sms_too_long")
 
 
 def _start(campaign: Campaign, actor: User | None, now: dt.datetime) -> None:
@@ -383,11 +404,38 @@ def finish_if_done(wave_id: int) -> bool:
 
 
 def expire_invitations() -> int:
-    """Close invitations whose time to answer is over. Runs every hour."""
-    return (
-        Invitation.objects.filter(state=InvitationState.SENT, expires_at__lte=clock.now(), scored_at__isnull=True)
-        .update(state=InvitationState.EXPIRED)
+    """Close invitations whose time to answer is over. Runs every hour.
+
+    Somebody to be asked in the product who never came there for as long as answers are accepted is not waited for.
+    """
+    now = clock.now()
+    over = Invitation.objects.filter(
+        state=InvitationState.SENT, expires_at__lte=now, scored_at__isnull=True
+    ).update(state=InvitationState.EXPIRED)
+    running = Campaign.objects.filter(state=CampaignState.RUNNING).values_list(
+        "pk", "channels", "expires_after_days"
+    )
+    for pk, channels, days in running:
+        if Channel.IN_APP in channels:
+            over += _expire_unseen(pk, now - dt.timedelta(days=days))
+    return over
+
+
+@transaction.atomic
+def _expire_unseen(campaign_id: int, planned_before: dt.datetime) -> int:
+    waiting = Invitation.objects.filter(
+        wave__campaign=campaign_id, state=InvitationState.SENDING, channel=Channel.IN_APP, asked_at__isnull=True,
+        planned_at__lte=planned_before,
     )  # fmt: skip
+    # Taken first: what is shown this very moment is no longer pending.
+    shown = Delivery.objects.filter(invitation__in=waiting, channel=Channel.IN_APP, state="pending")
+    ids = list(shown.values_list("invitation_id", flat=True)[:10_000])
+    Delivery.objects.filter(invitation__in=ids, channel=Channel.IN_APP, state="pending").update(
+        state="cancelled", error="Not seen in the product in time", finished_at=Now(), lease_until=None
+    )
+    return Invitation.objects.filter(pk__in=ids, state=InvitationState.SENDING, asked_at__isnull=True).update(
+        state=InvitationState.EXPIRED
+    )
 
 
 def pause_if_bouncing(campaign_id: int) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from accounts import conditions
 from accounts.models import CustomField
 from core.errors import Invalid, Refused
 from surveys import trigger_conditions
@@ -189,7 +190,7 @@ def test_distances_from_a_date(text: str, start: dt.date, end: dt.date) -> None:
     ],
 )
 def test_conditions_on_the_data_of_an_event(tree: Any, data: dict[str, Any], expected: bool) -> None:
-    now = trigger_conditions.Now(today=dt.date(2026, 2, 1))
+    now = conditions.Now(today=dt.date(2026, 2, 1))
 
     assert trigger_conditions.matches(trigger_conditions.parse(tree), data, now) is expected
 

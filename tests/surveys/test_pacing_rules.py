@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connections
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from surveys import answer_rate, pacing
 from surveys.answer_rate import Asked, Rate
 from surveys.choices import Cadence, WaveState
 from surveys.models import Campaign, Delivery, Invitation, Wave, WaveDay
+from surveys.services import campaigns
 from team.models import Workspace
 from tests.surveys.asking import make_account, make_campaign, make_contact, make_wave
 
@@ -205,6 +207,20 @@ def test_what_waits_in_a_product_holds_up_no_mail() -> None:
 
     assert [pacing.release(wave.pk, now=MONDAY, chunk=3) for _ in range(2)] == [3, 3]
     assert set(Delivery.objects.values_list("channel", flat=True)) == {"in_app", "email"}
+
+
+@pytest.mark.django_db
+def test_when_the_time_for_a_target_is_over_the_rest_is_let_go() -> None:
+    wave = planned(30, target_answers=4, target_days=5)
+    with time_machine.travel(MONDAY, tick=False):
+        assert 0 < run(wave, MONDAY) < 30
+        assert not campaigns.finish_if_done(wave.pk)
+    with time_machine.travel(MONDAY + 5 * DAY, tick=False):
+        assert run(wave, MONDAY + 5 * DAY) == 0
+        assert campaigns.finish_if_done(wave.pk)
+
+    left = Invitation.objects.filter(asked_at__isnull=True)
+    assert set(left.values_list("state", "outcome_reason")) == {("withdrawn", "not_needed")}
 
 
 # --- The target, in many worlds ------------------------------------------------------------------------------

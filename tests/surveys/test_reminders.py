@@ -240,3 +240,17 @@ def test_two_makers_at_once_make_each_once(clock: Any) -> None:
 
     assert Delivery.objects.filter(step="reminder1").count() == 1
     assert Wave.objects.count() == 1
+
+
+def test_somebody_who_never_comes_to_the_product_is_not_waited_for(clock: Any) -> None:
+    campaign = make_campaign(launched_at=NOW, channels=["in_app"], expires_after_days=20)
+    wave = make_wave(campaign, state="sending")
+    invitation = make_invitation(make_contact(make_account()), wave, cost=3, channel="in_app", planned_at=NOW)
+    pacing.release(wave.pk, now=NOW)
+    clock.move_to(NOW + 19 * DAY)
+    assert campaigns.expire_invitations() == 0
+    clock.move_to(NOW + 20 * DAY)
+    assert campaigns.expire_invitations() == 1
+
+    assert steps(invitation) == [("first", "in_app", "cancelled")]
+    assert campaigns.finish_if_done(wave.pk)
