@@ -45,7 +45,8 @@ class RuleForm(forms.Form):
         initial = {name: getattr(rule, name) for name in self.base_fields}
         budget = Decimal(rule.budget) / 10
         initial["budget"] = int(budget) if budget == int(budget) else budget
-        super().__init__(*args, initial=initial, **kwargs)
+        kwargs["initial"] = initial
+        super().__init__(*args, **kwargs)
 
     def values(self) -> Mapping[str, int]:
         return {**self.cleaned_data, "budget": int(self.cleaned_data["budget"] * 10)}

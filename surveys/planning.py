@@ -19,7 +19,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 
 from accounts.models import Contact
 from core import clock
-from surveys import cadence, eligibility, sql_experiments
+from surveys import cadence, eligibility, sql_dialect, sql_experiments
 from surveys import sql_eligibility as sql
 from surveys.ask_rules import COSTS
 from surveys.choices import CampaignState, InvitationState, WaveState
@@ -166,7 +166,7 @@ def _insert(wave: Wave, people: QuerySet[Contact], now: dt.datetime, *, again: b
         wave_id=wave.pk,
         again=again,
     )
-    moment = sql.moment(now)
+    moment = sql_dialect.moment(now)
     language, languages = _language_case(wave)
     arms = list(wave.campaign.variants.order_by("key"))
     variant, variants = sql_experiments.variant_case(wave.campaign_id, arms)

@@ -378,7 +378,7 @@ def _judged(statement: _Statement, rules: Rules, asking: Asking | None, now: dt.
     rule("answered_until > %s", "'recently_answered'", present, spared_by=1)
     rule("declined_until > %s", "'recently_declined'", present, spared_by=1)
     rule("ignored_until > %s", "'recently_asked'", present, spared_by=1)
-    for number, purse in enumerate(rules.purses(asking and asking.kind)):
+    for number, purse in enumerate(rules.purses(asking.kind if asking else None)):
         rule(over(number, purse, asking), f"'{purse.reason}'", spared_by=2)
     if _minds_waiting(rules, asking):
         rule(f"{transactional}waited = 1", "'reserved'", spared_by=1)

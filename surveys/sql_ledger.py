@@ -95,7 +95,7 @@ def _sums(rules: Rules, asking: Asking | None, now: dt.datetime) -> tuple[str, l
     about = f"WHEN {planned} AND kind = '{_RELATIONSHIP}' THEN 2 " if rules.mixed else ""
     columns.append(f"MAX(CASE {about}WHEN {planned} THEN 1 ELSE 0 END) AS reserved")
     params: list[Any] = []
-    for number, purse in enumerate(rules.purses(asking and asking.kind)):
+    for number, purse in enumerate(rules.purses(asking.kind if asking else None)):
         if (counted := _counted(rules, purse)) is None:
             columns.append(f"0 AS used_{number}")
         else:
@@ -255,7 +255,7 @@ def columns(
             "0 AS in_wave, CASE WHEN COALESCE(l.reserved, 0) > COALESCE(k.reserved, 0) THEN l.reserved"
             " ELSE COALESCE(k.reserved, 0) END AS reserved"
         )
-    for number, purse in enumerate(rules.purses(asking and asking.kind)):
+    for number, purse in enumerate(rules.purses(asking.kind if asking else None)):
         counted = _counted(rules, purse)
         if not everywhere or counted is None:
             found.append(f"COALESCE(l.used_{number}, 0) AS used_{number}")

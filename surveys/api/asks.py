@@ -52,7 +52,7 @@ class AskWriteSerializer(serializers.Serializer[Any]):
     external_id = serializers.CharField(
         max_length=200, help_text="What the tool calls the ask. Sent again, it is the same ask."
     )
-    source = serializers.CharField(
+    source = serializers.CharField(  # type: ignore[assignment]  # a field of the report
         max_length=40, required=False, help_text="The tool; the name of the key if left out."
     )
     contact_id = serializers.IntegerField(min_value=1, max_value=MAX_ID, required=False)
@@ -200,7 +200,7 @@ class EntrySerializer(serializers.Serializer[Any]):
     ask_id = serializers.IntegerField(
         source="external.pk", default=None, allow_null=True, help_text="Of an ask by another tool."
     )
-    source = serializers.CharField(source="external.source", default="")
+    source = serializers.CharField(source="external.source", default="")  # type: ignore[assignment]
     kind = serializers.ChoiceField(choices=[kind.value for kind in SurveyKind])
     channel = serializers.CharField(source="channel_code")
     state = serializers.CharField(source="invitation.state", default=None, allow_null=True)

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import CharField, DateTimeField, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
@@ -74,7 +75,7 @@ def external_asks(user: User) -> QuerySet[ExternalAsk]:
 
 def ledger(
     user: User, *, contact: Contact | None = None, account: Account | None = None
-) -> QuerySet[dict[str, object]]:
+) -> QuerySet[Any, dict[str, Any]]:
     """The asks of a person or account, newest first, as rows to be `read`; tests are none."""
     ours = Invitation.objects.visible_to(user).real()
     theirs = external_asks(user)
@@ -85,19 +86,20 @@ def ledger(
     if account is not None:
         ours, theirs = ours.filter(account=account), theirs.filter(account=account)
 
-    def rows(found: QuerySet, at: object, source: str) -> QuerySet:  # type: ignore[type-arg]
+    def rows(found: QuerySet[Any], at: Any, source: str) -> Any:
         return (
             found.order_by()
             .annotate(at=at, source_of=Value(source, output_field=CharField()))
             .values("at", "source_of", "pk")
         )
 
-    return rows(ours, Coalesce("asked_at", "planned_at"), OURS).union(
+    found: QuerySet[Any, dict[str, Any]] = rows(ours, Coalesce("asked_at", "planned_at"), OURS).union(
         rows(theirs, Coalesce("asked_at", "reported_at", output_field=DateTimeField()), THEIRS), all=True
     ).order_by("-at", "source_of", "-pk")  # fmt: skip
+    return found
 
 
-def read(rows: Sequence[dict[str, object]]) -> list[Entry]:
+def read(rows: Sequence[dict[str, Any]]) -> list[Entry]:
     """A page of the ledger with what is said of each ask."""
     ours = Invitation.objects.select_related(
         "version__survey", "wave__campaign__launched_by", "response", "contact", "asked_by"
@@ -108,7 +110,7 @@ def read(rows: Sequence[dict[str, object]]) -> list[Entry]:
     found = []
     for row in rows:
         pk = row["pk"]
-        ask = ours.get(pk) if row["source_of"] == OURS else theirs.get(pk)  # type: ignore[arg-type]
+        ask = ours.get(pk) if row["source_of"] == OURS else theirs.get(pk)
         if isinstance(ask, Invitation):
             found.append(Entry(ask.asked_at or ask.planned_at, ask, None))
         elif ask is not None:
@@ -166,8 +168,10 @@ def _budgets(contact: Contact, rules: Rules, now: dt.datetime) -> tuple[Budget, 
     whose = Q(contact=contact) | Q(recipient_key=key) if key else Q(contact=contact)
     longest = now - dt.timedelta(days=max(scope.budget_days for scope in rules.scopes.values()))
     ours = Invitation.objects.real().filter(whose, asked_at__gt=longest)
-    spent = list(ours.values_list("version__survey__kind", "asked_at", "cost"))
-    spent += ExternalAsk.objects.filter(whose, asked_at__gt=longest).values_list("kind", "asked_at", "cost")
+    spent: list[tuple[str, Any, int]] = [
+        *ours.values_list("version__survey__kind", "asked_at", "cost"),
+        *ExternalAsk.objects.filter(whose, asked_at__gt=longest).values_list("kind", "asked_at", "cost"),
+    ]
     return tuple(
         Budget(
             scope,

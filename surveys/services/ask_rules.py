@@ -1,6 +1,7 @@
 """Changing how often people are asked."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from django.db import transaction
 
@@ -40,5 +41,6 @@ def update_rule(*, scope: AskScope, values: Mapping[str, int], actor: User) -> A
             setattr(rule, name, new)
         rule._history_user = actor  # type: ignore[attr-defined]  # read by simple-history
         rule.save()
-        audit.record(action="ask_rule.updated", actor=actor, obj=rule, scope=scope.value, **changed)
+        detail: dict[str, Any] = {"scope": scope.value, **changed}
+        audit.record(action="ask_rule.updated", actor=actor, obj=rule, **detail)
     return rule

@@ -65,7 +65,7 @@ def ask_now(
         version=version,
         contact=contact,
         account_id=contact.account_id,
-        recipient_key=contact.address_key or contact.phone_key,
+        recipient_key=contact.address_key or contact.phone_key or "",
         channel=channel,
         cost=cost_of(channel),
         language=Content.from_json(version.content).language_for(contact.language),
