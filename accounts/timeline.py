@@ -84,7 +84,9 @@ def current_facts(account: Account | None, contact: Contact | None) -> dict[str,
 def facts_of_many(pairs: Sequence[tuple[Account | None, Contact | None]]) -> list[dict[str, Any]]:
     """`current_facts` of many at once, with a statement per reader where it can read many."""
     public = public_fields() if pairs else ()
-    found = [_own_facts(account, contact, public) for account, contact in pairs]
+    accounts = {id(account): account for account, _ in pairs}  # mostly a few, each with many contacts
+    of_account = {key: _own_facts(account, None, public) for key, account in accounts.items()}
+    found = [of_account[id(account)] | _own_facts(None, contact, public) for account, contact in pairs]
     for key, read in extend.registered.facts.items():
         read_many = extend.registered.facts_of_many.get(key)
         more = read_many(pairs) if read_many else (read(account, contact) for account, contact in pairs)

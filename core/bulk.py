@@ -5,17 +5,39 @@ Both run in the caller's transaction and know nothing of history or events: the 
 
 import datetime as dt
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 from typing import Any, TypeVar
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, models
+from django.db.models.base import ModelState
 
 M = TypeVar("M", bound=models.Model)
 CHUNK = 500
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _encode = json.JSONEncoder(default=DjangoJSONEncoder().default, separators=(",", ":")).encode
+
+
+@cache
+def _blank(model: type[models.Model]) -> tuple[dict[str, Any], list[tuple[str, Callable[[], Any]]]]:
+    """What a new instance holds, and what has to be made anew for each."""
+    values = {name: value for name, value in model().__dict__.items() if name != "_state"}
+    made = [(f.attname, f.get_default) for f in model._meta.concrete_fields if callable(f.default)]
+    return values, made
+
+
+def draft(model: type[M], values: Mapping[str, Any]) -> M:
+    """A new instance from values of its columns (`account_id`, not `account`), for those who write thousands.
+
+    Django's constructor takes longer than the database takes for the row. Signals of construction are not sent.
+    """
+    blank, made = _blank(model)
+    thing = model.__new__(model)
+    thing.__dict__.update(blank, **{name: make() for name, make in made if name not in values})
+    thing.__dict__.update(values, _state=ModelState())
+    return thing
 
 
 def insert(model: type[M], things: Sequence[M]) -> Sequence[M]:
@@ -149,6 +171,8 @@ def _escaped(value: Any) -> str:
 
 
 def _plain(value: Any) -> str:
+    if type(value) is int:
+        return str(value)
     if value is None:
         return "\\N"
     if isinstance(value, (dt.date, dt.time)):

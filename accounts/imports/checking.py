@@ -316,7 +316,8 @@ class Judge:
                 raise Refused(
                     "The row names no account, and without one the contact would be outside your view."
                 )
-            contact = Contact(**values, custom={k: v for k, v in one.custom.items() if v is not None})
+            values["custom"] = {k: v for k, v in one.custom.items() if v is not None}
+            contact = bulk.draft(Contact, values)
             contact_services.refuse_nameless(contact.first_name, contact.last_name, contact.email)
             contact.account = account
             return Decision(one.row, CREATED, thing=contact, account=account)

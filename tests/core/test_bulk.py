@@ -92,3 +92,17 @@ def test_insert_that_breaks_a_constraint_inserts_nothing() -> None:
         bulk.insert(Account, [Account(name="New", external_id="A2"), Account(name="Other", external_id="A1")])
 
     assert Account.objects.count() == 1
+
+
+def test_a_draft_is_what_the_constructor_makes(db):
+    values = {"name": "Example", "external_id": "A1"}
+    first, second = bulk.draft(Account, values), bulk.draft(Account, values)
+    built = Account(**values)
+
+    for field in Account._meta.concrete_fields:
+        if not field.has_db_default():
+            assert getattr(first, field.attname) == getattr(built, field.attname), field.name
+    assert first._state.adding
+    assert first.custom is not second.custom
+    first.save()
+    assert Account.objects.get().name == "Example"
