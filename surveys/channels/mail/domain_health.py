@@ -294,10 +294,12 @@ def _judge_spf(
     if "ptr" in walk.kinds:
         warnings.append("It uses “ptr”, which many receivers ignore. Name the servers instead.")
     records: tuple[Record, ...] = ()
-    if provider.include and provider.include not in walk.names:
+    is_missing = bool(provider.include) and provider.include not in walk.names
+    if is_missing:
         sentence = f"The servers of {provider.name} are not in it."
         (notes if provider.aligns_by_dkim else warnings).append(sentence)
-        records = (Record(domain, "TXT", _with_include(record, provider.include)),)
+    if is_missing or ending in {"", "?", "+"}:
+        records = (Record(domain, "TXT", _mended(record, provider.include if is_missing else "")),)
     if walk.unknown and not faults:
         return Check(
             "spf", title, Tone.UNKNOWN, "A part of the record could not be looked up. Check again later.", shown,
@@ -340,10 +342,15 @@ def _merged(records: Sequence[str]) -> str:
     return _typed(" ".join(["v=spf1", *terms, f"{ending}all"]))
 
 
-def _with_include(record: str, include: str) -> str:
-    terms = record.split()
-    at = next((n for n, term in enumerate(terms) if term.lower().lstrip("+-~?") == "all"), len(terms))
-    return _typed(" ".join([*terms[:at], f"include:{include}", *terms[at:]]))
+def _mended(record: str, include: str) -> str:
+    """The record with a provider's servers in it, and with an ending that says what to do with all others."""
+    terms = [term for term in record.split() if term.lower().lstrip("+-~?") != "all"]
+    more = [f"include:{include}"] if include else []
+    ending = _ending(record)
+    last = [] if ending == "redirect" else ["-all" if ending == "-" else "~all"]
+    return _typed(
+        " ".join([terms[0], *more, *terms[1:], *last] if ending == "redirect" else [*terms, *more, *last])
+    )
 
 
 @dataclass(slots=True)
@@ -471,7 +478,7 @@ def _dkim(domain: str, ask: _Asking, provider: Provider, selectors: Sequence[str
     return Check(
         "dkim", title, Tone.BAD if own else Tone.WATCH,
         faults[0] if faults else "No key was found. Keys lie under a selector, and this one may not be among those tried.",
-        notes=(looked, f"{where}; enter the selector below and check again."),
+        notes=(looked, f"{where}; enter the selector and check again."),
     )  # fmt: skip
 
 
