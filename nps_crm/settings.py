@@ -264,13 +264,13 @@ EMAIL_USE_SSL = env.bool("NPS_EMAIL_SSL", False)
 EMAIL_TIMEOUT = env.int("NPS_EMAIL_TIMEOUT", 10)
 DEFAULT_FROM_EMAIL = env.str("NPS_FROM_EMAIL", "NPS CRM <crm@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
-ANYMAIL = env.json("NPS_ANYMAIL", {})
+ANYMAIL: dict[str, Any] = env.json("NPS_ANYMAIL", {})
 # Replies to surveys that name no mailbox of their own come here, if the mail provider hands them to /hooks/mail/.
 INBOUND_ADDRESS = env.str("NPS_INBOUND_ADDRESS", "")
 # Name servers for the page about the sending domain; those of the machine when empty.
-DNS_SERVERS = env.list("NPS_DNS_SERVERS", [])
+DNS_SERVERS: list[str] = env.list("NPS_DNS_SERVERS", [])
 DNS_PORT = env.int("NPS_DNS_PORT", 53)
-DKIM_SELECTORS = env.list("NPS_DKIM_SELECTORS", [])
+DKIM_SELECTORS: list[str] = env.list("NPS_DKIM_SELECTORS", [])
 # Nothing leaves a deployment unless it is meant to: copies of a production database must not write to customers.
 SENDING_ENABLED = env.bool("NPS_SENDING_ENABLED", True)
 

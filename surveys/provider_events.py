@@ -79,7 +79,7 @@ def report_of(event: Any, esp_name: str) -> Report | None:
 
 # --- Lasting or passing --------------------------------------------------------------------------------------
 def _ses(said: Mapping[str, Any]) -> bool:
-    return said.get("bounce", {}).get("bounceType") == "Permanent"
+    return bool(said.get("bounce", {}).get("bounceType") == "Permanent")
 
 
 def _mailjet(said: Mapping[str, Any]) -> bool:
@@ -87,7 +87,7 @@ def _mailjet(said: Mapping[str, Any]) -> bool:
 
 
 def _sendgrid(said: Mapping[str, Any]) -> bool:
-    return said.get("type", "bounce") == "bounce"  # "blocked": this time, for this message
+    return bool(said.get("type", "bounce") == "bounce")  # "blocked": this time, for this message
 
 
 def _sparkpost(said: Mapping[str, Any]) -> bool:
@@ -98,7 +98,7 @@ def _sparkpost(said: Mapping[str, Any]) -> bool:
 def _resend(said: Mapping[str, Any]) -> bool:
     bounce = said.get("data", {}).get("bounce", {})
     kind = bounce.get("type")
-    return kind == "Permanent" if kind else "hard bounce" in str(bounce.get("message", ""))
+    return bool(kind == "Permanent") if kind else "hard bounce" in str(bounce.get("message", ""))
 
 
 def _postmark(said: Mapping[str, Any]) -> bool:
@@ -148,9 +148,9 @@ def is_machine_open(event: Any, esp_name: str) -> bool:
             return bool((said.get("event-data", {}).get("client-info") or {}).get("bot"))
         case "SparkPost":
             (fields,) = said["msys"].values()
-            return fields.get("is_prefetched") in (True, "true")
+            return bool(fields.get("is_prefetched") in (True, "true"))
     # What Apple's mail privacy protection calls itself, wherever the user agent is passed on.
-    return event.user_agent == "Mozilla/5.0"
+    return bool(event.user_agent == "Mozilla/5.0")
 
 
 # --- Whose mail ----------------------------------------------------------------------------------------------

@@ -64,11 +64,11 @@ class _Sns(AnymailBaseWebhookView):
         )
 
 
-class SesTracking(_Sns, AmazonSESTrackingWebhookView):  # type: ignore[misc]  # the library is untyped
+class SesTracking(_Sns, AmazonSESTrackingWebhookView):
     pass
 
 
-class SesInbound(_Sns, AmazonSESInboundWebhookView):  # type: ignore[misc]
+class SesInbound(_Sns, AmazonSESInboundWebhookView):
     pass
 
 
@@ -140,7 +140,7 @@ def _make_room(request: HttpRequest) -> None:
 
 
 def _knows_secret(request: HttpRequest) -> bool:
-    secrets = settings.ANYMAIL.get("WEBHOOK_SECRET") or []
+    secrets = dict(settings.ANYMAIL).get("WEBHOOK_SECRET") or []
     given = re.match(r"Basic\s+(\S+)$", request.META.get("HTTP_AUTHORIZATION", ""), re.IGNORECASE)
     if given is None:
         return False

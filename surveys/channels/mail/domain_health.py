@@ -275,7 +275,9 @@ def _judge_spf(
     walk = _SpfWalk(ask)
     walk.read(domain, record)
     ending = _ending(record)
-    faults, warnings, notes = [], [], []
+    faults: list[str] = []
+    warnings: list[str] = []
+    notes: list[str] = []
     if walk.lookups > SPF_LIMIT:
         faults.append(
             f"It takes {'more than ' if walk.stopped else ''}{walk.lookups} lookups to read; receivers stop after"
@@ -550,7 +552,7 @@ def _judge_dmarc(domain: str, name: str, records: Sequence[str], title: str) -> 
         )
     said = tags(records[0])
     policy = said.get("sp" if name != domain and "sp" in said else "p", "").lower()
-    notes = []
+    notes: list[str] = []
     if name != domain:
         notes.append(f"The policy is that of {name}, which speaks for all names below it.")
     if "rua" not in said:
