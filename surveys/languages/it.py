@@ -1,0 +1,215 @@
+"""Italian, in the formal third person."""
+
+from surveys.texts import ByCategory, ByLevel, Language, Page, Plural, ScaleTexts, Texts
+
+LANGUAGE = Language(
+    tag="it",
+    name="Italiano",
+    texts=Texts(
+        question="Quanto è probabile che Lei consigli {subject} a un amico o a un collega?",
+        scale_low="per niente probabile",
+        scale_high="molto probabile",
+        scale_low_labelled="0 – per niente probabile",
+        scale_high_labelled="10 – molto probabile",
+        score_name="{score} su 10",
+        scale_legend="0 significa per niente probabile, 10 molto probabile",
+        subject_fallback="i nostri servizi",
+        csat=ScaleTexts(
+            question="Quanto è soddisfatto di {subject}?",
+            low="molto insoddisfatto",
+            high="molto soddisfatto",
+            points=(
+                "molto insoddisfatto",
+                "insoddisfatto",
+                "né soddisfatto né insoddisfatto",
+                "soddisfatto",
+                "molto soddisfatto",
+            ),
+            choose_score="Scelga da 1 (molto insoddisfatto) a 5 (molto soddisfatto)",
+            score_missing="Indichi il Suo grado di soddisfazione.",
+            mail_preheader="Basta un solo clic.",
+            follow_up=ByLevel(
+                good="Che cosa Le è piaciuto di più?",
+                middle="Che cosa si sarebbe potuto fare meglio?",
+                bad="Che cosa non ha funzionato?",
+            ),
+        ),
+        ces=ScaleTexts(
+            question="È stato facile ottenere ciò di cui aveva bisogno da {subject}?",
+            low="molto difficile",
+            high="molto facile",
+            points=(
+                "molto difficile",
+                "difficile",
+                "piuttosto difficile",
+                "né facile né difficile",
+                "piuttosto facile",
+                "facile",
+                "molto facile",
+            ),
+            choose_score="Scelga un numero da 1 (molto difficile) a 7 (molto facile)",
+            score_missing="Scelga un numero da 1 a 7.",
+            mail_preheader="Basta un clic su un numero.",
+            follow_up=ByLevel(
+                good="Che cosa l’ha reso facile?",
+                middle="Che cosa l’avrebbe reso più facile?",
+                bad="Che cosa l’ha reso difficile?",
+            ),
+        ),
+        questions_title="Ancora qualche domanda",
+        question_required="Risponda a questa domanda.",
+        question_many="Sono possibili più risposte.",
+        question_optional="facoltativo",
+        point_name="{score} su {high}",
+        next="Avanti",
+        back="Indietro",
+        mail_subject="Una breve domanda da {brand}",
+        mail_subject_reminder="Una domanda da {brand}, se ha dieci secondi",
+        mail_preheader="Basta un clic su un numero.",
+        mail_intro="Buongiorno {{{{ full_name| }}}},\n\nvorremmo sapere come si trova con {subject}. Una domanda, dieci secondi:",
+        mail_intro_reminder=(
+            "Buongiorno {{{{ full_name| }}}},\n\nqualche giorno fa Le abbiamo chiesto di {subject}. Se ha dieci secondi, la Sua risposta"
+            " ci aiuterebbe:"
+        ),
+        mail_closing="Ogni risposta viene letta da una persona.",
+        mail_signature="{{{{ owner_name|Il team di {brand} }}}}",
+        mail_reply_hint="Oppure risponda semplicemente a questa e-mail.",
+        mail_choose_score="Scelga un numero aprendo il suo link:",
+        mail_text_unsubscribe="Annullare l’iscrizione:",
+        mail_text_ask_less="Ricevere meno domande:",
+        mail_footer_reason="Riceve questa e-mail perché lavora con {brand}.",
+        mail_logo_alt="{brand}",
+        unsubscribe="Annulla l’iscrizione",
+        ask_me_less="Chiedetemelo meno spesso",
+        ask_at_most=Plural(
+            one="Chiediamo al massimo una volta all’anno.",
+            other="Chiediamo al massimo {count} volte all’anno.",
+        ),
+        test_banner="Questa è una prova. Le risposte non vengono conteggiate.",
+        test_subject_prefix="[Prova]",
+        page_title="La Sua opinione su {brand}",
+        your_score="Il Suo voto",
+        choose_score="Scelga un numero da 0 a 10",
+        change_score="Cambia il voto",
+        follow_up=ByCategory(
+            promoter="Che cosa apprezza di più di {subject}?",
+            passive="Che cosa sarebbe servito per un 9 o un 10?",
+            detractor="Che cosa dovremmo sistemare per prima?",
+        ),
+        follow_up_unscored="Qual è il motivo principale del Suo voto?",
+        comment_label="Il Suo commento",
+        comment_optional="facoltativo",
+        comment_too_long="Accorci il commento a {limit} caratteri; nulla di ciò che ha scritto va perso.",
+        comment_left=Plural(one="{count} carattere rimasto", other="{count} caratteri rimasti"),
+        send="Invia",
+        sending="Invio in corso…",
+        save_change="Salva la modifica",
+        score_saved="Il Suo voto è salvato. Qualche parola ci aiuterebbe a capirlo.",
+        edit_window=Plural(
+            one="Può modificare la risposta per {count} ora.",
+            other="Può modificare la risposta per {count} ore.",
+        ),
+        read_by="Letto da {name}, che segue il Suo account.",
+        consent_contact="Potete contattarmi in proposito",
+        consent_publish="Potete citarmi per nome",
+        privacy_link="Protezione dei dati",
+        privacy_note="{brand} usa la Sua risposta per migliorare il servizio e per ricontattarLa. Non viene venduta né ceduta.",
+        language_label="Lingua",
+        skip_to_question="Vai alla domanda",
+        try_again="Riprova",
+        score_missing="Scelga un numero da 0 a 10.",
+        thanks_title="Grazie",
+        thanks=ByCategory(
+            promoter="Siamo lieti che {subject} funzioni così bene per Lei. La Sua risposta è arrivata.",
+            passive="La Sua risposta è arrivata. La useremo per migliorare {subject}.",
+            detractor="Grazie per la franchezza. La Sua risposta è arrivata e una persona la leggerà.",
+        ),
+        thanks_link=ByCategory(
+            promoter="Condivida la Sua esperienza", passive="Scopra le novità", detractor="Parli con noi"
+        ),
+        thanks_change="Modifica la mia risposta",
+        thanks_updated="La modifica è salvata.",
+        expired=Page(
+            title="Questo link è scaduto",
+            body="La domanda era aperta per un tempo limitato. Se vuole ancora dirci qualcosa, risponda all’e-mail.",
+        ),
+        used=Page(
+            title="Ha già risposto",
+            body="Grazie, la Sua risposta è arrivata. Qui non si può più modificare; se manca qualcosa, risponda all’e-mail.",
+        ),
+        forged=Page(
+            title="Non conosciamo questo link",
+            body="Forse è stato troncato lungo la strada. Lo apra di nuovo dall’e-mail o copi l’indirizzo completo.",
+        ),
+        closed=Page(
+            title="Questo sondaggio è chiuso",
+            body="Non accetta più risposte. Grazie per aver voluto rispondere.",
+        ),
+        trouble=Page(
+            title="Non ha funzionato",
+            body="L’errore è nostro e la Sua risposta non è stata salvata. Riprovi tra un minuto.",
+        ),
+        too_many=Page(
+            title="Troppe richieste",
+            body="Attenda un minuto e riprovi. Nulla di ciò che ha inviato prima è andato perso.",
+        ),
+        once_more=Page(
+            title="Ancora un clic, per favore",
+            body="Anche i programmi aprono questi link. Perché contino solo le persone, prema ancora una volta il pulsante; tutto ciò che"
+            " ha inserito è ancora qui.",
+        ),
+        preview_note="Anteprima. Nulla di ciò che fa qui viene salvato.",
+        test_note="Prova. La Sua risposta Le viene mostrata ma non conteggiata.",
+        unsubscribe_confirm=Page(
+            title="Non ricevere più sondaggi da {brand}?",
+            body="Non invieremo più sondaggi a questo indirizzo. Le altre e-mail di {brand} non cambiano.",
+        ),
+        unsubscribe_button="Non ricevere più sondaggi",
+        unsubscribe_done=Page(
+            title="Niente più sondaggi", body="{brand} non invierà più sondaggi a questo indirizzo."
+        ),
+        unsubscribe_already=Page(
+            title="L’iscrizione è già annullata", body="{brand} non invia sondaggi a questo indirizzo."
+        ),
+        unsubscribe_undo="È stato un errore, chiedetemelo di nuovo",
+        unsubscribe_undone=Page(
+            title="Le chiederemo di nuovo", body="{brand} può di nuovo inviare sondaggi a questo indirizzo."
+        ),
+        ask_less_confirm=Page(
+            title="Ricevere meno domande?", body="{brand} Le chiederà allora al massimo una volta all’anno."
+        ),
+        ask_less_button="Chiedetemelo meno spesso",
+        ask_less_done=Page(
+            title="Chiederemo meno spesso", body="{brand} Le chiederà al massimo una volta all’anno."
+        ),
+        keep_asking="Lascia tutto com’è",
+        unsubscribe_reason="Se vuole, ci dica perché (facoltativo)",
+        pref_title="Sondaggi di {brand}",
+        pref_intro="Scelga su che cosa {brand} può farLe domande, e quando.",
+        pref_link="Preferenze dei sondaggi",
+        pref_topics="{brand} può chiedermi di",
+        pref_topic_relationship="la mia opinione generale su {brand}",
+        pref_topic_transactional="singole esperienze, come un acquisto o una richiesta di assistenza",
+        pref_pause="Sospendi tutti i sondaggi per 6 mesi",
+        pref_pause_hint="Poi riprendono da soli, senza che Lei debba fare nulla.",
+        pref_paused_until="I sondaggi sono sospesi fino al {date}.",
+        pref_resume="Termina la pausa",
+        pref_save="Salva",
+        pref_saved=Page(title="Salvato", body="Da ora {brand} rispetterà la Sua scelta."),
+        sms_question="{brand}: {question} Risponda con un numero da {low} a {high} oppure qui: {link}",
+        sms_stop="Per annullare risponda STOP.",
+        sms_thanks="Grazie. Se vuole, risponda ancora una volta e ci dica perché.",
+        sms_unclear="Non abbiamo capito. Risponda con un solo numero da {low} a {high}.",
+        sms_stopped="{brand} non Le invierà più sondaggi via SMS. Per riceverli di nuovo risponda START.",
+        sms_started="Riceverà di nuovo i sondaggi di {brand}. Per annullare risponda STOP.",
+        sms_help="{brand} Le chiede ogni tanto la Sua opinione. Per annullare risponda STOP.",
+        widget_label="Una domanda da {brand}",
+        widget_close="Chiudi",
+        widget_thanks="Grazie mille",
+        kiosk_restart=Plural(
+            one="La prossima persona potrà rispondere tra {count} secondo.",
+            other="La prossima persona potrà rispondere tra {count} secondi.",
+        ),
+        kiosk_next="Prossima persona",
+    ),
+)
