@@ -356,9 +356,9 @@ def _record_refusal(batch: Batch, row: Delivery, result: Result, now: dt.datetim
                 row.invitation_id, outcome.diagnostic, now=now, reason=reason, channel=Channel(row.channel)
             )
         else:
-            reason = REFUSED if outcome.code else NOT_BUILT
+            shown = REFUSED if outcome.code else NOT_BUILT
             Invitation.objects.filter(pk=row.invitation_id, state=InvitationState.SENDING).update(
-                state=InvitationState.FAILED, outcome_reason=reason
+                state=InvitationState.FAILED, outcome_reason=shown
             )
 
 

@@ -77,6 +77,8 @@ class HttpServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # Closing alone leaves the port open for as long as `accept` waits on it.
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for line in self._open:
             line.close()

@@ -10,12 +10,15 @@ from pytest_django import Settings as SettingsWrapper
 
 from accounts.models import Contact, Event
 from core import outbox
+from core.errors import Refused
 from core.secrets import address_key
 from surveys import pacing, planning
-from surveys.choices import Identity, MessageKind
+from surveys.choices import CampaignState, Identity, MessageKind
+from surveys.content import Words
 from surveys.models import Delivery, InboundMessage, Invitation, Response, Suppression
-from surveys.services import delivery, sms
+from surveys.services import campaigns, delivery, sms
 from surveys.services.sms import Incoming
+from team.models import User
 from tests.core.http_server import HttpServer, hang_up, plain, silence
 from tests.surveys.asking import make_account, make_campaign, make_contact, make_survey, make_wave
 from tests.surveys.sms.twilio_server import (
@@ -128,8 +131,6 @@ def test_the_short_link_opens_the_page_and_takes_the_answer(
 
 
 def test_the_question_is_put_in_the_persons_language(deployment: SettingsWrapper) -> None:
-    from surveys.content import Words
-
     contact = person(language="de")
     campaign = make_campaign(make_survey(languages={"en": Words(), "de": Words()}), channels=["sms"])
     wave = make_wave(campaign)
@@ -529,3 +530,32 @@ def test_without_an_account_there_is_no_such_address(client: Client, deployment:
     deployment.TWILIO_AUTH_TOKEN = ""
 
     assert call(client, "/hooks/sms/twilio/inbound/", {"MessageSid": "SM1"}).status_code == 404
+
+
+# --- Around it -----------------------------------------------------------------------------------------------
+def test_a_campaign_is_not_launched_by_sms_that_cannot_be_sent(deployment: SettingsWrapper, lead: User) -> None:
+    person()
+    short = make_campaign(make_survey("Short"), name="Short", channels=["email", "sms"], state=CampaignState.DRAFT)
+    long = make_campaign(
+        make_survey("Long", languages={"en": Words(question="How are we doing? " * 16)}), name="Long", channels=["sms"],
+        state=CampaignState.DRAFT,
+    )  # fmt: skip
+    deployment.SMS_MAX_SEGMENTS = 2
+
+    with pytest.raises(Refused, match="Shorten the question"):
+        campaigns.launch(campaign=long, actor=lead)
+    deployment.SMS_PROVIDER = ""
+    with pytest.raises(Refused, match="NPS_SMS_PROVIDER"):
+        campaigns.launch(campaign=short, actor=lead)
+
+
+def test_the_list_of_suppressions_shows_numbers_too(as_lead: Client, client: Client) -> None:
+    person()
+    text_in(client, "STOP", number=NUMBER)
+
+    shown = as_lead.get("/suppressions/").content.decode()
+    found = as_lead.get("/suppressions/", {"q": "0170 1234567"}).content.decode()
+
+    assert NUMBER in shown
+    assert "SMS" in shown
+    assert "1 address" in found
