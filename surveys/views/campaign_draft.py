@@ -11,13 +11,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from core import clock
 from core.errors import Refused
-from surveys import campaign_words, eligibility
+from surveys import cadence, campaign_words, eligibility
 from surveys.campaign_forms import AudienceForm, BasicsForm, ChannelsForm, LimitsForm, PlanForm, TimingForm
 from surveys.campaign_plan import Plan
 from surveys.choices import CampaignState, Channel, Reason
 from surveys.eligibility import REASONS
 from surveys.models import Campaign
 from surveys.queries import campaigns as queries
+from surveys.queries import forecast as forecast_queries
 from surveys.services import campaigns as services
 from team import queries as team_queries
 from team.http import UserRequest, requires
@@ -148,6 +149,7 @@ def campaign_review(request: UserRequest, pk: int) -> HttpResponseBase:
         preview = queries.preview(
             segment=campaign.segment, user=request.user, asking=eligibility.asking_of(campaign)
         )
+        forecast = forecast_queries.of_campaign(campaign, request.user)
     except Refused as refusal:  # a field that the segment asks for was taken away
         messages.error(request, f"The segment can no longer be read. {refusal.message}")
         return redirect("surveys:campaign_audience", pk=pk)
@@ -156,6 +158,9 @@ def campaign_review(request: UserRequest, pk: int) -> HttpResponseBase:
         "campaign": campaign,
         "audience": queries.audience_name(campaign, request.user),
         "preview": preview,
+        "forecast": forecast,
+        "rate_percent": round(100 * forecast.rate.mean),
+        "waits": campaign.cadence in cadence.ENDLESS,
         "lines": campaign_words.lines(plan),
         "days": queries.days_needed(campaign, preview.asked),
         "is_later": campaign.starts_at is not None and campaign.starts_at > clock.now(),
