@@ -193,7 +193,8 @@ _ID_LINE = re.compile(r"^Message-ID:\s*(<[^<>\s]{1,250}>)", re.IGNORECASE | re.M
 def _original_id(part: Message) -> str:
     payload = part.get_payload()
     if isinstance(payload, list):
-        found = _MESSAGE_ID.search(str(payload[0].get("Message-ID") or "")) if payload else None
+        inner = payload[0] if payload else None
+        found = _MESSAGE_ID.search(str(inner.get("Message-ID") or "")) if isinstance(inner, Message) else None
         return found[0] if found else ""
     raw = part.get_payload(decode=True)
     text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(payload)
