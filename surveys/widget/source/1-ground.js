@@ -17,6 +17,10 @@ function each(list, act) {
   for (let i = 0; i < list.length; i++) act(list[i], i);
 }
 
+function add(list, item) {
+  list[list.length] = item;
+}
+
 function quietly(act, otherwise) {
   try {
     return act();

@@ -5,7 +5,8 @@ function wireOf(server, key, memory, common) {
   function post(what, body) {
     const stop = new AbortController();
     later(() => stop.abort(), PATIENCE);
-    return nativeFetch(address(what), {
+    // A page's own fetch may throw at once: within a promise that is a refusal like any other.
+    return new Promise((done) => done(nativeFetch(address(what), {
       method: "POST",
       mode: "cors",
       credentials: "omit",
@@ -13,7 +14,7 @@ function wireOf(server, key, memory, common) {
       headers: { "content-type": "text/plain" },
       body: stringify(Object.assign(common(), body)),
       signal: stop.signal,
-    }).then((answer) => answer.text().then((text) => ({ status: answer.status, said: quietly(() => parse(text), {}) || {} })));
+    }))).then((answer) => answer.text().then((text) => ({ status: answer.status, said: quietly(() => parse(text), {}) || {} })));
   }
 
   // What must arrive: kept while it cannot be sent, tried again with the next page or when the network is back.
@@ -32,7 +33,7 @@ function wireOf(server, key, memory, common) {
   function keep(what, body) {
     memory.change((it) => {
       it.queue = it.queue || [];
-      it.queue.push({ what, body });
+      add(it.queue, { what, body });
       if (it.queue.length > MAX_KEPT) it.queue.shift();
     });
   }

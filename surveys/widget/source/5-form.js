@@ -31,7 +31,7 @@ function formOf(survey, mode, told) {
     }, point.sign);
     button.addEventListener("click", (event) => { if (event.isTrusted) choose(i, event.detail ? "pointer" : "key"); });
     scale.appendChild(button);
-    points.push(button);
+    add(points, button);
   });
   // Arrows move between the scores; only a click, Enter or the space bar gives one.
   scale.addEventListener("keydown", (event) => {
@@ -54,13 +54,14 @@ function formOf(survey, mode, told) {
   const comment = make("textarea", { id: id + "c", maxlength: "5000", rows: "3" });
   comment.addEventListener("input", () => { touched = true; });
   const questions = make("div", { class: "more" });
-  const contact = tick(survey.consent_contact);
-  const quote = tick(survey.consent_quote);
   const send = make("button", { type: "button", class: "send" }, words.send);
   const error = make("p", { class: "error", role: "alert" });
-  const more = make("div", { class: "more", hidden: "" }, [
-    make("div", {}, [followUp, comment]), questions, contact.line, quote.line, error, make("div", { class: "bar" }, send),
-  ]);
+  const parts = [make("div", {}, [followUp, comment]), questions];
+  const contact = tick(survey.consent_contact);
+  const quote = tick(survey.consent_quote);
+  add(parts, error);
+  add(parts, make("div", { class: "bar" }, send));
+  const more = make("div", { class: "more", hidden: "" }, parts);
   const decline = make("button", { type: "button", class: "plain" }, words.decline);
   const bar = make("div", { class: "bar" }, decline);
   const ask = make("div", {}, [scale, ends, more, bar]);
@@ -73,9 +74,8 @@ function formOf(survey, mode, told) {
   function tick(text) {
     const box = make("input", { type: "checkbox" });
     box.addEventListener("change", () => { touched = true; });
-    const line = make("label", { class: "tick" }, [box, make("span", {}, text || "")]);
-    if (!text) line.hidden = true;
-    return { line, box };
+    if (text) add(parts, make("label", { class: "tick" }, [box, make("span", {}, text)]));
+    return box;
   }
 
   function choose(i, gesture) {
@@ -148,11 +148,11 @@ function formOf(survey, mode, told) {
       box.addEventListener("change", () => {
         if (question.kind !== "multi") return changed(value);
         const chosen = [];
-        each(boxes, (other) => { if (other.box.checked) chosen.push(other.value); });
+        each(boxes, (other) => { if (other.box.checked) add(chosen, other.value); });
         return changed(chosen);
       });
-      boxes.push({ box, value });
-      lines.push(make("label", { class: "tick" }, [box, make("span", {}, question.kind === "rating" ? String(option) : option.text)]));
+      add(boxes, { box, value });
+      add(lines, make("label", { class: "tick" }, [box, make("span", {}, question.kind === "rating" ? String(option) : option.text)]));
     });
     const body = question.kind === "rating"
       ? [make("div", { class: "row" }, lines), make("div", { class: "ends" }, [make("span", {}, question.low_label || ""), make("span", {}, question.high_label || "")])]
@@ -172,8 +172,8 @@ function formOf(survey, mode, told) {
   function values(completed) {
     const given = { score, comment: comment.value, gesture: "pointer", completed };
     if (survey.questions.length) given.answers = answers;
-    if (survey.consent_contact) given.may_contact = contact.box.checked;
-    if (survey.consent_quote) given.may_quote = quote.box.checked;
+    if (survey.consent_contact) given.may_contact = contact.checked;
+    if (survey.consent_quote) given.may_quote = quote.checked;
     return given;
   }
 

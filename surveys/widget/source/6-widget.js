@@ -60,7 +60,7 @@ function widgetOf(options) {
     const told = memory.read().nothing;
     const body = { traits, events };
     if (told && told.who === who) body.nothing = told.ticket;
-    quietly(() => wire.post("decide", body).then(heard).then((answer) => {
+    wire.post("decide", body).then(heard).then((answer) => {
       asking = false;
       if (answer.status !== 200) {
         const problem = answer.said.errors && answer.said.errors[0];
@@ -70,7 +70,7 @@ function widgetOf(options) {
       if (answer.said.survey) wait(answer.said.survey);
       else nothing(answer.said);
       if (again) { again = false; soon(); }
-    }).catch(() => { asking = false; askedFor = ""; }));
+    }).catch(() => { asking = false; askedFor = ""; });
   }
 
   function nothing(told) {
@@ -192,7 +192,7 @@ function widgetOf(options) {
       memory.session();
       memory.change((it) => {
         const events = it.events || [];
-        if (events.indexOf(name) < 0) events.push(name);
+        if (events.indexOf(name) < 0) add(events, name);
         it.events = events.slice(-50);
       });
       if (identity) {
@@ -206,7 +206,7 @@ function widgetOf(options) {
     // The page of a single-page application has changed.
     page() { soon(); },
     // on("shown" | "answered" | "declined" | "dismissed" | "closed" | "nothing", act)
-    on(name, act) { (listeners[name] = listeners[name] || []).push(act); },
+    on(name, act) { add((listeners[name] = listeners[name] || []), act); },
   };
 
   addEventListener("popstate", () => soon());

@@ -19,7 +19,7 @@ quietly(() => {
     const act = typeof name === "string" && Object.prototype.hasOwnProperty.call(api, name) ? api[name] : null;
     if (!act) return say("There is no call “" + name + "”.");
     const rest = [];
-    for (let i = 1; i < arguments.length; i++) rest.push(arguments[i]);
+    for (let i = 1; i < arguments.length; i++) add(rest, arguments[i]);
     return quietly(() => act.apply(api, rest));
   };
   handle.isNpsCrm = true;
