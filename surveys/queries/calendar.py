@@ -99,8 +99,8 @@ def _entries(
             found = coming(campaign, first, end, user, zone)
         except Refused:  # a field that the segment asks for was taken away; the campaign page says so
             return
-        for date, people, what in found:
-            yield date, Entry(campaign, what, people)
+        for date, number, what in found:
+            yield date, Entry(campaign, what, number)
 
 
 def coming(
