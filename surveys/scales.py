@@ -12,7 +12,7 @@ LOOKS: Mapping[str, tuple[str, ...]] = {
 }
 LOOK_LABELS: Mapping[str, str] = {"numbers": "Numbers", "smileys": "Smileys", "stars": "Stars"}
 # Signs beside the numbers, for eyes only: what is heard is the name of the score.
-SMILEYS = ("😠", "🙁", "😐", "🙂", "😀")
+SMILEYS = ("😠", "😞", "😐", "😊", "😄")
 STAR = "★"
 
 
