@@ -757,7 +757,7 @@ def _content(data: Any) -> Content:
     content = replace(content, brand_colour=_colour(content.brand_colour))
     if content.metric not in domain.SCALES:
         raise Invalid(f"The metric must be one of: {', '.join(domain.SCALES)}.", field="metric")
-    ticks = {
+    ticks: dict[str, Any] = {
         name: _tick(found[name], name)
         for name in ("track_opens", "asks_contact", "asks_quote")
         if name in found
