@@ -31,6 +31,7 @@ from team import queries as team_queries
 
 SOURCE = "sms"
 MAX_BODY = 5_000
+PRICES = "surveys.sms_prices"
 PRICES_AT_ONCE = 20
 NO_PRICE = "-"
 
@@ -236,24 +237,37 @@ def note_status(*, provider_id: str, delivery_id: int | None, fields: Mapping[st
     return delivery.note_report(report=report, key=row.key, provider_id="", at=None, detail=detail)
 
 
+def ask_for_prices(hour: dt.datetime) -> None:
+    """Queue the hourly question for prices, where an SMS waits for one. The provider may be slow, so a job asks."""
+    if channel.provider() is not None and settings.SENDING_ENABLED and _unpriced(limit=1):
+        jobs.submit(PRICES, key=f"{PRICES}:{hour:%Y-%m-%dT%H}")
+
+
+def _ask_all(job: jobs.JobContext) -> None:
+    while note_prices() and not jobs.stopping():
+        job.extend_lease()
+
+
 def note_prices() -> int:
-    """Ask the provider what SMS of the last day cost, each once, an hour after it was sent. Runs with the tick."""
+    """Ask the provider what some SMS of the last day cost, each once, an hour after it was sent; returns how many were asked for."""
     service = channel.provider()
     if service is None or not settings.SENDING_ENABLED:
         return 0
-    now = clock.now()
-    found = 0
-    for row in queries.unpriced(
-        since=now - dt.timedelta(days=1), until=now - dt.timedelta(hours=1), limit=PRICES_AT_ONCE
-    ):
+    rows = _unpriced(limit=PRICES_AT_ONCE)
+    for row in rows:
         price = service.price_of(row.provider_id)
         if price is None:
             Delivery.objects.filter(pk=row.pk).update(price_currency=NO_PRICE)
             continue
         Delivery.objects.filter(pk=row.pk).update(price=price.amount, price_currency=price.currency)
-        found += 1
-    return found
+    return len(rows)
+
+
+def _unpriced(*, limit: int) -> list[Delivery]:
+    now = clock.now()
+    return queries.unpriced(since=now - dt.timedelta(days=1), until=now - dt.timedelta(hours=1), limit=limit)
 
 
 def register() -> None:
-    jobs.on_tick("sms_prices", note_prices)
+    jobs.handler(PRICES, long=True)(_ask_all)
+    jobs.hourly(PRICES, minute=20, func=ask_for_prices)
