@@ -35,6 +35,10 @@ class ArmFields:
     is_first: bool
     is_used: bool
 
+    @property
+    def title(self) -> str:
+        return f"Arm {self.key.upper()}"
+
 
 class ExperimentForm(forms.Form):
     """An arm without a name is not there, unless something else was typed into it."""

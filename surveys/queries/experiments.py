@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Sum, When
@@ -162,10 +163,10 @@ def _of(campaign: Campaign, user: User, variant: Variant) -> QuerySet[Invitation
 def _last_of_horizon(rows: QuerySet[Invitation], horizon: int) -> tuple[dt.datetime, int] | None:
     """The last of the first `horizon` people asked, by time."""
     asked = rows.filter(asked_at__isnull=False).order_by("asked_at", "pk").values_list("asked_at", "pk")
-    return next(iter(asked[horizon - 1 : horizon]), None)
+    return next(((at, pk) for at, pk in asked[horizon - 1 : horizon] if at is not None), None)
 
 
-def _by_unit(rows: QuerySet[Invitation]) -> QuerySet[Invitation]:
+def _by_unit(rows: QuerySet[Invitation]) -> QuerySet[Any, Any]:
     """Grouped by what was assigned as one; an erased person without an account stays a unit of their own."""
     return (
         rows.annotate(
@@ -206,7 +207,7 @@ def _scores(rows: QuerySet[Invitation]) -> tuple[Counts, float]:
     return counts, experiments.nps_effect(counts, _summed(units))
 
 
-def _summed(units: QuerySet[Invitation]) -> Moments:
+def _summed(units: QuerySet[Any, Any]) -> Moments:
     found = units.aggregate(
         units=Count("*"),
         sum_n=Sum("n"),

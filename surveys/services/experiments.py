@@ -119,7 +119,10 @@ def worded(base: Content, texts: Mapping[str, Mapping[str, str]]) -> Content:
     for tag, own in texts.items():
         if tag in languages:
             said = {name: text for name, text in own.items() if name in TEXTS and text}
-            languages[tag] = replace(languages[tag], **said)
+            words = languages[tag]
+            languages[tag] = replace(
+                words, subject=said.get("subject", words.subject), intro=said.get("intro", words.intro)
+            )
     return replace(base, languages=languages)
 
 
