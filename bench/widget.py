@@ -31,7 +31,7 @@ from team.models import User, Workspace  # noqa: E402
 CONTACTS, BODIES = 100_000, 5_000
 PORT = int(os.environ.get("BENCH_PORT", "58914"))
 ORIGIN = "https://app.bench.example"
-RATES = {name: "100000000" for name in ("NPS_WIDGET_ADDRESS_RATE", "NPS_WIDGET_RATE")}
+RATES = dict.fromkeys(("NPS_WIDGET_ADDRESS_RATE", "NPS_WIDGET_RATE"), "100000000")
 FLOOR, DECISION, KEPT = "floor: no database", "decision: two statements", "kept: nothing for you"
 
 

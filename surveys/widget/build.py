@@ -45,7 +45,9 @@ def main() -> None:
     TARGET.mkdir(exist_ok=True)
     for name, text in built().items():
         (TARGET / name).write_text(text)
-        sys.stdout.write(f"{name}: {len(text.encode()):,} bytes, {weight(text):,} gzipped (at most {BUDGET:,})\n")
+        sys.stdout.write(
+            f"{name}: {len(text.encode()):,} bytes, {weight(text):,} gzipped (at most {BUDGET:,})\n"
+        )
 
 
 if __name__ == "__main__":

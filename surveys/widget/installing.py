@@ -39,21 +39,24 @@ def snippets(key: str, *, base_url: str) -> Mapping[str, str]:
             "});"
         ),
         "python": (
-            "import hashlib, hmac, os\n\n"
-            'secret = os.environ["NPS_CRM_WIDGET_SECRET"]\n'
-            "signature = hmac.new(secret.encode(), user_id.encode(), hashlib.sha256).hexdigest()"
+            "import hashlib, hmac\n\n"
+            "# SECRET: the widget's secret, from your server's configuration\n"
+            "signature = hmac.new(SECRET.encode(), user_id.encode(), hashlib.sha256).hexdigest()"
         ),
         "javascript": (
             'import { createHmac } from "node:crypto";\n\n'
-            "const secret = process.env.NPS_CRM_WIDGET_SECRET;\n"
-            'const signature = createHmac("sha256", secret).update(userId).digest("hex");'
+            "// SECRET: the widget's secret, from your server's configuration\n"
+            'const signature = createHmac("sha256", SECRET).update(userId).digest("hex");'
         ),
-        "php": '$signature = hash_hmac("sha256", $userId, getenv("NPS_CRM_WIDGET_SECRET"));',
+        "php": (
+            "// $secret: the widget's secret, from your server's configuration\n"
+            '$signature = hash_hmac("sha256", $userId, $secret);'
+        ),
         "token": (
-            "import jwt, os, time  # PyJWT\n\n"
+            "import jwt, time  # PyJWT\n\n"
             "token = jwt.encode(\n"
             '    {"sub": user_id, "email": email, "name": name, "account": account_id, "exp": int(time.time()) + 3600},\n'
-            '    os.environ["NPS_CRM_WIDGET_SECRET"], algorithm="HS256",\n'
+            '    SECRET, algorithm="HS256",\n'
             ")"
         ),
     }
