@@ -70,8 +70,8 @@ declare(
 declare("surveys.PageVisit", neutral="id invitation kind score at")
 declare(
     "surveys.ScoreIntent",
-    personal="comment",
-    neutral="id invitation score first_seen_at last_seen_at evidence suspicion state decided_at decided_by",
+    personal="comment answers",
+    neutral="id invitation score may_contact may_quote first_seen_at last_seen_at evidence suspicion state decided_at decided_by",
 )
 declare(
     "surveys.Response",

@@ -215,6 +215,13 @@ class ScoreIntent(models.Model):
     comment = models.TextField(
         blank=True, default="", help_text="What was sent with a score that is held back."
     )
+    answers = models.JSONField(
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        help_text="What was said with it to the further questions, by the question's key.",
+    )
+    may_contact = models.BooleanField(default=False, db_default=False)
+    may_quote = models.BooleanField(default=False, db_default=False)
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
     evidence = models.JSONField(default=dict)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from django.db.models import Q, QuerySet
 
 from surveys.choices import IntentState
+from surveys.content import Content
 from surveys.intent_rules import SENTENCES, Signal
 from surveys.models import ScoreIntent
+from surveys.queries.feedback import spoken_answer
 from team.models import User
 
 
@@ -48,11 +50,35 @@ class IntentRow:
     intent: ScoreIntent
     reasons: Sequence[str]
     evidence: Sequence[str]
+    said: Sequence[
+        tuple[str, str]
+    ]  # further questions and what was sent with the click, in the words of its version
+    consents: Sequence[str]
 
 
 def row_of(intent: ScoreIntent) -> IntentRow:
     reasons = [SENTENCES[Signal(word)] for word in intent.suspicion.split(",") if word in set(Signal)]
-    return IntentRow(intent, reasons, _evidence(intent))
+    consents = [
+        text
+        for is_ticked, text in (
+            (intent.may_contact, "may be contacted"),
+            (intent.may_quote, "may be quoted"),
+        )
+        if is_ticked
+    ]
+    return IntentRow(intent, reasons, _evidence(intent), _said(intent), consents)
+
+
+def _said(intent: ScoreIntent) -> list[tuple[str, str]]:
+    if not intent.answers:
+        return []
+    content = Content.from_json(intent.invitation.version.content)
+    wording = content.wording(intent.invitation.language)
+    return [
+        (wording.questions[one.key].text, spoken_answer(one, wording.questions[one.key], given))
+        for one in content.questions
+        if (given := intent.answers.get(one.key)) is not None
+    ]
 
 
 def _evidence(intent: ScoreIntent) -> list[str]:

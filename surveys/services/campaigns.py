@@ -496,7 +496,9 @@ def forget_person(*, contact: Contact, stand_in: str) -> None:
     asks.filter(state__in=[InvitationState.PLANNED, InvitationState.SENDING], asked_at__isnull=True).update(
         state=InvitationState.WITHDRAWN, outcome_reason="contact_gone"
     )
-    ScoreIntent.objects.filter(invitation__in=asks).exclude(comment="").update(comment="")
+    ScoreIntent.objects.filter(invitation__in=asks).update(
+        comment="", answers={}, may_contact=False, may_quote=False
+    )
     asks.update(recipient_key=stand_in)
 
 

@@ -28,9 +28,11 @@ def accept_intent(*, intent: ScoreIntent, actor: User) -> ScoreIntent:
         invitation,
         score=held.score,
         comment=held.comment or None,
-        may_contact=False,
+        may_contact=held.may_contact,
+        may_quote=held.may_quote,
+        answers=held.answers or None,
         language="",
-        completed=bool(held.comment),
+        completed=bool(held.comment or held.answers),
         now=held.last_seen_at,
     )
     result = respond.commit(invitation, given, state=IntentState.ACCEPTED, now=clock.now(), actor=actor)

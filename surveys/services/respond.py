@@ -10,7 +10,7 @@ from django.db import transaction
 
 from accounts import timeline
 from core.errors import Refused
-from surveys import ingest
+from surveys import ingest, questions
 from surveys.choices import Channel, IntentState
 from surveys.intent_rules import Proof, Signal, Trail, judge, judge_click
 from surveys.models import Invitation, PageVisit, ScoreIntent
@@ -19,6 +19,8 @@ from surveys.queries.respond import HostedPage, PageState, Visit
 from team.models import User
 
 SOURCE = "hosted"
+# A held-back click that was answered or erased keeps nothing of what the person said.
+FORGOTTEN: Mapping[str, Any] = {"comment": "", "answers": {}, "may_contact": False, "may_quote": False}
 # A link that is opened for ever must not fill the disk; what counts has long been seen by then.
 MAX_VISITS = 200
 
@@ -103,8 +105,8 @@ def note_opened(*, page: HostedPage, now: dt.datetime) -> None:
 def answer(*, page: HostedPage, submission: Submission, now: dt.datetime) -> Result:
     """Commit a score, or hold it back when the scanner rule says so.
 
-    Promised: many at once make one response; a held-back score keeps its comment and is listed; nothing is written
-    when the page takes no answers. Raises `Refused` when the ingest door refuses for another reason.
+    Promised: many at once make one response; a held-back score keeps its comment, further answers and consents, and is
+    listed; nothing is written when the page takes no answers. Raises `Refused` when the ingest door refuses for another reason.
     """
     invitation = lock(page.invitation)
     # Read again under the lock: another tab may have answered since the page was found.
@@ -123,7 +125,7 @@ def answer(*, page: HostedPage, submission: Submission, now: dt.datetime) -> Res
                 now=now,
                 signals=signals,
                 evidence=evidence,
-                comment=submission.comment,
+                submission=submission,
             )
         return Result.HELD
     response = fresh.response
@@ -194,7 +196,7 @@ def commit(
         raise Refused(outcome.message, code=outcome.code, field=outcome.field)
     Invitation.objects.filter(pk=invitation.pk, opened_at__isnull=True).update(opened_at=now)
     ScoreIntent.objects.filter(invitation=invitation).exclude(state=IntentState.ACCEPTED).update(
-        state=state, decided_at=now, decided_by=actor, comment=""
+        state=state, decided_at=now, decided_by=actor, **FORGOTTEN
     )
     return Result.SAVED
 
@@ -228,9 +230,12 @@ def _hold(
     now: dt.datetime,
     signals: tuple[Signal, ...],
     evidence: dict[str, Any],
-    comment: str | None = None,
+    submission: Submission | None = None,
 ) -> None:
-    """Write or renew the intent of an invitation; what was suspected once stays suspected."""
+    """Write or renew the intent of an invitation; what was suspected once stays suspected.
+
+    Of what was sent with the score the latest word is kept: an answer sent empty is taken back, what was not asked stays.
+    """
     intent, is_new = ScoreIntent.objects.get_or_create(
         invitation=invitation,
         defaults={
@@ -239,21 +244,38 @@ def _hold(
             "last_seen_at": now,
             "evidence": evidence,
             "suspicion": ",".join(signals),
-            "comment": comment or "",
         },
     )
+    sent = _keep(intent, submission) if submission is not None else []
     if is_new:
+        if sent:
+            intent.save(update_fields=sent)
         return
     known = [word for word in intent.suspicion.split(",") if word]
     intent.score = score
     intent.last_seen_at = now
     intent.evidence = intent.evidence | evidence
     intent.suspicion = ",".join(dict.fromkeys([*known, *signals]))
-    intent.comment = comment or intent.comment
     if evidence.get("sent"):
         # Somebody or something sent a form: that deserves a second look, even after a dismissal.
         intent.state = IntentState.WAITING
-    intent.save(update_fields=["score", "last_seen_at", "evidence", "suspicion", "comment", "state"])
+    intent.save(update_fields=["score", "last_seen_at", "evidence", "suspicion", "state", *sent])
+
+
+def _keep(intent: ScoreIntent, submission: Submission) -> list[str]:
+    """Put what came with a score on its intent; the names of the fields that were set."""
+    kept: dict[str, Any] = {}
+    if submission.comment:
+        kept["comment"] = submission.comment
+    if submission.answers is not None:
+        said = {**intent.answers, **submission.answers}
+        kept["answers"] = {key: value for key, value in said.items() if not questions.is_empty(value)}
+    for name in ("may_contact", "may_quote"):
+        if (ticked := getattr(submission, name)) is not None:
+            kept[name] = ticked
+    for name, value in kept.items():
+        setattr(intent, name, value)
+    return list(kept)
 
 
 def _seen(trail: Trail, now: dt.datetime) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from accounts.models import Event
 from surveys.models import Response, ScoreIntent
+from surveys.services.campaigns import forget_person
 from team.models import AuditEntry
 from tests.surveys import hosted
 from tests.surveys.hosted import Respondent
@@ -127,3 +128,81 @@ def test_after_deciding_one_is_back_where_one_was(as_lead: Client, scanned: Scor
 
     assert own["Location"] == LIST + "?kind=suspected"
     assert foreign["Location"] == LIST
+
+
+FURTHER: dict[str, Any] = {
+    "questions": [
+        {"key": "reason", "kind": "choice", "options": ["slow", "dear"]},
+        {"key": "wish", "kind": "text", "when": {"show": "score", "low": 0, "high": 6}},
+    ],
+    "languages": {
+        "en": {"questions": {"reason": {"text": "What was wrong?", "options": {"slow": "Too slow", "dear": "Too dear"}},
+                             "wish": {"text": "One wish?"}}},
+    },
+    "asks_quote": True,
+}  # fmt: skip
+SAID = {
+    "q-reason": "slow",
+    "q-wish": "Speed",
+    "asked": ["reason", "wish"],
+    "may_contact": "1",
+    "may_quote": "1",
+}
+
+
+@pytest.fixture
+def held() -> Respondent:
+    """Somebody whose whole form was held back, sent faster than a person reads."""
+    jonas = Respondent(hosted.invitation(asked=hosted.survey(**FURTHER)))
+    jonas.send(3, age=0.2, **SAID)
+    return jonas
+
+
+def test_further_answers_and_consents_held_back_are_listed_and_accepted_with_the_score(
+    as_lead: Client, held: Respondent
+) -> None:
+    assert not Response.objects.exists()
+    page = as_lead.get(LIST).content.decode()
+    for words in ("What was wrong?", "Too slow", "One wish?", "Speed", "may be contacted, may be quoted"):
+        assert words in page
+
+    act(as_lead, "accept", ScoreIntent.objects.get())
+
+    answer = Response.objects.get()
+    assert (answer.score, answer.answers) == (3, {"reason": "slow", "wish": "Speed"})
+    assert (answer.may_contact, answer.may_quote, answer.state) == (True, True, "completed")
+    kept = ScoreIntent.objects.get()
+    assert (kept.state, kept.answers, kept.may_contact, kept.may_quote) == ("accepted", {}, False, False)
+
+
+def test_of_two_held_back_forms_the_latest_word_is_kept(as_lead: Client, held: Respondent) -> None:
+    held.send(9, age=0.2, **{"q-reason": "dear", "q-wish": "", "asked": ["reason", "wish"]})
+
+    act(as_lead, "accept", ScoreIntent.objects.get())
+
+    answer = Response.objects.get()
+    # A wish is asked below 7 only: the score of 9 takes it back.
+    assert (answer.score, answer.answers) == (9, {"reason": "dear"})
+    assert (answer.may_contact, answer.may_quote) == (False, False)
+
+
+def test_a_consent_that_was_not_asked_for_is_not_held(as_lead: Client) -> None:
+    Respondent(hosted.invitation(asked=hosted.survey())).send(3, age=0.2, may_quote="1")
+
+    assert not ScoreIntent.objects.get().may_quote
+
+
+def test_when_the_person_answers_or_is_erased_nothing_held_back_is_kept(
+    held: Respondent,
+) -> None:
+    other = Respondent(
+        hosted.invitation(person=hosted.contact("other@example.com"), asked=held.invitation.version.survey)
+    )
+    other.send(3, age=0.2, **SAID)
+
+    held.send(4, "Now for real")
+    forget_person(contact=other.invitation.contact, stand_in="erased-1")
+
+    for intent in ScoreIntent.objects.all():
+        assert (intent.answers, intent.may_contact, intent.may_quote) == ({}, False, False)
+    assert Response.objects.get().score == 4
