@@ -143,6 +143,10 @@ class Server:
     def __init__(
         self, command: Sequence[str], port: int, env: dict[str, str] | None = None, cwd: Path = ROOT
     ) -> None:
+        # A server left over would share the port with ours and answer half of what is measured.
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                raise SystemExit(f"Something listens on port {port} already. End it, or choose another port.")
         self.process = subprocess.Popen(
             command, cwd=cwd, env={**os.environ, **(env or {})}, start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -150,13 +154,14 @@ class Server:
         self.port = port
 
     def __enter__(self) -> "Server":
-        for _ in range(300):
+        for _ in range(1_200):
             try:
                 socket.create_connection(("127.0.0.1", self.port), 0.3).close()
                 time.sleep(1.0)
                 return self
             except OSError:
                 time.sleep(0.1)
+        self.__exit__()  # Python does not call it when entering fails
         raise SystemExit(f"Nothing listens on port {self.port}")
 
     def __exit__(self, *_: object) -> None:
