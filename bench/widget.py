@@ -90,7 +90,7 @@ def prepare() -> tuple[str, Path, Path]:
 def bodies(widget: Widget, secret: str) -> tuple[Path, Path]:
     folder = Path(os.environ["NPS_DATA_DIR"])
     plain, kept = folder / "decide.txt", folder / "kept.txt"
-    client = Client(HTTP_ORIGIN=ORIGIN)
+    client = Client(HTTP_ORIGIN=ORIGIN, HTTP_HOST="127.0.0.1")
     with plain.open("w") as to_judge, kept.open("w") as to_honour:
         for n in range(1, BODIES + 1):
             ident = f"u-{n * (CONTACTS // BODIES)}"
