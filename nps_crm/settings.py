@@ -19,6 +19,8 @@ import dj_database_url
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from surveys import choices
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
 
@@ -337,6 +339,12 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "UserRoleEnum": ["administrator", "csm", "lead", "viewer"],
         "ContactRoleEnum": ["billing", "champion", "decision_maker", "other", "user"],
+        "ChannelEnum": list(choices.Channel),
+        "InteractionKindEnum": ["call", "mail", "meeting", "note"],
+        "SurveyKindEnum": list(choices.SurveyKind),
+        "MetricEnum": list(choices.MetricFamily),
+        "ContractOutcomeEnum": ["churned", "downgraded", "open", "renewed"],
+        "ReasonEnum": list(choices.Reason),
     },
 }
 

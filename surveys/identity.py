@@ -13,7 +13,6 @@ from accounts.domain import normalise_email
 from core.secrets import address_key
 from surveys.choices import Channel, Identity
 
-
 # Where strangers answer without saying who they are: a public link, and the widget in a product.
 _OPEN = frozenset({Channel.LINK, Channel.IN_APP})
 

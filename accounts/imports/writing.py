@@ -16,7 +16,6 @@ from team import queries as team_queries
 from team.models import User
 
 
-
 def write(plan: Plan, *, target: str, actor: User) -> None:
     """Write a plan in the caller's transaction. A row of somebody else's in the way raises IntegrityError."""
     now = clock.now()

@@ -1,6 +1,6 @@
 """Widgets: the list, one with how to install it, its secret, trying it out; and where a campaign shows in it."""
 
-from typing import Any, cast
+from typing import Any
 
 from csp.constants import NONCE, NONE
 from csp.decorators import csp
@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from core import clock
 from core.errors import Refused
 from surveys import texts
-from surveys.choices import CampaignState, WidgetMode
+from surveys.choices import CampaignState, WidgetMode, WidgetTheme
 from surveys.widget import installing, manage, queries, tickets
 from surveys.widget.api import TEST_GOOD_FOR
 from surveys.widget.forms import MODES, THEMES, PlacementForm, RotateForm, WidgetEditForm, WidgetForm
@@ -58,7 +58,7 @@ def widget_detail(request: UserRequest, pk: int) -> HttpResponseBase:
     now = clock.now()
     context = {
         "widget": widget,
-        "theme": THEMES[widget.theme],
+        "theme": THEMES[WidgetTheme(widget.theme)],
         "placements": queries.placements_of(widget),
         "modes": {mode.value: label for mode, label in MODES.items()},
         "snippets": installing.snippets(widget.key, base_url=settings.BASE_URL),
@@ -166,7 +166,7 @@ def widget_sample(request: HttpRequest, ticket: str) -> HttpResponseBase:
         "direction": "rtl" if right_to_left else "ltr",
     }  # fmt: skip
     page = csp(policy)(lambda inner: render(inner, "surveys/widget_sample.html", context))
-    return cast(HttpResponseBase, page(request))
+    return page(request)
 
 
 # --- Where a campaign shows --------------------------------------------------------------------------------------

@@ -347,7 +347,7 @@ def _offer_of_test(test: Mapping[str, Any], body: Mapping[str, Any]) -> Offer:
 def _answer(call: Call, request: HttpRequest) -> HttpResponse:
     """A survey was seen, answered (wholly or in part), declined or closed."""
     kind = call.body.get("kind")
-    if kind not in _SAID:
+    if not isinstance(kind, str) or kind not in _SAID:
         raise Invalid(f"The kind must be one of: {', '.join(_SAID)}.", field="kind")
     _count(call, request)
     return _SAID[kind](call)

@@ -143,7 +143,8 @@ def find_account(person: Person) -> Account | None:
 
 
 def _membership(placed: Sequence[Placed]) -> tuple[str, list[Any]]:
-    texts, params = [], []
+    texts: list[str] = []
+    params: list[Any] = []
     for one in placed:
         assert one.audience is not None
         texts.append(f", {one.audience.sql}")

@@ -123,6 +123,7 @@ def show(
             )
             if campaign is None:
                 return Seen(shown=False, reason="not_running")
+            invitation: Invitation | str | None
             if invitation_id:
                 invitation = _show_planned(invitation_id, now)
             else:

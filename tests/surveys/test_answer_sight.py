@@ -134,7 +134,7 @@ def test_who_comes_alone_waits_for_nobody(monkeypatch):
     monkeypatch.setattr(
         door, "_settle", lambda slots: [setattr(slot, "outcome", "written") for slot in slots]
     )
-    monkeypatch.setattr(lane._came, "wait", lambda timeout: waits.append(timeout))
+    monkeypatch.setattr(lane._came, "wait", waits.append)
 
     for _ in range(3):
         lane.submit(door._Slot(None, None, None))
