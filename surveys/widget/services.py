@@ -20,7 +20,7 @@ from accounts.models import Contact
 from accounts.services import contacts, tracked
 from core.errors import Invalid, Refused
 from core.outbox import State
-from surveys import ingest
+from surveys import eligibility, ingest
 from surveys.ask_rules import cost_of
 from surveys.choices import CampaignState, Channel, IntentState, InvitationState, WaveState
 from surveys.models import Campaign, Delivery, Invitation, PageVisit, SurveyVersion, Visitor, Wave
@@ -144,6 +144,10 @@ def _show_planned(invitation_id: int, now: dt.datetime) -> Invitation | str:
     invitation = respond.lock(Invitation(pk=invitation_id))
     waiting = Delivery.objects.filter(invitation=invitation, channel=Channel.IN_APP, state=State.PENDING)
     settled = invitation.scored_at or invitation.declined_at
+    # As before every mail: what has changed since it was planned (a pause, a suppression, an answer) counts now.
+    verdict = eligibility.judge_invitations([invitation.pk], now=now).get(invitation.pk)
+    if not settled and verdict is not None and verdict.reason is not None:
+        return verdict.reason.value
     if settled or not waiting.update(state=State.DONE, sent_at=now, finished_at=now, lease_until=None):
         return "settled"
     _note_asked(invitation, now)

@@ -64,4 +64,4 @@ def test_the_same_key_with_another_body_is_refused(post: Any, lead: User, path: 
 
 
 def test_a_resource_without_post_says_so(post: Any) -> None:
-    assert post("events", {}).status_code == HTTPStatus.METHOD_NOT_ALLOWED
+    assert post("alerts", {}).status_code == HTTPStatus.METHOD_NOT_ALLOWED

@@ -626,6 +626,7 @@ def reached(
             else None
         ),
         Channel.SMS: barred or ("no_address" if contact.phone_key is None else named(sms) if sms else None),
+        Channel.LINK: barred,
         Channel.IN_APP: barred or (None if seen is not None and seen > -24 * 30 else "no_address"),
     }  # fmt: skip
     usable = [channel for channel in channels if channel in why]

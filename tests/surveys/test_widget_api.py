@@ -401,6 +401,20 @@ def test_a_planned_invitation_of_a_paused_campaign_waits_on(
     assert browser.sign_in().decide()["survey"] is None
 
 
+def test_a_planned_invitation_is_judged_again_before_it_is_shown(
+    shop: Shop, browser: Browser, ida: Contact
+) -> None:
+    ask = planned(ida)
+    offered = browser.sign_in().decide()
+    asking.suppress(ida.email)
+
+    said = browser.view(offered)
+
+    ask.refresh_from_db()
+    assert said["shown"] is False
+    assert (ask.state, ask.asked_at) == ("sending", None)
+
+
 # --- Answered ------------------------------------------------------------------------------------------------------
 def test_a_score_counts_at_once_and_the_comment_completes_it(
     shop: Shop, browser: Browser, ida: Contact
