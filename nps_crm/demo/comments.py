@@ -100,6 +100,34 @@ BETTER_ONBOARDING = {
     "it": ("Il nuovo avviamento è stato eccellente.",),
 }
 
+SUPPORT_GOOD = {
+    "en": (
+        "Solved on the first call.",
+        "Hanna explained it so that I can do it myself next time.",
+        "Quick, even on a Friday afternoon.",
+    ),
+    "de": ("Beim ersten Anruf gelöst.", "Schnell und freundlich, vielen Dank.", "Gut erklärt."),
+}
+SUPPORT_BAD = {
+    "en": (
+        "I had to explain the same thing to three people.",
+        "Two days until somebody answered.",
+        "The workaround works, the import still does not.",
+    ),
+    "de": (
+        "Ich musste alles dreimal erklären.",
+        "Zwei Tage bis zur ersten Antwort.",
+        "Der Import geht immer noch nicht.",
+    ),
+}
+# What is written back to a survey: a question, a wish by SMS, an absence, a thank you.
+REPLIES = (
+    "I would rather talk about this than give a number. Can somebody call me on Thursday morning?",
+    "Can you ask Jonas instead? He runs the depot now.",
+    "I am out of the office until Monday and read my mail then. In urgent cases call our dispatch desk.",
+    "Done. And please thank Yusuf for the quick help with the driver app.",
+)
+
 INTERACTIONS = (
     ("call", "Quarterly check-in", "Went through usage and open wishes.", "Next call in six weeks"),
     ("meeting", "Business review", "Showed savings of the last two quarters; they want toll costs in the plan.", "Sent the roadmap"),

@@ -25,7 +25,7 @@ from accounts.models import (
     Segment,
 )
 from core import clock, secrets
-from nps_crm.demo import comments, company, story
+from nps_crm.demo import asking, comments, company, story
 from surveys import ingest
 from surveys.choices import (
     CampaignState,
@@ -95,6 +95,15 @@ def fill(say: Callable[[str], object]) -> None:
         answers = _waves(cast, survey)
         _suppressions(cast)
         say(f"{answers} answers of two years")
+        asking.fill(
+            rng=random.Random(SEED + 1),
+            now=now,
+            contacts=cast.contacts,
+            moods=cast.moods,
+            people=cast.people,
+            relationship=survey,
+        )
+        say("asking after tickets, before renewals, by links")
         _interactions(cast)
         _segments(cast)
         _work_under_way(cast)
@@ -371,7 +380,7 @@ def _wave(cast: Cast, survey: Survey, number: int, start: dt.date) -> int:
         created_at=launched - dt.timedelta(days=3),
         launched_at=launched,
         starts_at=launched,
-        daily_limit=20,
+        daily_limit=40,
         finished_at=launched + dt.timedelta(days=DAYS_TO_SEND + 1),
     )
     wave = Wave.objects.create(
@@ -431,6 +440,7 @@ def _invitation(cast: Cast, wave: Wave, contact: Contact, at: dt.datetime) -> In
         else InvitationState.SENT,
         planned_at=wave.created_at,
         asked_at=at,
+        cost=10,
         delivered_at=None if is_bounced else at + dt.timedelta(seconds=rng.randrange(2, 40)),
         opened_at=at + dt.timedelta(minutes=rng.randrange(1, 900)) if is_opened else None,
         declined_at=at + dt.timedelta(hours=2) if is_declined else None,
