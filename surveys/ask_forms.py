@@ -15,7 +15,7 @@ from surveys.services.asks import MAX_REASON
 
 class AskForm(forms.Form):
     survey: "forms.ModelChoiceField[Survey]" = forms.ModelChoiceField(
-        queryset=Survey.objects.none(), help_text="Published surveys."
+        queryset=Survey.objects.none(), empty_label="Choose a survey", help_text="Published surveys."
     )
     channel = forms.ChoiceField(
         choices=[(Channel.EMAIL.value, "E-mail"), (Channel.SMS.value, "SMS")], initial=Channel.EMAIL.value
@@ -38,8 +38,8 @@ class RuleForm(forms.Form):
     quiet_days_answered = forms.IntegerField(label="Days after an answer", min_value=0, max_value=3650)
     quiet_days_declined = forms.IntegerField(label="Days after a refusal", min_value=0, max_value=3650)
     quiet_days_ignored = forms.IntegerField(label="Days after silence", min_value=0, max_value=3650)
-    budget = forms.DecimalField(label="Asks", min_value=0, max_value=1000, decimal_places=1)
-    budget_days = forms.IntegerField(label="within days", min_value=1, max_value=3650)
+    budget = forms.DecimalField(label="Asks at most", min_value=0, max_value=1000, decimal_places=1)
+    budget_days = forms.IntegerField(label="Within days", min_value=1, max_value=3650)
 
     def __init__(self, *args: Any, rule: Scope, **kwargs: Any) -> None:
         initial = {name: getattr(rule, name) for name in self.base_fields}

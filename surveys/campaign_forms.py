@@ -134,7 +134,7 @@ class TimingForm(PlanForm):
         label="A wave", choices=PERIODS, coerce=int, empty_value=None, required=False, initial=3
     )
     spread_days = forms.IntegerField(
-        label="Spread a wave over days", required=False, min_value=1, max_value=366,
+        label="Days to spread a wave over", required=False, min_value=1, max_value=366,
         help_text="Empty: evenly over the whole period.",
     )  # fmt: skip
     anchor = forms.ChoiceField(label="The date", required=False)
@@ -146,7 +146,7 @@ class TimingForm(PlanForm):
         help_text="Days or months, with a minus for before, such as -45d, 18m.",
     )  # fmt: skip
     grace_days = forms.IntegerField(
-        label="Keep trying for days", min_value=0, max_value=90, initial=14, required=False,
+        label="Days to keep trying", min_value=0, max_value=90, initial=14, required=False,
         help_text="Somebody who may not be asked on the day is asked later within this time.",
     )  # fmt: skip
     trigger_event = forms.CharField(
@@ -284,7 +284,7 @@ class ChannelsForm(PlanForm):
         label="And if that does not either", choices=(("", "nothing else"), *CHANNELS), required=False
     )
     fallback_days = forms.IntegerField(
-        label="Without an answer, try the next channel after days", required=False, min_value=1, max_value=364,
+        label="Days without an answer before the next channel is tried", required=False, min_value=1, max_value=364,
         help_text="Empty: no. Each further message counts against what a person is asked at most.",
     )  # fmt: skip
     send_as_owner = forms.BooleanField(
@@ -341,20 +341,20 @@ class LimitsForm(PlanForm):
         label="At most an hour", required=False, min_value=1, max_value=10_000_000
     )
     spread_days = forms.IntegerField(
-        label="Spread evenly over days", required=False, min_value=1, max_value=366
+        label="Days to spread it over evenly", required=False, min_value=1, max_value=366
     )
     account_week_limit = forms.IntegerField(
         label="Of one account, at most a week", required=False, min_value=1, max_value=1000,
         help_text="The others of it are asked later.",
     )  # fmt: skip
     daily_answers_limit = forms.IntegerField(
-        label="Pause for the day after answers", required=False, min_value=1, max_value=10_000_000
+        label="Answers a day that are enough", required=False, min_value=1, max_value=10_000_000
     )
     target_answers = forms.IntegerField(
-        label="Aim for answers", required=False, min_value=1, max_value=10_000_000,
+        label="Answers to aim for", required=False, min_value=1, max_value=10_000_000,
         help_text="The pace follows the share that answers.",
     )  # fmt: skip
-    target_days = forms.IntegerField(label="within days", required=False, min_value=1, max_value=366)
+    target_days = forms.IntegerField(label="Days to get them in", required=False, min_value=1, max_value=366)
     reminders = forms.TypedChoiceField(
         label="Reminders", coerce=int, initial=0,
         choices=((0, "none"), (1, "one"), (2, "two"), (3, "three")),
@@ -362,7 +362,7 @@ class LimitsForm(PlanForm):
     )  # fmt: skip
     reminder_gap_days = forms.IntegerField(label="Days between them", min_value=1, max_value=90, initial=5)
     expires_after_days = forms.IntegerField(
-        label="Accept answers for days", min_value=1, max_value=365, initial=30,
+        label="Days an answer is accepted", min_value=1, max_value=365, initial=30,
         help_text="Counted from the day somebody was asked.",
     )  # fmt: skip
 

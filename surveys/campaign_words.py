@@ -59,13 +59,13 @@ def how_often(plan: Plan) -> str:
             return f"In waves, {PERIODS.get(plan.period_months or 0, '')}{spread}"
         case Cadence.ACCOUNT_DATE:
             when = _and([distance(one) for one in plan.offsets])
-            return f"{when} {anchor(plan.anchor)}"
+            return _first_large(f"{when} {anchor(plan.anchor)}")
         case Cadence.EVENT:
             wait = f", {_duration(plan.delay_minutes)} later" if plan.delay_minutes else ", at once"
             only = " that meet the conditions" if plan.trigger_conditions else ""
             return f"At events “{plan.trigger_event}”{only}{wait}"
         case _:
-            return "Once"
+            return "To whoever comes by" if list(plan.channels) == [Channel.IN_APP] else "Once"
 
 
 def anchor(key: str) -> str:
@@ -86,15 +86,20 @@ def distance(offset: str) -> str:
     return f"{_count(abs(number), unit)} {'before' if number < 0 else 'after'}"
 
 
-def channels(plan: Plan) -> str:
-    """ "By e-mail, else by SMS; after 5 days without an answer the next one"."""
+def channel_names(plan: Plan) -> str:
+    """ "E-mail, else SMS"."""
     names = [CHANNELS[Channel(one)] for one in plan.channels]
-    text = names[0] + "".join(f", else {name}" for name in names[1:])
-    if plan.fallback_days and len(names) > 1:
+    return _first_large(names[0] + "".join(f", else {name}" for name in names[1:]))
+
+
+def channels(plan: Plan) -> str:
+    """ "E-mail, else SMS; after 5 days without an answer the next one"."""
+    text = channel_names(plan)
+    if plan.fallback_days and len(plan.channels) > 1:
         text += f"; after {_count(plan.fallback_days, 'day')} without an answer the next one"
     if plan.send_as_owner and Channel.EMAIL in plan.channels:
         text += "; from the account's owner"
-    return text[0].upper() + text[1:]
+    return text
 
 
 def hours(plan: Plan) -> str:
@@ -130,14 +135,22 @@ def pace(plan: Plan) -> str:
         parts.append(
             f"aiming for {_count(plan.target_answers, 'answer')} in {_count(plan.target_days, 'day')}"
         )
-    text = ", ".join(parts) or "as soon as somebody is due"
-    return text[0].upper() + text[1:]
+    return _first_large(", ".join(parts) or "as soon as somebody is due")
 
 
 def reminders(plan: Plan) -> str:
     if not plan.reminders:
         return "None"
     return f"{_count(plan.reminders, 'reminder')}, {_count(plan.reminder_gap_days, 'day')} apart"
+
+
+def channel(code: str) -> str:
+    """One channel as a label: "E-mail", "In your product"."""
+    return _first_large(CHANNELS.get(Channel(code), code.upper() if code == Channel.API else code))
+
+
+def _first_large(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _count(number: int, one: str, many: str = "") -> str:

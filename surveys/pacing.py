@@ -19,6 +19,7 @@ import math
 from collections import Counter
 from functools import lru_cache
 from hashlib import sha256
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -127,12 +128,7 @@ def room(campaign: Campaign, day: WaveDay, *, now: dt.datetime, workspace: Works
         released = of_campaign.filter(local_date=day.local_date).aggregate(n=Sum("released"))["n"] or 0
         rooms.append(campaign.daily_limit - released)
     if campaign.hourly_limit is not None:
-        # An hour of the world's clock may belong to two local dates.
-        near = of_campaign.filter(
-            local_date__range=(day.local_date - dt.timedelta(days=1), day.local_date + dt.timedelta(days=1))
-        )
-        hours = near.values_list("hours", flat=True)
-        rooms.append(campaign.hourly_limit - sum(one.get(_hour(now), 0) for one in hours))
+        rooms.append(campaign.hourly_limit - released_in_hour(campaign, day.local_date, now))
     enough = campaign.daily_answers_limit
     if enough is not None and answers_on(campaign, day.local_date, workspace) >= enough:
         return 0
@@ -142,6 +138,16 @@ def room(campaign: Campaign, day: WaveDay, *, now: dt.datetime, workspace: Works
             day.save(update_fields=["quota"])
         rooms.append(day.quota - day.released)
     return max(0, min(rooms))
+
+
+def released_in_hour(campaign: Campaign, today: dt.date, now: dt.datetime) -> int:
+    """How many were released in the present hour; `today` is the local date."""
+    # An hour of the world's clock may belong to two local dates.
+    near = WaveDay.objects.filter(
+        wave__campaign=campaign,
+        local_date__range=(today - dt.timedelta(days=1), today + dt.timedelta(days=1)),
+    )
+    return sum(one.get(_hour(now), 0) for one in near.values_list("hours", flat=True))
 
 
 def _hour(now: dt.datetime) -> str:
@@ -268,9 +274,7 @@ def _next(wave: Wave, number: int, *, now: dt.datetime, workspace: Workspace) ->
     used: Counter[int] = Counter()
     limit = campaign.account_week_limit
     if limit is not None:
-        recent = _of_last_week(campaign, now)
-        full = recent.values("account").annotate(n=Count("pk")).filter(n__gte=limit).values("account")
-        planned = planned.exclude(account__isnull=False, account__in=full)
+        planned = planned.exclude(account__isnull=False, account__in=full_accounts(campaign, limit, now))
     found: list[int] = []
     for pk, account_id in _open_now(planned, campaign, number, now=now, workspace=workspace):
         if limit is not None and account_id is not None:
@@ -281,6 +285,12 @@ def _next(wave: Wave, number: int, *, now: dt.datetime, workspace: Workspace) ->
             used[account_id] += 1
         found.append(pk)
     return found
+
+
+def full_accounts(campaign: Campaign, limit: int, now: dt.datetime) -> QuerySet[Invitation, Any]:
+    """The accounts of which `limit` people or more were asked within seven days."""
+    recent = _of_last_week(campaign, now)
+    return recent.values("account").annotate(n=Count("pk")).filter(n__gte=limit).values("account")
 
 
 def _of_last_week(campaign: Campaign, now: dt.datetime) -> QuerySet[Invitation]:

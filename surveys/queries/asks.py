@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from accounts.models import Account, Contact
 from accounts.querysets import accounts_visible_to
 from core import clock
-from surveys import eligibility
+from surveys import campaign_words, eligibility
 from surveys.ask_rules import Asking, Rules
 from surveys.choices import AskScope, Channel, InvitationState, SurveyKind
 from surveys.eligibility import Verdict
@@ -49,7 +49,7 @@ class Entry:
 
     @property
     def channel(self) -> str:
-        return (self.invitation or self.external).get_channel_display()  # type: ignore[union-attr]
+        return campaign_words.channel(self.channel_code)
 
     @property
     def channel_code(self) -> str:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import cast
 
@@ -11,11 +12,11 @@ from django.urls import reverse
 
 from accounts.domain import FieldType
 from accounts.models import Account, Contact, CustomField, Segment
-from core import charts
-from surveys import eligibility, pacing
+from core import charts, clock
+from surveys import cadence, campaign_words, eligibility
 from surveys.ask_rules import Asking
-from surveys.campaign_plan import ANCHORS, CUSTOM
-from surveys.choices import CampaignState, InvitationState, Reason
+from surveys.campaign_plan import ANCHORS, CUSTOM, Plan
+from surveys.choices import InvitationState, Reason
 from surveys.eligibility import PRIORITY, Preview, ReasonCount, Verdict
 from surveys.models import Campaign, Delivery, Exclusion, Invitation, Survey, Wave
 from surveys.queries.audience import audience
@@ -29,7 +30,7 @@ IN_DOUBT = Q(deliveries__state="in_doubt")
 STAGES: Mapping[str, tuple[str, str, Q]] = {
     "planned": ("Planned", "Everybody this campaign set out to ask", Q()),
     "waiting": ("Waiting", "Planned and not sent yet", NOT_ASKED_YET),
-    "sent": ("Sent", "The mail was handed over to the mail server", Q(asked_at__isnull=False)),
+    "sent": ("Sent", "The message was handed over for delivery, or shown in your product", Q(asked_at__isnull=False)),
     "delivered": (
         "Delivered",
         "Sent, and no bounce came back",
@@ -43,7 +44,7 @@ STAGES: Mapping[str, tuple[str, str, Q]] = {
     "scored": ("Scored", "Gave a score", Q(scored_at__isnull=False)),
     "commented": ("Commented", "Wrote why", Q(commented_at__isnull=False)),
     "declined": ("Declined", "Unsubscribed or asked to be left alone", Q(state=InvitationState.DECLINED)),
-    "failed": ("Failed", "The mail could not be delivered", Q(state=InvitationState.FAILED)),
+    "failed": ("Failed", "The message could not be delivered", Q(state=InvitationState.FAILED)),
     "withdrawn": ("Withdrawn", "Planned, and then not asked after all", Q(state=InvitationState.WITHDRAWN)),
     "expired": ("No answer", "The time to answer is over", Q(state=InvitationState.EXPIRED)),
 }
@@ -56,7 +57,7 @@ OUTCOMES: Mapping[str, str] = {
     "complained": "Marked as spam",
     "gave_up": "Given up after repeated temporary errors",
     "called_off": "Called off by an administrator",
-    "not_built": "The mail could not be built",
+    "not_built": "The message could not be built",
     "stopped": "The campaign was stopped",
     "not_needed": "Not needed: the time to reach the target was over",
     "suppressed": "On the suppression list",
@@ -71,6 +72,14 @@ class CampaignRow:
     campaign: Campaign
     counts: Mapping[str, int]
     audience: str
+
+    @property
+    def how_often(self) -> str:
+        return campaign_words.how_often(Plan.of(self.campaign))
+
+    @property
+    def channels(self) -> str:
+        return campaign_words.channel_names(Plan.of(self.campaign))
 
     @property
     def share_sent(self) -> float:
@@ -283,6 +292,19 @@ def preview(*, segment: Segment | None, user: User, asking: Asking | None = None
     return eligibility.preview(audience(segment=segment, user=user), asking)
 
 
+def preview_due(campaign: Campaign, user: User, asking: Asking | None = None) -> Preview:
+    """The same of those alone whose turn it is today, for a campaign that asks a few every day."""
+    return eligibility.preview(_due_today(campaign, user), asking)
+
+
+def _due_today(campaign: Campaign, user: User) -> QuerySet[Contact]:
+    zone, now, draft = team_queries.zone(), clock.now(), copy(campaign)
+    # Of what fell due before the launch nobody is asked.
+    draft.launched_at = draft.launched_at or now
+    people = audience(segment=campaign.segment, user=user)
+    return cadence.due(people, draft, day=cadence.local_date(now, zone), zone=zone)
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     contact: Contact
@@ -297,11 +319,11 @@ def list_judged(
     offset: int,
     limit: int,
     asking: Asking | None = None,
+    due_for: Campaign | None = None,
 ) -> list[Judged]:
-    """A page of the people behind one number of the preview."""
-    found = eligibility.list_judged(
-        audience(segment=segment, user=user), asking, reason=reason, offset=offset, limit=limit
-    )
+    """A page of the people behind one number of the preview; with `due_for` of `preview_due`."""
+    asked = audience(segment=segment, user=user) if due_for is None else _due_today(due_for, user)
+    found = eligibility.list_judged(asked, asking, reason=reason, offset=offset, limit=limit)
     people = {
         c.pk: c
         for c in Contact.objects.filter(pk__in=[v.contact_id for v in found]).select_related("account")
@@ -328,21 +350,6 @@ def asks_of(contact: Contact) -> QuerySet[Invitation]:
 
 def waves_being_planned(campaign: Campaign) -> QuerySet[Wave]:
     return campaign.waves.filter(state="planning")
-
-
-def next_release(campaign: Campaign, *, now: dt.datetime) -> dt.datetime | None:
-    """When a limited campaign that has used up its day goes on; None when it may send now."""
-    if campaign.daily_limit is None or campaign.state != CampaignState.RUNNING:
-        return None
-    workspace = team_queries.workspace()
-    today = pacing.local_date(now, workspace)
-    opens = pacing.opens_at(campaign, today, workspace)
-    if now < opens:
-        return opens
-    released = sum(campaign.waves.filter(days__local_date=today).values_list("days__released", flat=True))
-    if released < campaign.daily_limit:
-        return None
-    return pacing.opens_at(campaign, today + dt.timedelta(days=1), workspace)
 
 
 def by_ids(ids: Sequence[int]) -> dict[int, Invitation]:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import secrets
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -177,7 +178,8 @@ class SourceRow:
     """What came in under one source, of the counted answers the reader may see."""
 
     source: str
-    counts: domain.Counts
+    metric: str
+    histogram: Mapping[int, int]
     last_at: dt.datetime | None
     url: str
 
@@ -186,8 +188,22 @@ class SourceRow:
         return self.source.partition(":")[2]
 
     @property
+    def n(self) -> int:
+        return sum(self.histogram.values())
+
+    @property
+    def counts(self) -> domain.Counts:
+        """Promoters, passives and detractors; only where the survey asks for them."""
+        return domain.counts(self.histogram)
+
+    @property
     def interval(self) -> domain.Interval | None:
         return self.counts.interval
+
+    @property
+    def summary(self) -> domain.Summary:
+        """The figures of any other scale."""
+        return domain.summary(self.metric, self.histogram)
 
 
 def sources(user: User, survey: Survey) -> dict[str, SourceRow]:
@@ -198,23 +214,25 @@ def sources(user: User, survey: Survey) -> dict[str, SourceRow]:
         .filter(survey=survey)
         .filter(Q(source=NO_TAG) | Q(source__startswith=f"{NO_TAG}:"))
         .order_by()
-        .values("source")
-        .annotate(
-            promoters=Count("pk", filter=Q(score__gte=domain.PROMOTER_FROM)),
-            passives=Count("pk", filter=Q(score__gte=domain.PASSIVE_FROM, score__lt=domain.PROMOTER_FROM)),
-            detractors=Count("pk", filter=Q(score__lt=domain.PASSIVE_FROM)),
-            last_at=Max("responded_at"),
-        )
+        .values("source", "score")
+        .annotate(n=Count("pk"), last_at=Max("responded_at"))
     )
+    histograms: dict[str, dict[int, int]] = defaultdict(dict)
+    last: dict[str, dt.datetime] = {}
+    for row in rows:
+        source = row["source"]
+        histograms[source][row["score"]] = row["n"]
+        last[source] = max(row["last_at"], last.get(source, row["last_at"]))
     answers = reverse("surveys:response_list")
     return {
-        row["source"]: SourceRow(
-            source=row["source"],
-            counts=domain.Counts(row["promoters"], row["passives"], row["detractors"]),
-            last_at=row["last_at"],
-            url=f"{answers}?{urlencode({'survey': survey.pk, 'source': row['source'], 'counted': 'true'})}",
+        source: SourceRow(
+            source=source,
+            metric=survey.metric,
+            histogram=histogram,
+            last_at=last[source],
+            url=f"{answers}?{urlencode({'survey': survey.pk, 'source': source, 'counted': 'true'})}",
         )
-        for row in rows
+        for source, histogram in histograms.items()
     }
 
 

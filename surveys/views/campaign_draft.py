@@ -14,7 +14,7 @@ from core.errors import Refused
 from surveys import cadence, campaign_words, eligibility
 from surveys.campaign_forms import AudienceForm, BasicsForm, ChannelsForm, LimitsForm, PlanForm, TimingForm
 from surveys.campaign_plan import Plan
-from surveys.choices import CampaignState, Channel, Reason
+from surveys.choices import Cadence, CampaignState, Channel, Reason
 from surveys.eligibility import REASONS
 from surveys.models import Campaign
 from surveys.queries import campaigns as queries
@@ -149,6 +149,9 @@ def campaign_review(request: UserRequest, pk: int) -> HttpResponseBase:
         preview = queries.preview(
             segment=campaign.segment, user=request.user, asking=eligibility.asking_of(campaign)
         )
+        due = None
+        if campaign.cadence in cadence.DAILY:
+            due = queries.preview_due(campaign, request.user, eligibility.asking_of(campaign))
         forecast = forecast_queries.of_campaign(campaign, request.user)
     except Refused as refusal:  # a field that the segment asks for was taken away
         messages.error(request, f"The segment can no longer be read. {refusal.message}")
@@ -158,6 +161,8 @@ def campaign_review(request: UserRequest, pk: int) -> HttpResponseBase:
         "campaign": campaign,
         "audience": queries.audience_name(campaign, request.user),
         "preview": preview,
+        "due": due,
+        "waits_for_events": campaign.cadence == Cadence.EVENT,
         "forecast": forecast,
         "rate_percent": round(100 * forecast.rate.mean),
         "waits": campaign.cadence in cadence.ENDLESS,
@@ -181,14 +186,18 @@ def campaign_people(request: UserRequest, pk: int) -> HttpResponseBase:
         return redirect("surveys:campaign_detail", pk=pk)
     code = request.GET.get("reason", "")
     reason = reason_of(code)
-    counts = queries.preview(
-        segment=campaign.segment, user=request.user, asking=eligibility.asking_of(campaign)
-    )
+    asking = eligibility.asking_of(campaign)
+    due_for = campaign if request.GET.get("due") and campaign.cadence in cadence.DAILY else None
+    if due_for is not None:
+        counts = queries.preview_due(campaign, request.user, asking)
+    else:
+        counts = queries.preview(segment=campaign.segment, user=request.user, asking=asking)
     total = next((c.count for c in counts.excluded if c.reason == reason), 0) if reason else counts.asked
     # The statement pages by itself, so the paginator only has to know how many there are.
     page = Paginator(range(total), PAGE_SIZE).get_page(request.GET.get("page"))
     judged = queries.list_judged(
-        asking=eligibility.asking_of(campaign),
+        asking=asking,
+        due_for=due_for,
         segment=campaign.segment,
         user=request.user,
         reason=reason,
@@ -200,6 +209,7 @@ def campaign_people(request: UserRequest, pk: int) -> HttpResponseBase:
         "page": page,
         "judged": judged,
         "reason": REASONS[reason] if reason else None,
+        "is_due": due_for is not None,
     }
     return render(request, "surveys/campaign_people.html", context)
 

@@ -18,7 +18,7 @@ from surveys.campaign_plan import Plan
 from surveys.choices import Cadence, CampaignState
 from surveys.eligibility import REASONS
 from surveys.models import Campaign
-from surveys.queries import calendar, rounds
+from surveys.queries import calendar, holds, rounds
 from surveys.queries import campaigns as queries
 from surveys.services import campaigns as services
 from surveys.services import delivery as delivery_services
@@ -101,7 +101,7 @@ def campaign_detail(request: UserRequest, pk: int) -> HttpResponseBase:
         "doubtful": queries.list_doubtful(campaign, request.user)[:20],
         "failures": queries.list_failed(campaign, request.user)[:20],
         "is_planning": queries.waves_being_planned(campaign).exists(),
-        "next_release": queries.next_release(campaign, now=now),
+        "hold": holds.hold(campaign, now=now),
         "is_live": campaign.state in {CampaignState.RUNNING, CampaignState.SCHEDULED},
         "sending_is_off": services.sending_is_off(),
         "may_lead": can_lead(request.user),
