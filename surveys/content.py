@@ -102,7 +102,7 @@ class Issue:
         kind = next((part for part in parts if part in ALL_LEVELS), "")
         if "questions" in parts and (at := parts.index("questions") + 1) < len(parts):
             place = int(parts[at]) + 1 if parts[at].isdigit() else parts[at]
-            name = f"Further question {place}"
+            name = f"Further question {place}{', an option' if 'options' in parts else ''}"
         where = [kind] if kind else []
         if self.language:
             where.append(texts.language_for(self.language).name)

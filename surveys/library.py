@@ -24,6 +24,13 @@ class Starter:
     content: Mapping[str, Any] = field(default_factory=dict)
     words: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
+    def languages(self, possible: list[str]) -> list[str]:
+        """Of these, the ones a survey of this kind begins in: those it has its own words for, or all when built-in words do.
+
+        A reader should not meet one question in two languages; the author adds the others with their words.
+        """
+        return [tag for tag in possible if not self.words or tag in self.words]
+
     def build(self, *, tags: list[str], default: str, **shared: Any) -> Content:
         """The survey's first content in these languages, the default one among them."""
         languages = {tag: dict(self.words.get(tag, {})) for tag in dict.fromkeys([default, *tags])}

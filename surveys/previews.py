@@ -42,7 +42,7 @@ def render(content: Content, asked: Asked, *, company: Company, logo: str, user:
     if issues:
         return render_to_string("surveys/preview_problems.html", {"issues": issues})
     if asked.score not in content.scale.scores:
-        asked = replace(asked, score=content.scale.high)
+        asked = replace(asked, score=content.scale.good.low)
     language = content.language_for(asked.language or content.default_language)
     if asked.view == "mail":
         return _mail(content, language, company=company, logo=logo, user=user)

@@ -18,8 +18,8 @@ from surveys.content import LABEL_LENGTH, OPTION_LENGTH, QUESTION_LENGTH, Conten
 from surveys.questions import Question, Show
 
 SPARE_OPTIONS = 2
-_FIELD = re.compile(r"q(\d{1,2})-(.+)")
-_ACTION = re.compile(r"(add|up|down|remove|show):(\w+)")
+_FIELD = re.compile(r"q([0-9]{1,2})-(.+)")
+_ACTION = re.compile(r"(add|up|down|remove|show):(\w+)", re.ASCII)
 SHOW_LABELS: Mapping[str, str] = {
     Show.ALWAYS: "to everybody",
     Show.LEVEL: "depending on the group of the score",
@@ -28,6 +28,19 @@ SHOW_LABELS: Mapping[str, str] = {
 }
 
 Draft = dict[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionTexts:
+    """What a question says in one language. What its kind does not need is sent along unseen, so that nothing is lost."""
+
+    number: int
+    title: str
+    text: forms.BoundField
+    ends: list[forms.BoundField]
+    options: list[forms.BoundField]
+    is_rating: bool
+    has_options: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +67,22 @@ class QuestionSection:
         """In the default language."""
         return self.words[0][2]
 
-    @property
-    def other_words(self) -> list[tuple[str, str, list[forms.BoundField], list[forms.BoundField]]]:
-        return [
-            (
-                tag,
-                name,
-                fields,
-                [texts[place] for _, texts in self.options if texts[place].value() or texts[0].value()],
-            )
-            for place, (tag, name, fields) in enumerate(self.words)
-            if place
-        ]
+    def words_in(self, tag: str) -> "QuestionTexts | None":
+        """In another language; none in the default one, whose words stand with the question itself."""
+        for place, (own, _, fields) in enumerate(self.words):
+            if place and own == tag:
+                return QuestionTexts(
+                    number=self.number,
+                    title=self.title,
+                    text=fields[0],
+                    ends=fields[1:],
+                    options=[
+                        texts[place] for _, texts in self.options if texts[place].value() or texts[0].value()
+                    ],
+                    is_rating=self.kind.value() == questions.Kind.RATING,
+                    has_options=self.kind.value() in {questions.Kind.CHOICE, questions.Kind.MULTI},
+                )
+        return None
 
     @property
     def own_options(self) -> list[tuple[forms.BoundField, forms.BoundField]]:

@@ -1,5 +1,6 @@
 """The editor's form: one flat field for every text of every language, and its way to and from Content."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -61,6 +62,15 @@ HELP = {
 
 
 @dataclass(frozen=True, slots=True)
+class ThanksSection:
+    """What is said to one group after its answer. Groups without words of their own are folded away."""
+
+    label: str
+    parts: list[forms.BoundField]
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LanguageSection:
     """The fields of one language, for the template."""
 
@@ -73,7 +83,8 @@ class LanguageSection:
     ends: list[forms.BoundField]
     consents: list[forms.BoundField]
     follow_ups: list[forms.BoundField]
-    thanks: list[tuple[str, list[forms.BoundField]]]
+    thanks: list["ThanksSection"]
+    questions: list[question_form.QuestionTexts]
 
 
 class SurveyForm(forms.Form):
@@ -211,6 +222,7 @@ class SurveyForm(forms.Form):
 
     def sections(self) -> list[LanguageSection]:
         on = self.chosen_languages
+        asked = self.question_sections()
         return [
             LanguageSection(
                 tag=tag,
@@ -222,20 +234,24 @@ class SurveyForm(forms.Form):
                 ends=[self[f"{tag}-scale_low"], self[f"{tag}-scale_high"]],
                 consents=[self[f"{tag}-consent_contact"], self[f"{tag}-consent_quote"]],
                 follow_ups=[self[f"{tag}-follow_up-{kind}"] for kind in self.kinds],
-                thanks=[
-                    (
-                        kind_label(self.old.metric, kind),
-                        [self[f"{tag}-thanks-{kind}-{part}"] for part in ("text", "link_label", "link_url")],
-                    )
-                    for kind in self.kinds
-                ],
+                thanks=[self._thanks(tag, kind) for kind in self.kinds],
+                questions=[words for one in asked if (words := one.words_in(tag)) is not None],
             )
             for tag, name in texts.choices()
             if tag in self.question_tags
         ]
 
+    def _thanks(self, tag: str, kind: str) -> ThanksSection:
+        parts = [self[f"{tag}-thanks-{kind}-{part}"] for part in ("text", "link_label", "link_url")]
+        return ThanksSection(
+            label=kind_label(self.old.metric, kind),
+            parts=parts,
+            is_open=kind == self.kinds[0] or any(part.value() or part.errors for part in parts),
+        )
+
     def _is_faulty(self, tag: str) -> bool:
-        return self.is_bound and any(name.startswith(f"{tag}-") for name in self.errors)
+        own = re.compile(rf"{tag}-.+|q\d+-t-{tag}-.+|q\d+-o\d+-{tag}")
+        return self.is_bound and any(own.fullmatch(name) for name in self.errors)
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}

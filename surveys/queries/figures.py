@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import dropwhile
 from typing import Any
 from urllib.parse import urlencode
 
@@ -396,7 +397,7 @@ def scale_page(question: Question) -> ScalePage:
         as_of=today,
         now=now,
         previous=said[before],
-        trend=[(day, said[day]) for day in days],
+        trend=list(dropwhile(lambda row: not row[1].n, ((day, said[day]) for day in days))),
         distribution=[
             (
                 score,

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core.errors import Refused
 from surveys import library, previews, question_form, questions, scales, texts
 from surveys.choices import SurveyState
-from surveys.content import Content
+from surveys.content import Content, Gap
 from surveys.models import Survey
 from surveys.previews import Asked
 from surveys.queries import surveys as queries
@@ -114,7 +114,7 @@ def survey_new(request: UserRequest) -> HttpResponseBase:
         return render(request, "surveys/survey_library.html", {"starters": _starters(workspace.name)})
     chosen = chosen or library.STARTERS[0]
     start = chosen.build(
-        tags=[tag for tag, _ in texts.choices()],
+        tags=chosen.languages([tag for tag, _ in texts.choices()]),
         default=workspace.language if workspace.language in dict(texts.choices()) else "en",
         brand_colour=workspace.colour,
         reply_to=request.user.email,
@@ -337,34 +337,25 @@ def _starters(company: str) -> list[tuple[library.Starter, str, str, list[str]]]
 @requires(can_view)
 @require_safe
 def survey_gaps(request: UserRequest, pk: int) -> HttpResponseBase:
-    """What an author wrote in the default language and in no other, language by language, with the way to its field."""
+    """What an author wrote in the default language and not in others, text by text, with the way to each field."""
     survey = _survey(request, pk)
     assert survey.current is not None
     content = Content.from_json(survey.current.content)
     drafts = question_form.drafts_of(content)
     gaps = content.untranslated()
-    rows = [
-        (
-            texts.language_for(tag).name,
-            [
-                (
-                    gap,
-                    question_form.field_of(field_of(gap.field), drafts, content.default_language)
-                    if "questions" not in gap.field
-                    else question_form.field_of(gap.field, drafts, content.default_language),
-                )
-                for gap in gaps
-                if gap.language == tag
-            ],
-        )
-        for tag in content.languages
-        if tag != content.default_language
-    ]
+    rows: dict[str, tuple[Gap, list[tuple[str, str, str]]]] = {}
+    for gap in gaps:
+        field = gap.field if ".questions." in gap.field else field_of(gap.field)
+        field = question_form.field_of(field, drafts, content.default_language)
+        path = gap.field.removeprefix(f"languages.{gap.language}.")
+        _, missing = rows.setdefault(path, (gap, []))
+        missing.append((gap.language, texts.language_for(gap.language).name, field))
     context = {
         "survey": survey,
         "content": content,
         "default_name": texts.language_for(content.default_language).name,
-        "rows": rows,
+        "rows": list(rows.values()),
+        "others": len(content.languages) - 1,
         "total": len(gaps),
         "may_edit": can_lead(request.user),
     }
