@@ -13,6 +13,7 @@ from core import outbox
 from core.errors import Refused
 from surveys import pacing, planning
 from surveys.choices import CampaignState, InvitationState
+from surveys.content import Words
 from surveys.models import Campaign, Delivery, Invitation, Suppression, Wave
 from surveys.services import campaigns, delivery, suppressions
 from team.models import User
@@ -373,3 +374,28 @@ def test_a_provider_that_answers_nothing_leaves_doubt(
 
 def _time_out(self: object, fail_silently: bool = False) -> int:
     raise TimeoutError("read timed out")
+
+
+def test_who_lacks_words_that_a_mail_needs_is_left_out_with_the_reason_and_others_go(
+    smtp: SettingsWrapper,
+) -> None:
+    survey = make_survey(
+        "Named", languages={"en": Words(intro="Hello {{ first_name }}, of {{ account_name|your company }}")}
+    )
+    wave = launch(2, campaign=make_campaign(survey, launched_at=dt.datetime(2026, 3, 1, tzinfo=dt.UTC)))
+    nameless = Contact.objects.get(email="p1@fjord.example")
+    nameless.first_name = ""
+    nameless.save(update_fields=["first_name"])
+
+    with MailServer() as server:
+        send_with(smtp, server)
+        work()
+
+    assert [m["To"] for m in parsed(server)] == ['"Ida0" <p0@fjord.example>']
+    left_out = Invitation.objects.get(wave=wave, contact=nameless)
+    row = Delivery.objects.get(invitation=left_out)
+    assert (left_out.state, left_out.asked_at) == ("failed", None)
+    assert row.state == "failed"
+    assert "first_name" in row.error
+    assert not Suppression.objects.exists()  # the address is not to blame
+    assert Invitation.objects.get(wave=wave, contact__email="p0@fjord.example").state == "sent"
