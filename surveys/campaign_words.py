@@ -141,6 +141,8 @@ def pace(plan: Plan) -> str:
 def reminders(plan: Plan) -> str:
     if not plan.reminders:
         return "None"
+    if plan.reminders == 1:
+        return f"1 reminder, after {_count(plan.reminder_gap_days, 'day')}"
     return f"{_count(plan.reminders, 'reminder')}, {_count(plan.reminder_gap_days, 'day')} apart"
 
 

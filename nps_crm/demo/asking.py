@@ -70,10 +70,9 @@ def fill(
 ) -> None:
     """Make all of it. Statements, not loops of them: a few thousand rows in some seconds."""
     asked: Asked = defaultdict(list)
-    for contact_id, at in Invitation.objects.filter(asked_at__isnull=False).values_list(
-        "contact_id", "asked_at"
-    ):
-        asked[contact_id or 0].append(at)
+    for contact_id, at in Invitation.objects.values_list("contact_id", "asked_at"):
+        if contact_id is not None and at is not None:
+            asked[contact_id].append(at)
     lead = people["lead"]
     reachable = [c for c in contacts if c.address_key and c.account and c.account.churned_on is None]
     _after_tickets(rng, now, reachable, moods, lead, asked)
@@ -111,7 +110,7 @@ def _after_tickets(
 ) -> None:
     """Support tells when a ticket is solved; two hours later the person is asked, by SMS where there is a number."""
     survey = _support_survey(now, lead)
-    launched = now - dt.timedelta(days=TICKET_DAYS)
+    launched = (now - dt.timedelta(days=TICKET_DAYS)).replace(hour=8, minute=20)
     campaign = Campaign.objects.create(
         name="After a support ticket", survey=survey, state=CampaignState.RUNNING, cadence=Cadence.EVENT,
         trigger_event="ticket_solved", delay_minutes=120, channels=[Channel.SMS.value, Channel.EMAIL.value],
@@ -168,21 +167,21 @@ def _after_tickets(
     _count(waves.values(), invitations)
     answers = []
     for invitation in invitations:
-        contact, at = invitation.contact, invitation.asked_at
-        if contact is None or at is None or rng.random() > 0.42:
+        person, since = invitation.contact, invitation.asked_at
+        if person is None or since is None or rng.random() > 0.42:
             continue
-        when = at + dt.timedelta(minutes=rng.randrange(2, 2000))
+        when = since + dt.timedelta(minutes=rng.randrange(2, 2000))
         if when > now - dt.timedelta(hours=1):
             continue
-        felt = story.draw_score(rng, moods[contact.account_id or 0], when.date(), now.date())
+        felt = story.draw_score(rng, moods[person.account_id or 0], when.date(), now.date())
         score = 5 if felt >= 8 else 4 if felt >= 6 else 3 if felt >= 5 else 2 if felt >= 3 else 1
         said = {"solved": "yes" if score >= 4 else rng.choice(("partly", "no"))}
         pool = comments.SUPPORT_GOOD if score >= 4 else comments.SUPPORT_BAD
-        text = rng.choice(pool.get(contact.language) or pool["en"]) if rng.random() < 0.3 else None
+        text = rng.choice(pool.get(person.language) or pool["en"]) if rng.random() < 0.3 else None
         answers.append(
             ingest.Answer(
                 survey_id=survey.pk, version_id=invitation.version_id, invitation_id=invitation.pk,
-                contact_id=contact.pk, score=score, comment=text, source=invitation.channel,
+                contact_id=person.pk, score=score, comment=text, source=invitation.channel,
                 channel=invitation.channel, responded_at=when, language=invitation.language, completed=True,
                 answers=said, origin=Origin.DEMO, attributes=invitation.context,
             )
@@ -201,7 +200,8 @@ def _before_renewals(
     survey: Survey,
 ) -> None:
     """Ninety days before the renewal the champions are asked, reminded once, and then tried by SMS."""
-    today, launched = now.date(), now - dt.timedelta(days=RENEWAL_HISTORY + 5)
+    today = now.date()
+    launched = (now - dt.timedelta(days=RENEWAL_HISTORY + 5)).replace(hour=9, minute=5)
     segment = Segment.objects.create(
         name="Champions", target="contact", owner=lead,
         conditions={"all": [{"field": "role", "op": "in", "value": ["champion"]}]},
@@ -243,15 +243,15 @@ def _before_renewals(
     Invitation.objects.bulk_create(invitations, batch_size=BATCH)
     _count(waves.values(), invitations)
     for invitation in invitations:
-        contact, when = invitation.contact, invitation.answer_at  # type: ignore[attr-defined]
-        if contact is None or when is None or when > now - dt.timedelta(hours=1):
+        person, when = invitation.contact, invitation.answer_at  # type: ignore[attr-defined]
+        if person is None or when is None or when > now - dt.timedelta(hours=1):
             continue
-        mood = moods[contact.account_id or 0]
+        mood = moods[person.account_id or 0]
         score = story.draw_score(rng, mood, when.date(), now.date())
         text = story.draw_comment(
             rng,
             score=score,
-            language=contact.language,
+            language=person.language,
             segment=mood.segment,
             day=when.date(),
             today=now.date(),
@@ -259,7 +259,7 @@ def _before_renewals(
         answers.append(
             ingest.Answer(
                 survey_id=survey.pk, version_id=invitation.version_id, invitation_id=invitation.pk,
-                contact_id=contact.pk, score=score, comment=text or None, source="email",
+                contact_id=person.pk, score=score, comment=text or None, source="email",
                 channel=invitation.channel, responded_at=when, language=invitation.language, completed=True,
                 may_contact=True, origin=Origin.DEMO,
             )

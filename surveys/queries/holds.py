@@ -66,10 +66,12 @@ def _of_pace(
         return Hold(f"Today's {campaign.daily_limit:,} are sent.", tomorrow)
     enough = campaign.daily_answers_limit
     if enough is not None and pacing.answers_on(campaign, today, workspace) >= enough:
-        return Hold(f"Today brought the {enough:,} answers that are enough for a day.", tomorrow)
+        what = "1 answer" if enough == 1 else f"{enough:,} answers"
+        return Hold(f"Today brought {what}, which is enough for a day.", tomorrow)
     if waves and all(pacing.has_quota(wave) for wave in waves):
-        shares = dict(days.filter(wave__in=waves, quota__isnull=False).values_list("wave_id", "quota"))
-        sent = dict(days.filter(wave__in=waves).values_list("wave_id", "released"))
+        begun = list(days.filter(wave__in=waves))
+        shares = {day.wave_id: day.quota for day in begun if day.quota is not None}
+        sent = {day.wave_id: day.released for day in begun}
         if all(wave.pk in shares and sent.get(wave.pk, 0) >= shares[wave.pk] for wave in waves):
             return Hold(f"Today's share of {sum(shares.values()):,} is sent.", tomorrow)
     if (

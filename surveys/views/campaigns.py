@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.exports import csv_response
 from core import clock
 from core.errors import Refused
-from surveys import campaign_words
+from surveys import cadence, campaign_words
 from surveys.campaign_plan import Plan
 from surveys.choices import Cadence, CampaignState
 from surveys.eligibility import REASONS
@@ -94,7 +94,7 @@ def campaign_detail(request: UserRequest, pk: int) -> HttpResponseBase:
         "how_often": campaign_words.how_often(plan),
         "lines": [line for line in campaign_words.lines(plan) if line.label != "How often"],
         "rounds": rounds.rounds(campaign, request.user),
-        "by_month": campaign.cadence == Cadence.EVENT,
+        "by_month": campaign.cadence == Cadence.EVENT or campaign.cadence in cadence.DAILY,
         "per_hour": rounds.sent_per_hour(campaign) if campaign.state == CampaignState.RUNNING else None,
         "audience": queries.audience_name(campaign, request.user),
         "progress": queries.progress(campaign, request.user),

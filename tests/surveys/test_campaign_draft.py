@@ -6,7 +6,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import CustomField
+from accounts.models import Account, CustomField
+from core import clock
 from surveys import campaign_words
 from surveys.campaign_plan import Plan
 from surveys.choices import CampaignState
@@ -170,3 +171,29 @@ def test_limits_that_make_no_sense_are_refused(
 def test_only_leads_write_campaigns(as_csm: Client, campaign: Campaign) -> None:
     for step in ("basics", "audience", "when", "channels", "limits", "review"):
         assert as_csm.get(reverse(f"surveys:campaign_{step}", args=[campaign.pk])).status_code == 403
+
+
+def test_the_review_says_who_is_due_today(as_lead: Client, campaign: Campaign) -> None:
+    asked, other = make_account("Due Ltd"), make_account("Later Ltd")
+    today = clock.now().date()
+    Account.objects.filter(pk=asked.pk).update(customer_since=today - dt.timedelta(days=60))
+    Account.objects.filter(pk=other.pk).update(customer_since=today - dt.timedelta(days=59))
+    make_contact(asked, "due@due.example")
+    make_contact(other, "later@later.example")
+    when(as_lead, campaign, "account_date", anchor="customer_since", offsets_text="60d", grace_days="14")
+
+    review = as_lead.get(reverse("surveys:campaign_review", args=[campaign.pk])).content.decode()
+    people = as_lead.get(reverse("surveys:campaign_people", args=[campaign.pk]), {"due": 1}).content.decode()
+
+    assert "today that is 1 of the 3, and 1 of them may be asked" in " ".join(review.split())
+    assert "due@due.example" in people
+    assert "later@later.example" not in people
+
+
+def test_the_review_says_that_an_event_asks_nobody_at_the_launch(as_lead: Client, campaign: Campaign) -> None:
+    when(as_lead, campaign, "event", trigger_event="ticket_solved", delay_number="2", delay_unit="60")
+
+    review = as_lead.get(reverse("surveys:campaign_review", args=[campaign.pk])).content.decode()
+
+    assert "The launch asks nobody yet" in review
+    assert "Asked if launched now" not in review

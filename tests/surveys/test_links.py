@@ -182,6 +182,22 @@ def test_further_questions_and_other_scales_come_through_a_link_too(lead: User) 
     assert Response.objects.get().answers == {"why": "Slow"}
 
 
+def test_what_came_in_is_read_on_the_scale_of_the_survey(lead: User, as_lead: Client) -> None:
+    survey = hosted.survey("Support", metric="csat")
+    Survey.objects.filter(pk=survey.pk).update(metric="csat")
+    survey.refresh_from_db()
+    link = a_link(lead, survey, source_tag="receipt")
+    for score in (5, 4, 4, 2):
+        Passer(link).send(score)
+
+    row = queries.sources(lead, survey)["link:receipt"]
+    assert (row.n, row.summary.good, row.summary.share) == (4, 3, 75)
+    for route, pk in (("link_list", survey.pk), ("link_detail", link.pk)):
+        page = as_lead.get(reverse(f"surveys:{route}", args=[pk])).content.decode()
+        assert "75 %" in page
+        assert "promoters" not in page
+
+
 def test_a_nonce_of_another_link_is_worth_nothing(link: PublicLink, lead: User) -> None:
     other = a_link(lead, link.survey, name="Other")
     Passer(link).send(9, nonce=Passer(other).nonce())
