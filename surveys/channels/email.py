@@ -109,7 +109,7 @@ def _mail(versions: Callable[[int], SurveyVersion], item: Item, company: Company
         ),
         sender=shown,
         reply_to=Mailbox.of(content.reply_to) if content.reply_to else None,
-        feedback_id=f"{version.pk}:survey:nps:{sender.domain}",
+        feedback_id=f"{version.pk}:survey:{content.metric}:{sender.domain}",
     )
     made = _Mail(message, brand, str(sender), shown)
     if not item.is_test:

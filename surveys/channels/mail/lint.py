@@ -93,6 +93,7 @@ class _Walk(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.seen = seen
         self.is_local = is_local
+        self.direction = "ltr"
         self.open: list[tuple[str, bool]] = []  # (tag, hidden from people)
         self.link: _Link | None = None
 
@@ -162,8 +163,12 @@ class _Walk(HTMLParser):
     def _check_attribute(self, tag: str, name: str, value: str) -> None:
         if name.startswith("on"):
             self.seen.find("handler", f"The attribute {name} would run a script.")
+        if tag == "html" and name == "dir":
+            self.direction = value
         if name == "style":
             self.seen.has_style_on_elements = True
+            if self.direction == "rtl" and re.search(r"direction:\s*ltr", value):
+                self.seen.find("direction", "A right-to-left mail has a part that runs from left to right.")
             if _BAD_CSS.search(value):
                 self.seen.find("css", "A style loads something or places something over the page.")
         if name in {"href", "src", "action", "background", "poster"} and tag != "link":

@@ -473,6 +473,8 @@ def _skeleton(
         "</head>", f"<!--[if mso]><style>{_outlook_style(palette)}</style><![endif]--></head>", 1
     )
     html = html.replace('<body style="', '<body class="n-page" style="', 1)
+    # MJML writes its own direction into every section and column, whatever the page's is.
+    html = html.replace("direction:ltr", f"direction:{direction}")
     return _BETWEEN_TAGS.sub(lambda gap: "> <" if "\n" not in gap.group() else ">\n<", html)
 
 
