@@ -103,7 +103,7 @@ def fire(campaign_id: int, *, now: dt.datetime, limit: int = BATCH) -> int:
         due = campaign.triggers.filter(state=TriggerState.WAITING, fires_at__lte=now)
         # Kept waiting by a pause until nobody remembers what it was about.
         stale = due.filter(fires_at__lt=now - MAX_AGE).update(state=TriggerState.CANCELLED)
-        rows = list(due.order_by("fires_at", "pk").values_list("pk", "contact_id")[:limit])
+        rows = list(due.order_by("fires_at", "event_id").values_list("pk", "contact_id")[:limit])
         if not rows:
             return stale
         zone = team_queries.zone()
