@@ -116,7 +116,8 @@ def ticks(
     low: float, high: float, *, wanted: int = 4, floor: float = -math.inf, ceiling: float = math.inf
 ) -> list[float]:
     """Round numbers from at or below `low` to at or above `high`, kept between floor and ceiling."""
-    if high - low < 1e-9:
+    # Closer together than ticks can be told apart once they are rounded.
+    if high - low < 1e-4:
         low, high = low - 5, high + 5
     low, high = max(low, floor), min(high, ceiling)
     if high <= low:

@@ -5,7 +5,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core import charts
@@ -120,6 +120,7 @@ def test_trend_survives_any_numbers(rows: list[tuple[float | None, float | None,
     assert "inf" not in html.replace("inform", "")
 
 
+@example(0.0, 1e-8, 4)
 @given(st.floats(-100, 100), st.floats(-100, 100), st.integers(1, 8))
 def test_ticks_are_round_rising_and_embrace_the_data(a: float, b: float, wanted: int) -> None:
     low, high = sorted((a, b))
