@@ -153,7 +153,9 @@ class ForecastDaySerializer(serializers.Serializer[Any]):
 
 
 class ForecastSerializer(serializers.Serializer[Any]):
-    response_rate = serializers.FloatField(source="rate.mean", help_text="The share of the asked expected to answer.")
+    response_rate = serializers.FloatField(
+        source="rate.mean", help_text="The share of the asked expected to answer."
+    )
     is_endless = serializers.BooleanField()
     last_ask = serializers.DateField(allow_null=True)
     days = ForecastDaySerializer(many=True)
@@ -428,7 +430,9 @@ class SuppressionSerializer(serializers.ModelSerializer[Suppression]):
 
 class SuppressionWriteSerializer(serializers.Serializer[Any]):
     email = serializers.CharField(max_length=254, required=False, default="")
-    phone = serializers.CharField(max_length=40, required=False, default="", help_text="Instead of email: stops SMS.")
+    phone = serializers.CharField(
+        max_length=40, required=False, default="", help_text="Instead of email: stops SMS."
+    )
     detail = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
 
 

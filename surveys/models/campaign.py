@@ -103,7 +103,9 @@ class Campaign(models.Model):
     def asks_on_sight(self) -> bool:
         """Whether it asks whoever comes by in a widget, so that nobody is planned and it runs until it is stopped."""
         return (
-            self.cadence == Cadence.ONCE and list(self.channels) == [Channel.IN_APP] and hasattr(self, "placement")
+            self.cadence == Cadence.ONCE
+            and list(self.channels) == [Channel.IN_APP]
+            and hasattr(self, "placement")
         )
 
 

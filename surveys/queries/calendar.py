@@ -103,9 +103,7 @@ def _entries(
             yield date, Entry(campaign, what, number)
 
 
-def coming(
-    campaign: Campaign, first: dt.date, end: dt.date, user: User, zone: ZoneInfo
-) -> Counter[dt.date]:
+def coming(campaign: Campaign, first: dt.date, end: dt.date, user: User, zone: ZoneInfo) -> Counter[dt.date]:
     """How many people a campaign has fall due on the days from `first` up to `end`, where a date says so."""
     found: Counter[dt.date] = Counter()
     known = _COMING.get(Cadence(campaign.cadence))

@@ -30,7 +30,11 @@ IN_DOUBT = Q(deliveries__state="in_doubt")
 STAGES: Mapping[str, tuple[str, str, Q]] = {
     "planned": ("Planned", "Everybody this campaign set out to ask", Q()),
     "waiting": ("Waiting", "Planned and not sent yet", NOT_ASKED_YET),
-    "sent": ("Sent", "The message was handed over for delivery, or shown in your product", Q(asked_at__isnull=False)),
+    "sent": (
+        "Sent",
+        "The message was handed over for delivery, or shown in your product",
+        Q(asked_at__isnull=False),
+    ),
     "delivered": (
         "Delivered",
         "Sent, and no bounce came back",

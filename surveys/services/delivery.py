@@ -251,7 +251,9 @@ def _note_sent(sent: Sequence[Delivery], asks: Mapping[int, Ask], now: dt.dateti
 
 def _note_reminded(rows: Sequence[Delivery], asks: Mapping[int, Ask], now: dt.datetime) -> None:
     """Another message went out; when the person was asked, and until when they may answer, stays as it was."""
-    facts = timeline.facts_of_many([(asks[row.invitation_id].account, asks[row.invitation_id].contact) for row in rows])
+    facts = timeline.facts_of_many(
+        [(asks[row.invitation_id].account, asks[row.invitation_id].contact) for row in rows]
+    )
     events = []
     for row, values in zip(rows, facts, strict=True):
         event = _event("survey.reminded", asks[row.invitation_id], transition=row.step, now=now, facts=values)
@@ -520,7 +522,11 @@ def send_again(*, delivery: Delivery, actor: User) -> None:
         raise Refused("This message is on its way already.")
     if delivery.step == pacing.FIRST_STEP or invitation.state != InvitationState.SENT:
         Invitation.objects.filter(pk=invitation.pk).update(
-            state=InvitationState.SENDING, asked_at=None, delivered_at=None, expires_at=None, outcome_reason=""
+            state=InvitationState.SENDING,
+            asked_at=None,
+            delivered_at=None,
+            expires_at=None,
+            outcome_reason="",
         )
     audit.record(action="delivery.sent_again", actor=actor, obj=delivery)
     jobs.wake(pacing.MAIL)

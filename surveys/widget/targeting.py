@@ -111,10 +111,10 @@ def _matches(condition: Mapping[str, Any], traits: Mapping[str, Any]) -> bool:
     operator, wanted = condition["op"], condition.get("value", "")
     is_known = value is not None and value != ""
     if operator in {"is_set", "is_empty"}:
-        return is_known == (operator == "is_set")
+        return bool(is_known == (operator == "is_set"))
     if operator in {"is", "is_not"}:
         same = is_known and _word(value) == _word(wanted)
-        return same == (operator == "is")
+        return bool(same == (operator == "is"))
     if not is_known:
         return False
     if operator == "contains":

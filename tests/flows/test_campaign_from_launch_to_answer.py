@@ -23,9 +23,7 @@ def launch(as_lead: Client, drain: Drain) -> Campaign:
     as_lead.post(reverse("surveys:campaign_create"), {"survey": survey.pk, "name": "Spring"})
     campaign = Campaign.objects.get()
     as_lead.post(reverse("surveys:campaign_audience", args=[campaign.pk]), {"segment": "everyone"})
-    as_lead.post(
-        reverse("surveys:campaign_when", args=[campaign.pk]), {"cadence": "once", "start": "now"}
-    )
+    as_lead.post(reverse("surveys:campaign_when", args=[campaign.pk]), {"cadence": "once", "start": "now"})
     as_lead.post(reverse("surveys:campaign_launch", args=[campaign.pk]))
     drain()
     return campaign

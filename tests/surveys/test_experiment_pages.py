@@ -363,9 +363,7 @@ def test_the_api_tells_the_same(running: Campaign, lead: User) -> None:
         ("a", 100, 20, 0.2), ("b", 100, 60, 0.6),
     ]  # fmt: skip
     assert found["arms"][0]["difference"] is None
-    assert found["arms"][1]["difference"][
-        "points"
-    ] == pytest.approx(40)
+    assert found["arms"][1]["difference"]["points"] == pytest.approx(40)
     other = make_campaign(name="Without")
     assert api.get(f"/api/v1/campaigns/{other.pk}/experiment/").status_code == 404
 

@@ -40,7 +40,10 @@ def test_links_are_handed_out_and_nothing_is_sent(
     make_contact(make_account("Other"), "")  # a letter needs no e-mail address
     campaign = launched(lead, drain)
 
-    assert list(Invitation.objects.values_list("state", "channel", "outcome_reason")) == [("sent", "link", "")] * 2
+    assert (
+        list(Invitation.objects.values_list("state", "channel", "outcome_reason"))
+        == [("sent", "link", "")] * 2
+    )
     assert not Delivery.objects.exists()
     assert mailoutbox == []
     ask = Invitation.objects.first()

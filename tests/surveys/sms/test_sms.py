@@ -533,9 +533,13 @@ def test_without_an_account_there_is_no_such_address(client: Client, deployment:
 
 
 # --- Around it -----------------------------------------------------------------------------------------------
-def test_a_campaign_is_not_launched_by_sms_that_cannot_be_sent(deployment: SettingsWrapper, lead: User) -> None:
+def test_a_campaign_is_not_launched_by_sms_that_cannot_be_sent(
+    deployment: SettingsWrapper, lead: User
+) -> None:
     person()
-    short = make_campaign(make_survey("Short"), name="Short", channels=["email", "sms"], state=CampaignState.DRAFT)
+    short = make_campaign(
+        make_survey("Short"), name="Short", channels=["email", "sms"], state=CampaignState.DRAFT
+    )
     long = make_campaign(
         make_survey("Long", languages={"en": Words(question="How are we doing? " * 16)}), name="Long", channels=["sms"],
         state=CampaignState.DRAFT,
