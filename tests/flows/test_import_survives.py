@@ -26,12 +26,8 @@ PROGRAM = "tests.flows.import_process"
 
 class Importing(Deployment):
     def __init__(self, database_url: str = "") -> None:
-        super().__init__(database_url=database_url)
         # The whole product, where the fault tests of the ground need only its lowest apps.
-        self.environment["DJANGO_SETTINGS_MODULE"] = "nps_crm.settings"
-        subprocess.run(
-            [sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=self.environment, check=True
-        )
+        super().__init__(database_url=database_url, DJANGO_SETTINGS_MODULE="nps_crm.settings")
 
     def call(self, *arguments: str) -> str:
         done = subprocess.run(
