@@ -31,9 +31,12 @@ DATA_DIR = Path(env.str("NPS_DATA_DIR", str(BASE_DIR / "var")))
 BASE_URL = env.str("NPS_BASE_URL", "http://127.0.0.1:8000").rstrip("/")
 INSTANCE_ID = env.str("NPS_INSTANCE_ID", "default")
 
+# Comparing models with migrations signs, encrypts and serves nothing, so it runs in a checkout without keys.
+NEEDS_KEYS = not (DEBUG or DEMO or sys.argv[1:2] == ["makemigrations"])
+
 SECRET_KEY = env.str("NPS_SECRET_KEY", "")
 if not SECRET_KEY:
-    if not (DEBUG or DEMO):
+    if NEEDS_KEYS:
         raise ImproperlyConfigured("Set NPS_SECRET_KEY to a long random text (see docs/configuration.md).")
     SECRET_KEY = "only-for-development-" + "x" * 40
 # Earlier secret keys: links in mails already sent and sessions stay valid while their key stands here.
@@ -41,13 +44,13 @@ SECRET_KEY_FALLBACKS: list[str] = env.list("NPS_SECRET_KEY_FALLBACKS", [])
 # Keys that encrypt stored secrets, newest first; kept apart from SECRET_KEY so that either can be changed alone.
 FIELD_KEYS: list[str] = env.list("NPS_FIELD_KEYS", [])
 if not FIELD_KEYS:
-    if not (DEBUG or DEMO):
+    if NEEDS_KEYS:
         raise ImproperlyConfigured("Set NPS_FIELD_KEYS to 32 random bytes in URL-safe base64.")
     FIELD_KEYS = ["b25seS1mb3ItZGV2ZWxvcG1lbnQtYi1vbmx5LWRldmU="]
 # Turns addresses into the keys by which suppressions remember them; must stay the same for ever.
 ADDRESS_KEY = env.str("NPS_ADDRESS_KEY", "")
 if not ADDRESS_KEY:
-    if not (DEBUG or DEMO):
+    if NEEDS_KEYS:
         raise ImproperlyConfigured("Set NPS_ADDRESS_KEY to a long random text that never changes.")
     ADDRESS_KEY = "only-for-development"
 ALLOWED_HOSTS = env.list("NPS_ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
