@@ -29,7 +29,6 @@ from surveys.choices import (
     TriggerState,
     WaveState,
 )
-from surveys.library import STARTERS
 from surveys.models import (
     Campaign,
     Exclusion,
@@ -44,6 +43,7 @@ from surveys.models import (
     Trigger,
     Wave,
 )
+from surveys.starters import STARTERS
 from team.models import User
 
 BATCH = 500

@@ -14,7 +14,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from core.errors import Refused
-from surveys import library, previews, question_form, questions, scales, texts
+from surveys import previews, question_form, questions, scales, starters, texts
 from surveys.choices import SurveyState
 from surveys.content import Content, Gap
 from surveys.models import Survey
@@ -109,10 +109,10 @@ def survey_version(request: UserRequest, pk: int, number: int) -> HttpResponseBa
 @require_http_methods(["GET", "HEAD", "POST"])
 def survey_new(request: UserRequest) -> HttpResponseBase:
     workspace = team_queries.workspace()
-    chosen = library.starter(request.GET.get("from", ""))
+    chosen = starters.starter(request.GET.get("from", ""))
     if chosen is None and request.method != "POST":
         return render(request, "surveys/survey_library.html", {"starters": _starters(workspace.name)})
-    chosen = chosen or library.STARTERS[0]
+    chosen = chosen or starters.STARTERS[0]
     start = chosen.build(
         tags=chosen.languages([tag for tag, _ in texts.choices()]),
         default=workspace.language if workspace.language in dict(texts.choices()) else "en",
@@ -192,7 +192,7 @@ def survey_preview(request: UserRequest, pk: int | None = None) -> HttpResponseB
     """The document of the preview frame for what is in the form now. Saves nothing."""
     survey = _survey(request, pk) if pk is not None else None
     workspace = team_queries.workspace()
-    chosen = library.starter(request.GET.get("from", ""))
+    chosen = starters.starter(request.GET.get("from", ""))
     old = (
         Content.from_json(survey.current.content)
         if survey is not None and survey.current is not None
@@ -323,10 +323,10 @@ def _is_rearranging(request: UserRequest) -> bool:
     return request.method == "POST" and question_form.is_rearranging(request.POST)
 
 
-def _starters(company: str) -> list[tuple[library.Starter, str, str, list[str]]]:
+def _starters(company: str) -> list[tuple[starters.Starter, str, str, list[str]]]:
     """The library with each survey's question, look and signs, for its cards."""
     rows = []
-    for one in library.STARTERS:
+    for one in starters.STARTERS:
         content = one.build(tags=[], default="en")
         wording = content.wording("en", company=company)
         signs = [scales.sign(content.shown_look, score) for score in content.scale.scores]
@@ -381,7 +381,7 @@ def _editor(request: UserRequest, form: SurveyForm, survey: Survey | None) -> Ht
         "questions": form.question_sections(),
         "question_kinds": questions.KIND_LABELS.items(),
         "scale": form.old.scale,
-        "starter": library.starter(request.GET.get("from", "")) or library.STARTERS[0],
+        "starter": starters.starter(request.GET.get("from", "")) or starters.STARTERS[0],
         "languages": [(tag, texts.language_for(tag).name) for tag, _ in texts.choices()],
         "saved_languages": [(tag, texts.language_for(tag).name) for tag in form.old.languages],
         "warnings": form.content.warnings() if not form.is_bound or form.is_valid() else [],

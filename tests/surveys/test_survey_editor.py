@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from surveys import library, texts
+from surveys import starters, texts
 from surveys.channels.mail.lint import lint_compiled
 from surveys.channels.mail.template import compile_mail
 from surveys.content import Content
@@ -236,8 +236,8 @@ def test_a_refused_translation_opens_its_language(author: Author) -> None:
 
 # --- The library -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("tag", TAGS)
-@pytest.mark.parametrize("starter", library.STARTERS, ids=lambda one: one.key)
-def test_every_survey_of_the_library_is_fit_in_every_language(starter: library.Starter, tag: str) -> None:
+@pytest.mark.parametrize("starter", starters.STARTERS, ids=lambda one: one.key)
+def test_every_survey_of_the_library_is_fit_in_every_language(starter: starters.Starter, tag: str) -> None:
     content = starter.build(
         tags=TAGS, default=tag, brand_colour="#0b6e6e", reply_to="mara@example.com", subject_name="Fleetdesk"
     )
@@ -264,8 +264,8 @@ def findings(content: Content, tag: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("tag", TAGS)
-@pytest.mark.parametrize("starter", library.STARTERS, ids=lambda one: one.key)
-def test_every_mail_of_the_library_passes_the_lint(starter: library.Starter, tag: str) -> None:
+@pytest.mark.parametrize("starter", starters.STARTERS, ids=lambda one: one.key)
+def test_every_mail_of_the_library_passes_the_lint(starter: starters.Starter, tag: str) -> None:
     content = starter.build(
         tags=TAGS, default="en", brand_colour="#0b6e6e", reply_to="m@example.com", subject_name="Fleetdesk"
     )
@@ -284,9 +284,9 @@ def test_every_look_of_a_satisfaction_passes_the_lint(look: str, tag: str) -> No
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("starter", library.STARTERS, ids=lambda one: one.key)
+@pytest.mark.parametrize("starter", starters.STARTERS, ids=lambda one: one.key)
 def test_a_survey_is_begun_from_the_library_and_saved_as_it_is(
-    starter: library.Starter, as_lead: Client
+    starter: starters.Starter, as_lead: Client
 ) -> None:
     new = reverse("surveys:survey_new")
     assert f"?from={starter.key}" in as_lead.get(new).content.decode()
