@@ -11,6 +11,7 @@ from django import forms
 from django.utils import timezone
 
 from accounts.models import Segment
+from surveys import campaign_words
 from surveys.campaign_plan import Plan
 from surveys.choices import Cadence, Channel
 from surveys.models import Survey
@@ -26,13 +27,8 @@ CADENCES = (
     (Cadence.ACCOUNT_DATE, "Around a date of the account"),
     (Cadence.EVENT, "When something happens"),
 )
-PERIODS = (
-    (1, "every month"), (2, "every two months"), (3, "every quarter"), (4, "every four months"),
-    (6, "every half-year"), (12, "every year"),
-)  # fmt: skip
-WEEKDAYS = (
-    ("1", "Mon"), ("2", "Tue"), ("3", "Wed"), ("4", "Thu"), ("5", "Fri"), ("6", "Sat"), ("7", "Sun"),
-)  # fmt: skip
+PERIODS = tuple(campaign_words.PERIODS.items())
+WEEKDAYS = tuple((str(number), name) for number, name in enumerate(campaign_words.WEEKDAYS, start=1))
 # Offsets from an account date that people ask for; others are written below them.
 OFFSETS = (
     ("30d", "30 days after"),

@@ -19,8 +19,8 @@ from surveys import trigger_conditions
 from surveys.choices import Cadence, Channel, SurveyState
 from surveys.models import Campaign, Survey
 
-# On which a campaign can ask by itself; a public link asks nobody in particular.
-CHANNELS = (Channel.EMAIL, Channel.SMS, Channel.IN_APP)
+# On which a campaign can ask: three by itself, and personal links that somebody else carries.
+CHANNELS = (Channel.EMAIL, Channel.SMS, Channel.IN_APP, Channel.LINK)
 ANCHORS = {"customer_since": "Customer since", "renewal_on": "Renewal"}
 CUSTOM = "custom."
 MAX_EXPIRY_DAYS = 365
@@ -148,7 +148,12 @@ class Plan:
             or set(self.channels) - set(CHANNELS)
         ):
             raise Invalid(
-                "Choose at least one channel, each once: email, sms, in_app. The first that reaches a person is used.",
+                "Choose at least one channel, each once: email, sms, in_app, link. The first that reaches a person is used.",
+                field="channels",
+            )
+        if Channel.LINK in self.channels and len(self.channels) > 1:
+            raise Invalid(
+                "Personal links are carried by yourself and reach everybody. Choose them alone, or leave them out.",
                 field="channels",
             )
         _between(
@@ -288,6 +293,11 @@ class Plan:
                 "The last reminder would come when answers are no longer accepted. Shorten the gap, or accept answers"
                 " for longer.",
                 field="reminder_gap_days",
+            )
+        if self.reminders and Channel.LINK in self.channels:
+            raise Invalid(
+                "Personal links are sent by yourself, and so are their reminders. Choose no reminders.",
+                field="reminders",
             )
         if self.fallback_days is None:
             return

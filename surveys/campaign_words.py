@@ -16,7 +16,7 @@ PERIODS = {
     1: "every month", 2: "every two months", 3: "every quarter", 4: "every four months", 6: "every half-year",
     12: "every year",
 }  # fmt: skip
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def channels(plan: Plan) -> str:
 
 def hours(plan: Plan) -> str:
     """ "Mon, Tue, 09:00–17:00 where the person is, not on holidays", or "At any time"."""
-    days = ", ".join(_WEEKDAYS[int(one) - 1] for one in plan.send_weekdays)
+    days = ", ".join(WEEKDAYS[int(one) - 1] for one in plan.send_weekdays)
     if plan.send_weekdays == "12345":
         days = "Monday to Friday"
     parts = [days] if days else []

@@ -126,6 +126,18 @@ def test_channels_keep_their_order(as_lead: Client, campaign: Campaign) -> None:
     )
 
 
+def test_personal_links_are_chosen_alone_and_without_reminders(as_lead: Client, campaign: Campaign) -> None:
+    beside = save(as_lead, campaign, "channels", first="email", second="link")
+    assert "Choose them alone" in beside
+    assert campaign.channels == ["email"]
+
+    save(as_lead, campaign, "channels", first="link")
+    assert campaign.channels == ["link"]
+
+    assert "so are their reminders" in limits(as_lead, campaign, reminders="1")
+    assert Plan.of(campaign).reminders == 0
+
+
 def test_a_channel_named_twice_is_refused(as_lead: Client, campaign: Campaign) -> None:
     page = save(as_lead, campaign, "channels", first="email", second="email")
 
