@@ -6,7 +6,7 @@ from accounts import timeline
 from accounts.models import Account, Contact
 from core import clock, jobs, outbox
 from core.errors import Refused
-from surveys.models import Response
+from surveys.models import InboundMessage, Response
 from team import audit
 from team.models import NotificationPreference, User
 from workflows.domain import AlertState
@@ -25,6 +25,7 @@ def raise_alert(
     response: Response | None,
     run: Run | None,
     assignee: User | None,
+    message: InboundMessage | None = None,
 ) -> Alert:
     """Open an alert, once per `dedupe_key`, and queue the mail to its assignee."""
     alert, is_new = Alert.objects.get_or_create(
@@ -34,6 +35,7 @@ def raise_alert(
             "account": account,
             "contact": contact,
             "response": response,
+            "message": message,
             "run": run,
             "assignee": assignee,
             "opened_at": clock.now(),

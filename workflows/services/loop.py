@@ -10,7 +10,7 @@ from core import clock
 from core.errors import Refused
 from surveys.choices import LoopStatus
 from surveys.models import Response
-from surveys.services import responses
+from surveys.services import messages, responses
 from team.models import User
 from workflows.domain import AlertState, TaskState
 from workflows.models import Alert, Task
@@ -21,7 +21,11 @@ def suggested_reply(*, alert: Alert, user: User) -> dict[str, str]:
     """A beginning for the reply, in the person's own name. Nothing is sent that nobody has read."""
     name = alert.contact.first_name if alert.contact else ""
     greeting = f"Hello {name}," if name else "Hello,"
-    return {"subject": "Your feedback", "body": f"{greeting}\n\n\n\nBest regards\n{user.name}"}
+    subject = "Your feedback"
+    if alert.message is not None and alert.message.subject:
+        known = alert.message.subject
+        subject = known if known.lower().startswith("re:") else f"Re: {known}"
+    return {"subject": subject, "body": f"{greeting}\n\n\n\nBest regards\n{user.name}"}
 
 
 @transaction.atomic
@@ -62,6 +66,8 @@ def close_loop(*, alert: Alert, outcome: str, actor: User) -> None:
     if alert.state != AlertState.OPEN:
         raise Refused("This alert is closed already.", code="already_closed")
     alerts.close_alert(alert=alert, outcome=outcome, actor=actor)
+    if alert.message is not None and alert.message.handled_at is None:
+        messages.handle(message=alert.message, actor=actor)
     if alert.response is None:
         return
     _set_status(alert, LoopStatus.CLOSED, actor)
