@@ -33,6 +33,7 @@ def reply(*, alert: Alert, subject: str, body: str, actor: User) -> Interaction:
     """Write to the contact from the page; the mail goes out through the outbox and answers come to `actor`."""
     if alert.contact is None or alert.account is None or not alert.contact.email:
         raise Refused("There is no address to reply to. Log a call instead.", code="no_address")
+    alerts.mark_seen(alert=alert, user=actor)
     interaction = interactions.send_mail(contact=alert.contact, subject=subject, body=body, actor=actor)
     _mark_contacted(alert, actor)
     return interaction
@@ -43,6 +44,7 @@ def log_contact(*, alert: Alert, kind: str, body: str, outcome: str, close: bool
     """Log a call, meeting, mail or note about the alert; with `close`, settle the matter with its outcome."""
     if alert.account is None:
         raise Refused("The answer belongs to no account yet. Link it in the inbox first.", code="no_account")
+    alerts.mark_seen(alert=alert, user=actor)
     interaction = interactions.log_interaction(
         account=alert.account,
         contact=alert.contact,
