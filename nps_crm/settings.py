@@ -270,6 +270,7 @@ EMAIL_USE_SSL = env.bool("NPS_EMAIL_SSL", False)
 EMAIL_TIMEOUT = env.int("NPS_EMAIL_TIMEOUT", 10)
 DEFAULT_FROM_EMAIL = env.str("NPS_FROM_EMAIL", "NPS CRM <crm@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+SNS_VERIFY = env.bool("NPS_SNS_VERIFY", True)
 ANYMAIL: dict[str, Any] = dict(env.json("NPS_ANYMAIL", {}))
 # Replies to surveys that name no mailbox of their own come here, if the mail provider hands them to /hooks/mail/.
 INBOUND_ADDRESS = env.str("NPS_INBOUND_ADDRESS", "")
