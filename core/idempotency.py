@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from django.db import IntegrityError, connection, transaction
 
+from core import inflight
 from core import outbox_sql as sql
 from core.errors import Invalid, Refused
 from core.models import IdempotencyKey
@@ -66,9 +67,16 @@ def request_hash(*parts: bytes) -> str:
 def once(*, scope: str, key: str, request: str, work: Callable[[], Answer]) -> Answer:
     """Do `work` in a transaction and store its answer under (scope, key), or give the answer stored before.
 
-    `request` is the hash of what was sent. Raises `InFlight` (409) while another connection works on the same key
-    (where the database writes one at a time, it waits for it instead), `Mismatch` (422) for another request.
+    `request` is the hash of what was sent. Raises `InFlight` (409) while the same key is being worked on elsewhere,
+    `Mismatch` (422) for another request.
     """
+    with inflight.held(_number(scope, key)) as is_ours:
+        if not is_ours:
+            raise InFlight
+        return _once(scope, key, request, work)
+
+
+def _once(scope: str, key: str, request: str, work: Callable[[], Answer]) -> Answer:
     for _ in range(3):
         with transaction.atomic():
             if not _lock(scope, key):
@@ -86,12 +94,15 @@ def once(*, scope: str, key: str, request: str, work: Callable[[], Answer]) -> A
     raise InFlight
 
 
+def _number(scope: str, key: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{scope}\0{key}".encode()).digest()[:8], "big", signed=True)
+
+
 def _lock(scope: str, key: str) -> bool:
     if not sql.is_postgresql():
         return True
-    number = int.from_bytes(hashlib.sha256(f"{scope}\0{key}".encode()).digest()[:8], "big", signed=True)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_number(scope, key)])
         (locked,) = cursor.fetchone()
     return bool(locked)
 

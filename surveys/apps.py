@@ -18,7 +18,7 @@ class SurveysConfig(AppConfig):
             triggers,
         )
         from surveys.insight import rollups
-        from surveys.services import campaigns, definitions, delivery, responses, sms
+        from surveys.services import campaigns, definitions, delivery, responses, sms, visits
 
         rollups.register()
         post_migrate.connect(definitions.ensure_definitions, sender=self, dispatch_uid="surveys.definitions")
@@ -32,6 +32,7 @@ class SurveysConfig(AppConfig):
         answer_extensions.register()
         provider_events.register()
         inbound_mail.register()
+        visits.register()
         navigation.register("ask", "Surveys", "surveys:survey_list", "surveys", "s")
         navigation.register("ask", "Campaigns", "surveys:campaign_list", "campaigns", "p")
         navigation.register("main", "Feedback", "surveys:response_list", "feedback", "f")

@@ -134,6 +134,7 @@ class Reason(StrEnum):
     BUDGET_SPENT = "budget_spent"
     RESERVED = "reserved"
     DUPLICATE_ADDRESS = "duplicate_address"
+    EMPTY_FIELD = "empty_field"
 
 
 class ResponseState(StrEnum):

@@ -1,6 +1,7 @@
 """The shape of input on sign-in and settings pages."""
 
 import datetime as dt
+import re
 import zoneinfo
 from functools import cache
 from typing import Any
@@ -259,12 +260,25 @@ class ProfileForm(forms.Form):
     name = forms.CharField(max_length=120)
     title = forms.CharField(label="Job title", max_length=120, required=False)
     time_zone = forms.ChoiceField(choices=lambda: [("", "As the company"), *zones()], required=False)
+    phone = forms.CharField(
+        label="Mobile number",
+        max_length=40,
+        required=False,
+        help_text="In international form, such as +49 151 1234 5678. Test SMS of surveys go there, nothing else.",
+        widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "tel"}),
+    )
     alert_mail = forms.BooleanField(
         label="Mail me when an alert is raised for me",
         required=False,
         help_text="Alerts stand in the app either way.",
     )
     task_mail = forms.BooleanField(label="Mail me when a task is given to me", required=False)
+
+    def clean_phone(self) -> str:
+        written = re.sub(r"[\s()./-]", "", self.cleaned_data["phone"])
+        if written and not re.fullmatch(r"\+[1-9][0-9]{6,14}", written):
+            raise forms.ValidationError("Write the number in international form, such as +49 151 1234 5678.")
+        return written
 
 
 class AuditFilter(forms.Form):

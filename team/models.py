@@ -74,6 +74,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     )
     team = models.ForeignKey(Team, on_delete=models.SET_NULL, null=True, blank=True, related_name="members")
     time_zone = models.CharField(max_length=64, blank=True, default="")
+    phone = models.CharField(
+        max_length=20, blank=True, default="", db_default="", help_text="Mobile number as +49…, for test SMS."
+    )
     is_active = models.BooleanField(default=True)
     session_epoch = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)

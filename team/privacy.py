@@ -9,7 +9,7 @@ declare(
 declare("team.Team", neutral="id name")
 declare(
     "team.User",
-    personal="email name title password",
+    personal="email name title phone password",
     neutral="id role team time_zone is_active is_superuser session_epoch last_login created_at groups user_permissions",
 )
 declare("team.RoleScope", neutral="id role scope")

@@ -78,7 +78,7 @@ def test_a_viewer_sees_neither_widgets_nor_their_test(as_viewer: Client, shop: S
 
 
 def test_a_lead_says_where_a_campaign_shows(as_lead: Client, shop: Shop) -> None:
-    campaign = asking.make_campaign(name="Placed")
+    campaign = asking.make_campaign(name="Placed", channels=["in_app"])
     url = f"/campaigns/{campaign.pk}/in-app/"
     form = {
         "widget": shop.widget.pk, "mode": "modal", "url_pattern": "/reports/*", "delay_seconds": "3",
