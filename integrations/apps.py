@@ -6,10 +6,17 @@ class IntegrationsConfig(AppConfig):
     verbose_name = "Listening to other systems"
 
     def ready(self) -> None:
-        from integrations import privacy  # noqa: F401
+        from core import jobs
+        from integrations import extensions, privacy, pulling  # noqa: F401
+        from integrations.services import hooks, notices, runs
         from team import places
         from team.permissions import can_lead
 
+        hooks.register()
+        extensions.register()
+        jobs.on_tick("connections_due", runs.start_due)
+        jobs.on_tick("connections_broken", notices.raise_alerts)
+        jobs.hourly("integrations_forget", minute=40, func=lambda _: hooks.forget_old())
         places.register(
             places.Place(
                 "Customers and surveys", "Connections", "Answers from other survey tools, and how they come in", "integrations",

@@ -205,7 +205,8 @@ class SyncRun(models.Model):
 class RawAnswer(models.Model):
     """What a source last said of one answer: the link between it, ours, and the run that brought it.
 
-    The rows of a run are `RawAnswer.objects.filter(run=run, result=...)`: a run keeps no lines of its own for what was taken.
+    A run keeps no lines of its own for what was taken: its new answers are `filter(first_run=run)`, those it changed
+    `filter(run=run, result="updated")`.
     `digest` tells the same words again without reading them; `payload` is the answer as it came, so that it can be read
     again under another mapping, and is dropped after NPS_RAW_ANSWER_DAYS. `is_erased`: the person was erased here, and the
     source's copy is not taken in again.
@@ -223,6 +224,7 @@ class RawAnswer(models.Model):
     payload = models.JSONField(null=True)
     result = models.CharField(max_length=10, choices=pairs(Result))
     response = models.ForeignKey(Response, on_delete=models.SET_NULL, null=True, related_name="raw")
+    first_run = models.ForeignKey(SyncRun, on_delete=models.SET_NULL, null=True, related_name="new_raw")
     run = models.ForeignKey(SyncRun, on_delete=models.SET_NULL, null=True, related_name="raw")
     is_erased = models.BooleanField(default=False)
 
@@ -282,7 +284,7 @@ class HookDelivery(OutboxRow):
     size = models.PositiveIntegerField(default=0)
     received_at = models.DateTimeField()
     verdict = models.CharField(max_length=10, choices=pairs(Verdict), blank=True, default="")
-    counts = models.JSONField(default=dict)
+    answers = models.PositiveIntegerField(default=0, help_text="How many answers it told of.")
     repeats = models.PositiveIntegerField(default=0)
 
     class Meta:

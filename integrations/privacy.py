@@ -23,13 +23,13 @@ declare(
     "integrations.RawAnswer",
     personal="external_id payload",
     neutral="id connection remote_survey status source_updated_at responded_at received_at seen_at digest result response"
-    " run is_erased",
+    " first_run run is_erased",
 )
 declare("integrations.RunLine", personal="external_id", neutral="id run kind field message response at")
 declare(
     "integrations.HookDelivery",
     personal="body query headers",
-    neutral=f"id connection size received_at verdict counts repeats {OUTBOX_FIELDS}",
+    neutral=f"id connection size received_at verdict answers repeats {OUTBOX_FIELDS}",
 )
 declare(
     "integrations.AnswerFetch",

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.cache import cache
 
+from core import clock
 from integrations import registry, vault
 from integrations.contract import Role
 from integrations.line import Line
@@ -20,10 +21,15 @@ def open_line(
     connection: Connection,
     *,
     survey: ConnectedSurvey | None = None,
+    with_mapping: bool = True,
     pause: Callable[[float], None] = time.sleep,
 ) -> Line:
-    """A line to the other side, as its module wants it. With `survey`, that survey's own mapping goes first."""
+    """A line to the other side, as its module wants it. With `survey`, that survey's own mapping goes first; to verify a
+    delivery no mapping is needed."""
     secrets = vault.open_secrets(connection)
+    until = connection.hook_previous_until
+    if until is None or until <= clock.now():
+        secrets.pop("hook_previous", None)
     known = dict(secrets)
 
     def keep(now: Mapping[str, str]) -> None:
@@ -35,7 +41,7 @@ def open_line(
         registry.get(connection.system),
         options=connection.options,
         secrets=secrets,
-        mapping=roles(connection, survey),
+        mapping=roles(connection, survey) if with_mapping else {},
         zone=connection.zone,
         keep_secrets=keep,
         memory=_Memory(_digest(connection.pk, connection.options)),
