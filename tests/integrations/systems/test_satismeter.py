@@ -181,7 +181,7 @@ class Project:
     def __init__(self, vendor: Vendor, answers: list[dict[str, Any]]) -> None:
         self.answers = answers
         self.url = vendor.url
-        vendor.on("GET", "/api/v3/projects/p1/responses", self.list)
+        vendor.on("GET", "/api/v3/projects/p1/responses", self.listed)
         vendor.on("GET", "/api/v3/projects/p1/campaigns", lambda _: reply(load("satismeter/campaigns")))
         vendor.on("GET", "/api/v3/projects/p1", lambda _: reply({"data": {"id": "p1", "name": "Acme"}}))
         vendor.on("GET", "/api/responses", self.export)
@@ -191,7 +191,7 @@ class Project:
         until = dt.datetime.fromisoformat(call.first("endDate"))
         return [a for a in self.answers if since <= dt.datetime.fromisoformat(a["created"]) < until]
 
-    def list(self, call: Call) -> Answer:
+    def listed(self, call: Call) -> Answer:
         if call.headers.get("authorization") != "Bearer key-1":
             return reply({"error": "unauthorized"}, 401)
         found = self.within(call, UNTIL - dt.timedelta(days=30))[::-1]
