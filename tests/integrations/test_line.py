@@ -58,6 +58,7 @@ def test_every_refusal_has_its_kind_and_no_secret_in_it(
         line.call("GET", f"{vendor.url}/things?page=2")
 
     assert str(status) in caught.value.message
+    assert caught.value.answered == status
     assert "sesame" not in caught.value.message
     assert "page=2" not in caught.value.message
 
