@@ -5,7 +5,6 @@ systems, in integrations/intake.py and surveys/ingest.py.
 """
 
 import datetime as dt
-import math
 import re
 import zoneinfo
 from collections.abc import Mapping, Sequence
@@ -83,6 +82,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _WHOLE = re.compile(r"[+-]?\d{1,9}(?:\.0{1,9})?")
 # Above this, a number of time can only be milliseconds: as seconds it would lie after the year 5000.
 _MILLISECONDS = 10**11
+_LAST_MILLISECOND = 253_402_300_799_999  # the end of the year 9999
 
 
 def moment(value: Any, *, zone: str = "UTC") -> dt.datetime | None:
@@ -100,7 +100,8 @@ def moment(value: Any, *, zone: str = "UTC") -> dt.datetime | None:
         else:
             return _written(text, zone)
     if isinstance(value, int | float):
-        if not math.isfinite(value) or value < 0:
+        # Compared before anything is computed: JSON allows whole numbers that no float holds.
+        if not 0 <= value <= _LAST_MILLISECOND:
             return None
         seconds = value / 1000 if value > _MILLISECONDS else value
         try:
@@ -150,7 +151,8 @@ def score(value: Any, *, low: int = 0, high: int = 10) -> int | None:
             return None
         value = float(text)
     if isinstance(value, int | float):
-        if not math.isfinite(value) or value != int(value) or not low <= value <= high:
+        # The range first: it leaves out NaN, infinity and whole numbers that no float holds.
+        if not low <= value <= high or value != int(value):
             return None
         return int(value)
     return None
