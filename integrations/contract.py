@@ -269,9 +269,18 @@ class System(ABC):
         """What proves who we are, for each call. May fetch a token (`link.call(..., signed=False)`, `link.keep`)."""
         return {}
 
+    def trouble(self, reply: Reply) -> Trouble | None:
+        """What a failed answer means, where this system's body or headers say more than the status ("the scope is missing",
+        "the day's calls are used up"). None leaves it to the status. Words of our own: never the body itself."""
+        return None
+
     def renew(self, link: Link) -> bool:
         """After a 401: get new credentials where that is possible without a person; False where it is not."""
         return False
+
+    def asks_consent(self, link: Link) -> bool:
+        """Whether this connection needs a person's yes over there: systems with OAuth may also take a key typed in."""
+        return self.needs_consent
 
     def consent_url(self, link: Link, *, redirect: str, state: str) -> str:
         """Where the person's browser is sent to say yes."""

@@ -90,6 +90,9 @@ class Line(Link):
 
     def _trouble(self, host: str, reply: Reply) -> Trouble:
         status = reply.status
+        said = self.system.trouble(reply)
+        if said is not None:
+            return said
         if status == 401:
             return AccessDenied(
                 f"{host} does not accept the credentials (401). Enter them again: they may have been revoked or replaced."
