@@ -21,7 +21,7 @@ from team.http import UserRequest, requires
 from team.permissions import can_administer, can_lead
 
 PER_PAGE = 25
-LINES_PER_PAGE = 100
+LINES_PER_PAGE = 50
 
 
 @requires(can_lead)

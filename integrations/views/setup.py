@@ -123,7 +123,7 @@ def setup_surveys(request: UserRequest, pk: int) -> HttpResponseBase:
     rows = _survey_rows(request, connection, found)
     if request.method == "POST" and not trouble:
         try:
-            choices = [_choice(row, request) for row in rows if row.is_read]
+            choices = [_choice(row, connection, request) for row in rows if row.is_read]
             services.choose_surveys(connection=connection, choices=choices, actor=request.user)
             if not choices:
                 raise Refused("Choose at least one survey to read.", field="surveys")
@@ -161,10 +161,13 @@ def _survey_rows(
     return sorted(rows, key=lambda row: (not row.is_read, row.remote.name.casefold()))
 
 
-def _choice(row: SurveyRow, request: UserRequest) -> SurveyChoice:
+def _choice(row: SurveyRow, connection: Connection, request: UserRequest) -> SurveyChoice:
     metric = row.remote.metric.value if row.remote.metric else row.metric
     survey = remote_surveys.survey_for(
-        choice=row.survey_id, metric=metric or MetricFamily.NPS, name=row.remote.name, actor=request.user
+        choice=row.survey_id,
+        metric=metric or MetricFamily.NPS,
+        name=row.remote.name if row.remote.id else connection.name,
+        actor=request.user,
     )
     return SurveyChoice(
         remote_id=row.remote.id, remote_name=row.remote.name, survey=survey, metric=metric or survey.metric
