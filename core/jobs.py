@@ -100,9 +100,11 @@ def _queue(payload: str, *, queue: str = QUEUE, delay: float = 0) -> None:
         cursor.execute(_queue_sql(queue, payload, delay), None)
 
 
-def wake(kind: str) -> None:
-    """Have a worker look for due rows of `kind` as soon as the caller's transaction is committed."""
-    _queue(DRAIN + kind)
+def wake(kind: str, *, after: float = 0) -> None:
+    """Have a worker look for due rows of `kind` as soon as the caller's transaction is committed, or after so many seconds."""
+    _queue(DRAIN + kind, delay=after)
+    if after:
+        return
     woken = getattr(_worker, "woken", None)
     if woken is not None and kind not in woken:
         woken.append(kind)
@@ -321,7 +323,14 @@ def wake_due() -> None:
 
 # --- Jobs with progress --------------------------------------------------------------------------------------
 class Paused(Exception):
-    """Raised by `JobContext.report` when the slice of a long job is over. Let it pass."""
+    """Raised by `JobContext.report` when the slice of a long job is over. Let it pass.
+
+    A handler may raise it too, to be called again after so many seconds and hold no worker until then.
+    """
+
+    def __init__(self, after: float = 0) -> None:
+        super().__init__(f"{after:g} s")
+        self.after = after
 
 
 @dataclass
@@ -447,9 +456,9 @@ def _work_jobs(batch: "outbox.Batch[Job]") -> None:
         try:
             entry.func(JobContext(job, batch))
             batch.done([job])
-        except Paused:
-            batch.release([job])
-            wake(batch.kind.name)
+        except Paused as pause:
+            batch.release([job], after=pause.after)
+            wake(batch.kind.name, after=pause.after)
         except LeaseLost:
             batch.forget([job])
         except Refused as refusal:

@@ -679,19 +679,20 @@ def per_row(func: Callable[[Any], None]) -> "Callable[[Batch[Any]], None]":
             except LeaseLost:
                 continue
             except Refused as refusal:
-                _reopen(batch, row)
+                reopen(batch, row)
                 batch.fail([row], refusal.message)
                 _tell(batch.kind, row)
             except Exception as error:
                 log_failure(logger, f"outbox {batch.kind.name}", error)
-                _reopen(batch, row)
+                reopen(batch, row)
                 batch.retry([row], error)
 
     handle.is_transactional = True  # type: ignore[attr-defined] # tests do such work twice
     return handle
 
 
-def _reopen(batch: "Batch[Any]", row: Any) -> None:
+def reopen(batch: "Batch[Any]", row: Any) -> None:
+    """The transaction that settled `row` was rolled back: it is claimed still."""
     row.state = State.CLAIMED
     batch._open[row.pk] = row
 

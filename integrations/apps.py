@@ -4,3 +4,22 @@ from django.apps import AppConfig
 class IntegrationsConfig(AppConfig):
     name = "integrations"
     verbose_name = "Listening to other systems"
+
+    def ready(self) -> None:
+        from core import jobs
+        from integrations import extensions, privacy, pulling  # noqa: F401
+        from integrations.services import hooks, notices, runs
+        from team import places
+        from team.permissions import can_lead
+
+        hooks.register()
+        extensions.register()
+        jobs.on_tick("connections_due", runs.start_due)
+        jobs.on_tick("connections_broken", notices.raise_alerts)
+        jobs.hourly("integrations_forget", minute=40, func=lambda _: hooks.forget_old())
+        places.register(
+            places.Place(
+                "Customers and surveys", "Connections", "Answers from other survey tools, and how they come in", "integrations",
+                "integrations:connection_list", can_lead,
+            )
+        )  # fmt: skip

@@ -354,6 +354,16 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
+# --- Listening to other systems -----------------------------------------------------------------------------
+# How long a run waits for a source that has trouble before its connection counts as broken.
+CONNECTION_PATIENCE_HOURS = env.int(
+    "NPS_CONNECTION_PATIENCE_HOURS", 24, validate=validate.Range(min=1, max=720)
+)
+# How long deliveries to our door are kept, so that a replay is known and an unreadable one can be looked at.
+HOOK_KEEP_DAYS = env.int("NPS_HOOK_KEEP_DAYS", 14, validate=validate.Range(min=7, max=365))
+# How long answers are kept as they came, so that they can be read again under another mapping; 0 keeps them.
+RAW_ANSWER_DAYS = env.int("NPS_RAW_ANSWER_DAYS", 365, validate=validate.Range(min=0, max=36_500))
+
 # --- Widget: requests a minute that one visitor, one address and one widget may make ------------------------
 WIDGET_VISITOR_RATE = env.int("NPS_WIDGET_VISITOR_RATE", 60, validate=validate.Range(min=5, max=1_000_000))
 WIDGET_ADDRESS_RATE = env.int(

@@ -24,6 +24,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("surveys.urls")),
     path("", include("workflows.urls")),
+    path("", include("integrations.urls")),
     path("", include("team.urls")),
 ]
 

@@ -132,8 +132,11 @@ def _reason(text: str) -> str:
     return reason
 
 
-def exclude_responses(*, responses: "QuerySet[Response]", reason: str, actor: User) -> int:
-    """Take answers out of all figures, with a reason; they stay listed. Returns how many were taken out."""
+def exclude_responses(*, responses: "QuerySet[Response]", reason: str, actor: User | None) -> int:
+    """Take answers out of all figures, with a reason; they stay listed. Returns how many were taken out.
+
+    `actor` None: their source did.
+    """
     reason = _reason(reason)
     number = 0
     for ids in slices(responses.filter(excluded_reason="")):
@@ -147,7 +150,7 @@ def exclude_responses(*, responses: "QuerySet[Response]", reason: str, actor: Us
     return number
 
 
-def restore_responses(*, responses: "QuerySet[Response]", actor: User) -> int:
+def restore_responses(*, responses: "QuerySet[Response]", actor: User | None) -> int:
     """Count excluded answers again; returns how many."""
     number = 0
     for ids in slices(responses.exclude(excluded_reason="")):
@@ -168,6 +171,17 @@ def mark_deleted_upstream(*, responses: "QuerySet[Response]", at: dt.datetime | 
         with changing(ids):
             number += Response.objects.filter(pk__in=ids, deleted_upstream_at__isnull=True).update(
                 deleted_upstream_at=at or clock.now()
+            )
+    return number
+
+
+def unmark_deleted_upstream(*, responses: "QuerySet[Response]") -> int:
+    """The source has these answers after all: they count again. Returns how many."""
+    number = 0
+    for ids in slices(responses.filter(deleted_upstream_at__isnull=False)):
+        with changing(ids):
+            number += Response.objects.filter(pk__in=ids, deleted_upstream_at__isnull=False).update(
+                deleted_upstream_at=None
             )
     return number
 

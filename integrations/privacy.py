@@ -1,0 +1,38 @@
+from core.outbox import OUTBOX_FIELDS
+from core.privacy import declare
+
+declare(
+    "integrations.Connection",
+    personal="secrets hook_token",
+    neutral="id system name state options mapping zone connected_to history_since every_minutes next_run_at rescanned_on"
+    " first_sync_at last_sync_at broken_since failures last_error last_error_at hook_state hook_token_hash"
+    " hook_previous_until hook_subscription hook_error hook_heard_at hook_forged hook_forged_at hook_forged_reason"
+    " connected_by created_at updated_at",
+)
+declare(
+    "integrations.ConnectedSurvey",
+    neutral="id connection remote_id remote_name metric survey is_enabled mapping synced_until rescanned_at",
+)
+declare(
+    "integrations.SyncRun",
+    neutral="id connection kind state since until position continues received created updated unchanged unmatched refused"
+    " declined skipped deleted excluded total pages busy_seconds day created_at started_at finished_at waits_until"
+    " trouble_since retries error requested_by job_key",
+)
+declare(
+    "integrations.RawAnswer",
+    personal="external_id payload",
+    neutral="id connection remote_survey status source_updated_at responded_at received_at seen_at digest result response"
+    " first_run run is_erased",
+)
+declare("integrations.RunLine", personal="external_id", neutral="id run kind field message response at")
+declare(
+    "integrations.HookDelivery",
+    personal="body query headers",
+    neutral=f"id connection size received_at verdict answers repeats {OUTBOX_FIELDS}",
+)
+declare(
+    "integrations.AnswerFetch",
+    personal="external_id",
+    neutral=f"id connection remote_survey wanted {OUTBOX_FIELDS}",
+)

@@ -1,0 +1,450 @@
+"""What other systems send: verified and stored at the door, taken in by a worker.
+
+`receive` does no more than find the connection, verify the raw bytes and write one row, so that it answers in
+milliseconds whatever the delivery means. The same body again finds its row and changes nothing; one that could not be
+read before is tried again.
+"""
+
+import datetime as dt
+import hashlib
+import json
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import connection as database
+from django.db import transaction
+from django.db.models import F, Q
+
+from core import clock, jobs, outbox
+from core import outbox_sql as sql
+from core.errors import Refused
+from core.failures import log_failure
+from integrations import intake, registry
+from integrations.contract import (
+    AccessDenied,
+    Delivery,
+    Forged,
+    Gone,
+    Hook,
+    Reference,
+    System,
+    Trouble,
+    TryLater,
+)
+from integrations.domain import ConnectionState, HookState, LineKind, RunKind, RunState, Verdict
+from integrations.intake import Line, Tally
+from integrations.line import Line as OpenLine
+from integrations.models import AnswerFetch, Connection, HookDelivery, RawAnswer, RunLine, SyncRun
+from integrations.records import Record, Status
+from integrations.services import lines, runs
+from integrations.vault import token_hash
+from team import queries as team_queries
+
+logger = logging.getLogger(__name__)
+DELIVERY, FETCH = runs.DELIVERY, runs.FETCH
+EXAMPLES = 20
+# News of one answer that come close together are one fetch; and some sources send news before the answer can be read.
+DEBOUNCE_SECONDS = 3.0
+GONE_AFTER = (5.0, 15.0, 60.0)
+MAX_HEADERS, MAX_HEADER = 40, 300
+_NEVER_STORED = ("authorization", "cookie", "secret", "token", "signature", "api-key", "apikey", "password")
+
+
+# --- The door ------------------------------------------------------------------------------------------------
+class Unknown(Exception):
+    """No connection has this address."""
+
+
+def find(token: str) -> Connection | None:
+    """The connection whose address ends with this token."""
+    return Connection.objects.filter(hook_token_hash=token_hash(token)).first() if token.isascii() else None
+
+
+def receive(connection: Connection, delivery: Delivery) -> bool:
+    """Verify a delivery and store it durably; False when it was known already. Raises `Forged`."""
+    system = registry.get(connection.system)
+    if system.hook is Hook.NONE:
+        raise Forged("this system sends nothing")
+    try:
+        system.verify(lines.open_line(connection, with_mapping=False), delivery)
+    except Forged as reason:
+        _count_forged(connection, str(reason))
+        raise
+    except Refused as refusal:  # credentials that cannot be opened
+        _count_forged(connection, refusal.message)
+        raise Forged("the secret cannot be opened") from None
+    except Exception as error:  # whatever a header or a body can do to a parser
+        log_failure(logger, f"Delivery to connection {connection.pk}", error)
+        _count_forged(connection, "It could not be verified.")
+        raise Forged("it could not be verified") from None
+    if not delivery.body:
+        return True
+    with transaction.atomic():
+        is_new = _store(connection, delivery)
+        if is_new:
+            jobs.wake(DELIVERY)
+    return is_new
+
+
+def _count_forged(connection: Connection, reason: str) -> None:
+    logger.warning("Connection %s: a delivery was refused: %s", connection.pk, reason[:200])
+    Connection.objects.filter(pk=connection.pk).update(
+        hook_forged=F("hook_forged") + 1, hook_forged_at=clock.now(), hook_forged_reason=reason[:200]
+    )
+
+
+def _store(connection: Connection, delivery: Delivery) -> bool:
+    """One statement: a new row, or one more repeat of a known one. What failed before is tried again."""
+    table = sql.quote(HookDelivery._meta.db_table)
+    key = f"hook:{connection.pk}:{hashlib.sha256(delivery.body).hexdigest()}"
+    values = [
+        key, connection.pk, delivery.body, json.dumps(kept_headers(delivery.headers)),
+        json.dumps({k[:100]: v[:500] for k, v in list(delivery.query.items())[:20]}), len(delivery.body), clock.now(),
+    ]  # fmt: skip
+    as_json = "%s::jsonb" if sql.is_postgresql() else "%s"
+    statement = (
+        f"INSERT INTO {table} (key, connection_id, body, headers, query, size, received_at, state, attempts, owner, epoch,"
+        f" error, verdict, answers, repeats, next_at, created_at) VALUES (%s, %s, %s, {as_json}, {as_json}, %s, %s,"
+        f" 'pending', 0, '', 1, '', '', 0, 0, {sql.now()}, {sql.now()})"
+        f" ON CONFLICT (key) DO UPDATE SET repeats = {table}.repeats + 1,"
+        f" attempts = CASE WHEN {table}.state IN ('failed', 'dead') THEN 0 ELSE {table}.attempts END,"
+        f" next_at = CASE WHEN {table}.state IN ('failed', 'dead') THEN excluded.next_at ELSE {table}.next_at END,"
+        f" body = CASE WHEN {table}.state IN ('failed', 'dead') THEN excluded.body ELSE {table}.body END,"
+        f" state = CASE WHEN {table}.state IN ('failed', 'dead') THEN 'pending' ELSE {table}.state END"
+        f" RETURNING state = 'pending' AND attempts = 0"
+    )
+    with database.cursor() as cursor:
+        cursor.execute(statement, values)
+        (is_waiting,) = cursor.fetchone()
+    return bool(is_waiting)
+
+
+def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers that reading a delivery may need, without what proves or names anybody."""
+    kept = {
+        name: value[:MAX_HEADER]
+        for name, value in headers.items()
+        if not any(word in name for word in _NEVER_STORED)
+    }
+    return dict(list(kept.items())[:MAX_HEADERS])
+
+
+def delivery_of(row: HookDelivery) -> Delivery:
+    return Delivery(body=bytes(row.body), headers=row.headers, query=row.query)
+
+
+# --- Taking in -----------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    row: HookDelivery
+    news: Sequence[Record | Reference]
+
+
+def process(batch: "outbox.Batch[HookDelivery]") -> None:
+    """Take claimed deliveries in, those of one connection together."""
+    of: dict[int, list[HookDelivery]] = defaultdict(list)
+    for row in batch.rows:
+        of[row.connection_id].append(row)
+    known = Connection.objects.in_bulk(list(of))
+    for pk, rows in of.items():
+        _process(batch, known[pk], rows)
+
+
+def _process(batch: "outbox.Batch[HookDelivery]", connection: Connection, rows: list[HookDelivery]) -> None:
+    system = registry.get(connection.system)
+    line = lines.open_line(connection)
+    heard: list[_Heard] = []
+    for row in rows:
+        try:
+            heard.append(_Heard(row, list(system.hear(line, delivery_of(row)))))
+        except Trouble as trouble:
+            _unreadable(batch, connection, row, trouble.message)
+        except Exception as error:  # whatever a body can do to a parser
+            log_failure(logger, f"Reading a delivery of connection {connection.pk}", error)
+            _unreadable(
+                batch,
+                connection,
+                row,
+                "It could not be read; it is kept, and the log of the server says more.",
+            )
+    if heard and not _together(batch, connection, heard):
+        for one in heard:
+            _together(batch, connection, [one], is_last_try=True)
+
+
+def _together(
+    batch: "outbox.Batch[HookDelivery]",
+    connection: Connection,
+    heard: Sequence[_Heard],
+    *,
+    is_last_try: bool = False,
+) -> bool:
+    """Take several deliveries in, all or none; False when that failed and they are to be tried one by one."""
+    try:
+        with transaction.atomic():
+            _take(connection, [news for each in heard for news in each.news])
+            groups: dict[int, list[HookDelivery]] = defaultdict(list)
+            for each in heard:
+                groups[len(each.news)].append(each.row)
+            for number, rows in groups.items():
+                verdict = Verdict.TAKEN if number else Verdict.NOTHING
+                if batch.done(rows, verdict=verdict.value, answers=number) < len(rows):
+                    raise outbox.LeaseLost
+    except outbox.LeaseLost:
+        batch.forget([each.row for each in heard])
+        return True
+    except Exception as error:
+        for each in heard:
+            outbox.reopen(batch, each.row)
+        if len(heard) > 1 and not is_last_try:
+            return False
+        log_failure(logger, f"Deliveries of connection {connection.pk}", error)
+        batch.retry([each.row for each in heard], error)
+    return True
+
+
+def _unreadable(
+    batch: "outbox.Batch[HookDelivery]", connection: Connection, row: HookDelivery, words: str
+) -> None:
+    with transaction.atomic():
+        if batch.fail([row], words, verdict=Verdict.UNREADABLE.value):
+            tally = Tally()
+            tally.lines.append(Line(LineKind.NOTE, "", f"A delivery could not be read: {words}"))
+            _log(connection, tally)
+
+
+def _take(connection: Connection, news: Iterable[Record | Reference], *, is_listing: bool = False) -> Tally:
+    """Records are taken in, references fetched later; the caller holds the transaction."""
+    records: list[Record] = []
+    references: list[Reference] = []
+    for each in news:
+        if isinstance(each, Record):
+            records.append(each)
+        elif each.is_deleted:
+            records.append(_deleted(each))
+        else:
+            references.append(each)
+    tally = Tally()
+    if records:
+        run = day_run(connection)
+        tally = intake.take_in(connection, records, run=run, is_history=False, is_listing=is_listing)
+        _log(connection, tally)
+    if references:
+        _want(connection, references)
+    now = clock.now()
+    Connection.objects.filter(pk=connection.pk).filter(
+        Q(hook_heard_at__isnull=True)
+        | Q(hook_heard_at__lt=now - dt.timedelta(seconds=10))
+        | ~Q(hook_state=HookState.LISTENING)
+    ).update(hook_heard_at=now, hook_state=HookState.LISTENING)
+    return tally
+
+
+def _deleted(reference: Reference) -> Record:
+    return Record(external_id=reference.external_id, survey_id=reference.survey_id, status=Status.DELETED)
+
+
+def day_run(connection: Connection) -> SyncRun:
+    """The log of today's deliveries (in the workspace's zone)."""
+    now = clock.now()
+    day = now.astimezone(team_queries.zone()).date()
+    run, _ = SyncRun.objects.get_or_create(
+        connection=connection,
+        day=day,
+        defaults={
+            "kind": RunKind.HOOK, "state": RunState.DONE, "until": now, "started_at": now, "finished_at": now,
+        },
+    )  # fmt: skip
+    return run
+
+
+def _log(connection: Connection, tally: Tally) -> None:
+    run = SyncRun.objects.select_for_update(of=("self",), no_key=True).get(pk=day_run(connection).pk)
+    intake.log(run, tally)
+    run.finished_at = run.until = clock.now()
+    run.save(update_fields=[*intake.COUNTERS, "finished_at", "until"])
+
+
+# --- Fetching what was only named ----------------------------------------------------------------------------
+def _want(connection: Connection, references: Sequence[Reference]) -> None:
+    table = sql.quote(AnswerFetch._meta.db_table)
+    longest = 0.0
+    for reference in sorted(references, key=lambda r: r.external_id):
+        wait = max(reference.wait, DEBOUNCE_SECONDS)
+        longest = max(longest, wait)
+        key = f"fetch:{connection.pk}:{hashlib.sha256(reference.external_id.encode('utf-8', 'replace')).hexdigest()}"
+        statement = (
+            f"INSERT INTO {table} (key, connection_id, external_id, remote_survey, wanted, state, attempts, owner, epoch,"
+            f" error, next_at, created_at) VALUES (%s, %s, %s, %s, 1, 'pending', 0, '', 1, '',"
+            f" {sql.now_plus(str(wait))}, {sql.now()}) ON CONFLICT (key) DO UPDATE SET wanted = {table}.wanted + 1,"
+            f" remote_survey = excluded.remote_survey,"
+            f" attempts = CASE WHEN {table}.state IN ('claimed', 'sending') THEN {table}.attempts ELSE 0 END,"
+            f" next_at = CASE WHEN {table}.state = 'pending' AND {table}.attempts = 0 THEN {table}.next_at"
+            f" ELSE excluded.next_at END,"
+            f" state = CASE WHEN {table}.state IN ('claimed', 'sending') THEN {table}.state ELSE 'pending' END"
+        )
+        with database.cursor() as cursor:
+            cursor.execute(
+                statement,
+                [key, connection.pk, reference.external_id[:200], reference.survey_id[:200]],
+            )
+    jobs.wake(FETCH, after=longest)
+
+
+def fetch(batch: "outbox.Batch[AnswerFetch]") -> None:
+    """Fetch what was named, one by one over one line for each connection."""
+    of: dict[int, list[AnswerFetch]] = defaultdict(list)
+    for row in batch.rows:
+        of[row.connection_id].append(row)
+    known = Connection.objects.in_bulk(list(of))
+    for pk, rows in of.items():
+        connection = known[pk]
+        system, line = registry.get(connection.system), lines.open_line(connection)
+        for row in rows:
+            if connection.state != ConnectionState.ACTIVE:
+                batch.release([row])
+                continue
+            _fetch_one(batch, connection, system, line, row)
+
+
+def _fetch_one(
+    batch: "outbox.Batch[AnswerFetch]",
+    connection: Connection,
+    system: System,
+    line: OpenLine,
+    row: AnswerFetch,
+) -> None:
+    reference = Reference(external_id=row.external_id, survey_id=row.remote_survey)
+    try:
+        record = system.fetch(line, reference)
+    except Gone as gone:
+        if row.attempts < len(GONE_AFTER):
+            after = GONE_AFTER[row.attempts]
+            batch.retry([row], gone.message, after=after)
+            jobs.wake(FETCH, after=after)
+            return
+        record = _deleted(reference)
+    except TryLater as trouble:
+        after = trouble.after if trouble.after is not None else min(30.0 * 2**row.attempts, 3_600.0)
+        batch.retry([row], trouble.message, after=after)
+        return
+    except AccessDenied as trouble:
+        with transaction.atomic():
+            held = Connection.objects.select_for_update(of=("self",), no_key=True).get(pk=connection.pk)
+            runs.break_connection(held, trouble.message)
+        connection.state = held.state
+        batch.release([row])
+        return
+    except Refused as trouble:
+        with transaction.atomic():
+            if batch.fail([row], trouble.message):
+                tally = Tally()
+                tally.counts["refused"] += 1
+                tally.lines.append(Line(LineKind.REFUSED, row.external_id, trouble.message))
+                _log(connection, tally)
+        return
+    try:
+        with transaction.atomic():
+            _take(connection, [record], is_listing=True)
+            current = AnswerFetch.objects.select_for_update(of=("self",), no_key=True).get(pk=row.pk)
+            if current.wanted != row.wanted:
+                batch.release([row], after=1.0)
+            elif not batch.done([row]):
+                raise outbox.LeaseLost
+    except outbox.LeaseLost:
+        batch.forget([row])
+    except Exception as error:
+        log_failure(logger, f"An answer of connection {connection.pk}", error)
+        outbox.reopen(batch, row)
+        batch.retry([row], error)
+
+
+# --- Trying out ----------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a delivery says and what would become of it; nothing was changed."""
+
+    records: Sequence[Record]
+    references: Sequence[Reference]
+    counts: Mapping[str, int]
+    lines: Sequence[Line]
+    error: str = ""
+
+
+def preview(connection: Connection, delivery: Delivery) -> Preview:
+    """Read a delivery with the options and mapping of now, take it in, and take all of that back."""
+    try:
+        news = list(registry.get(connection.system).hear(lines.open_line(connection), delivery))
+    except Trouble as trouble:
+        return Preview(records=(), references=(), counts={}, lines=(), error=trouble.message)
+    records = [_deleted(n) if isinstance(n, Reference) else n for n in news if _is_record(n)]
+    tally = Tally(counts=Counter())
+    if records:
+        with transaction.atomic():
+            tally = intake.take_in(connection, records, run=None, is_history=False, is_listing=False)
+            transaction.set_rollback(True)
+    return Preview(
+        records=records,
+        references=[n for n in news if not _is_record(n) and isinstance(n, Reference)],
+        counts=dict(tally.counts),
+        lines=[Line(n.kind, n.external_id, n.message, n.field) for n in tally.lines],
+    )
+
+
+def _is_record(news: Record | Reference) -> bool:
+    return isinstance(news, Record) or news.is_deleted
+
+
+def examples(connection: Connection) -> list[HookDelivery]:
+    """The last deliveries whose bodies are kept, newest first."""
+    kept = HookDelivery.objects.filter(connection=connection).exclude(body=b"")
+    return list(kept.order_by("-pk")[:EXAMPLES])
+
+
+# --- By itself -----------------------------------------------------------------------------------------------
+def forget_old() -> None:
+    """Empty the bodies of what was taken in, but for the examples; delete deliveries after their time; drop old payloads."""
+    now = clock.now()
+    kept = [outbox.State.DONE, outbox.State.CANCELLED]
+    for pk in Connection.objects.filter(deliveries__isnull=False).distinct().values_list("pk", flat=True):
+        newest = HookDelivery.objects.filter(connection_id=pk).order_by("-pk").values_list("pk", flat=True)
+        edge = list(newest[EXAMPLES : EXAMPLES + 1])
+        if edge:
+            HookDelivery.objects.filter(connection_id=pk, pk__lte=edge[0], state__in=kept).exclude(
+                body=b""
+            ).update(body=b"", headers={}, query={})
+    old = now - dt.timedelta(days=settings.HOOK_KEEP_DAYS)
+    HookDelivery.objects.filter(received_at__lt=old).exclude(state__in=["pending", "claimed"]).delete()
+    AnswerFetch.objects.filter(created_at__lt=old).exclude(state__in=["pending", "claimed"]).delete()
+    if settings.RAW_ANSWER_DAYS:
+        edge_of_payloads = now - dt.timedelta(days=settings.RAW_ANSWER_DAYS)
+        RawAnswer.objects.filter(received_at__lt=edge_of_payloads, payload__isnull=False).update(payload=None)
+    quiet = Q(received=0) & ~Q(state=RunState.FAILED) & Q(created_at__lt=now - dt.timedelta(days=30))
+    with_lines = RunLine.objects.values("run")
+    SyncRun.objects.filter(quiet, kind=RunKind.SCHEDULED, state=RunState.DONE).exclude(
+        pk__in=with_lines
+    ).delete()
+
+
+def _may_be_taken() -> Q:
+    return Q(connection__state__in=[ConnectionState.ACTIVE, ConnectionState.BROKEN])
+
+
+def _may_be_fetched() -> Q:
+    return Q(connection__state=ConnectionState.ACTIVE)
+
+
+def register() -> None:
+    outbox.register(
+        outbox.Kind(
+            DELIVERY, HookDelivery, process, batch=20, filter=_may_be_taken, idempotent=True, max_attempts=8
+        )
+    )
+    outbox.register(
+        outbox.Kind(
+            FETCH, AnswerFetch, fetch, batch=10, filter=_may_be_fetched, idempotent=True, max_attempts=20
+        )
+    )
