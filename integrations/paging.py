@@ -53,21 +53,19 @@ def onward(
         return None, ""
     ids = tuple(row[0] for row in rows)
     comes_again = place.page > 1 and ids == place.before
-    if len(rows) < size:
-        if is_short_end or comes_again:
-            return None, ""
-    elif comes_again:
+    if len(rows) < size and (is_short_end or comes_again):
+        return None, ""
+    if comes_again:
         raise Unusable(f"{host} sent the same page twice. Nothing was lost; the run goes on from this page.")
-    else:
-        times = [row[1] for row in rows if row[1] is not None]
-        is_ordered = len(times) == len(rows) and all(a <= b for a, b in pairwise(times))
-        if is_ordered and times[0] >= place.since - 1 - back:
-            following = math.floor(times[-1]) - back
-            if following > place.since:
-                return Place(following, 1, ids), ""
-            if max_pages is not None and place.page >= max_pages:
-                note = f"{host} lists at most {max_pages * size:,} answers of the same moment; more of them cannot be read."
-                return Place(place.since + 1, 1, ids), note
+    times = [row[1] for row in rows if row[1] is not None]
+    is_ordered = len(times) == len(rows) and all(a <= b for a, b in pairwise(times))
+    if is_ordered and times[0] >= place.since - 1 - back:
+        following = math.floor(times[-1]) - back
+        if following > place.since:
+            return Place(following, 1, ids), ""
+        if max_pages is not None and place.page >= max_pages:
+            note = f"{host} lists at most {max_pages * size:,} answers of the same moment; more of them cannot be read."
+            return Place(place.since + 1, 1, ids), note
     if max_pages is not None and place.page >= max_pages:
         raise Unusable(
             f"{host} lists its answers without order and ends after {max_pages} pages. Choose a shorter history."

@@ -15,7 +15,12 @@ Row = tuple[str, float | None]
 
 
 def walk(
-    times: Sequence[int], *, is_inclusive: bool = True, back: int = 0, is_short_end: bool = True
+    times: Sequence[int],
+    *,
+    is_inclusive: bool = True,
+    back: int = 0,
+    is_short_end: bool = True,
+    given: int = SIZE,
 ) -> tuple[list[str], list[str]]:
     """Read a list of answers at these times; ids read, and notes."""
     rows: list[Row] = sorted(
@@ -27,7 +32,7 @@ def walk(
         assert place is not None
         place = Place.of(place.cursor(), since=0)
         within = [r for r in rows if (r[1] or 0) >= place.since + (0 if is_inclusive else 1)]
-        page = within[(place.page - 1) * SIZE : place.page * SIZE]
+        page = within[(place.page - 1) * given : place.page * given]
         read += [row[0] for row in page]
         place, note = onward(
             place, page, size=SIZE, host="vendor", max_pages=PAGES, back=back, is_short_end=is_short_end
@@ -53,6 +58,13 @@ def test_every_answer_is_read_also_past_the_last_page(
 
     assert set(read) == {str(index) for index in range(len(times))}
     assert notes == []
+
+
+@given(st.lists(st.integers(1, 40), max_size=60, unique=True), st.integers(1, SIZE))
+def test_a_list_that_gives_fewer_than_asked_for_is_read_to_its_end(times: list[int], given: int) -> None:
+    read, _ = walk(times, is_inclusive=False, back=1, is_short_end=False, given=given)
+
+    assert set(read) == {str(index) for index in range(len(times))}
 
 
 def test_more_answers_of_one_moment_than_can_be_listed_are_said_and_the_walk_goes_on() -> None:
