@@ -104,3 +104,8 @@ def hook_secrets(link: Link) -> list[str]:
 def same(one: str, other: str) -> bool:
     """Whether two texts are equal, in a time that does not tell where they differ."""
     return hmac.compare_digest(one.encode("utf-8", "replace"), other.encode("utf-8", "replace"))
+
+
+def is_hmac(told: bytes, message: bytes, secret: str, digest: str) -> bool:
+    """Whether `told` is the HMAC of `message` in lower-case hexadecimal digits."""
+    return hmac.compare_digest(hmac.digest(secret.encode(), message, digest).hex().encode(), told)
