@@ -144,7 +144,7 @@ def text_of(value: Any) -> str:
     if isinstance(value, float):
         if value.is_integer() and abs(value) < 1e15:
             return str(int(value))
-        return f"{Decimal(repr(value)):f}" if value == value and abs(value) < 1e300 else str(value)
+        return f"{Decimal(repr(value)):f}" if abs(value) < 1e300 else str(value)  # not NaN, not endless
     return str(value)
 
 
