@@ -131,7 +131,7 @@ _QUESTION = re.compile(
     r"|que probab|recomend"
 )
 _WHY = re.compile(
-    r"\bwhy\b|reason|comment|feedback|tell us|warum|grund|kommentar|anmerkung|pourquoi|raison|por que|motivo|comentario"
+    r"\bwhy\b|reason|open ended|improve|do better|comment|feedback|tell us|warum|grund|kommentar|anmerkung|pourquoi|raison|por que|motivo|comentario"
 )
 
 

@@ -351,7 +351,8 @@ class Reader:
             self.ids = cells
             cells = [clean_header(cell) for cell in below[0]]
         elif form == SURVEYMONKEY and below:
-            return _two_rows(cells, [clean_header(cell) for cell in below[0]])
+            self.notes = [clean_header(cell) for cell in below[0]]
+            return _two_rows(cells, self.notes)
         return cells
 
     def __iter__(self) -> Iterator[Row]:
