@@ -370,6 +370,8 @@ class Reader:
                     trouble = (
                         f"The row has {len(cells):,} cells, the header {width}. A cell that holds the delimiter must stand"
                         " in quotation marks."
+                        if not self.dialect.numbered
+                        else "The row has a value behind the last column that has a name. Give that column a name."
                     )
                 else:
                     cells = cells[:width]
