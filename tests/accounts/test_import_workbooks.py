@@ -3,7 +3,6 @@
 import datetime as dt
 import io
 import resource
-import time
 import zipfile
 from collections.abc import Callable, Sequence
 from typing import Any
