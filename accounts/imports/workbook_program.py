@@ -12,7 +12,6 @@ was saved with them, yes and no as `true` and `false`. Line n of the CSV is row 
 import csv
 import datetime as dt
 import json
-import os
 import re
 import resource
 import sys
@@ -37,8 +36,6 @@ def main(source: str, folder: str, limits: dict[str, int]) -> dict[str, Any]:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (limits["memory"], limits["memory"]))
     resource.setrlimit(resource.RLIMIT_CPU, (limits["cpu"], limits["cpu"] + 1))
-    os.environ["OPENPYXL_LXML"] = "False"
-    os.environ["OPENPYXL_DEFUSEDXML"] = "True"
     try:
         look_through(source, limits)
         return convert(source, Path(folder), limits)

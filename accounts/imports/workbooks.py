@@ -128,7 +128,7 @@ def _run(source: Path, folder: Path) -> list[dict[str, Any]]:
             capture_output=True,
             timeout=WALL_SECONDS,
             check=False,
-            env={},
+            env={"OPENPYXL_LXML": "False", "OPENPYXL_DEFUSEDXML": "True"},
         )
     except subprocess.TimeoutExpired:
         raise _refused("time") from None
