@@ -228,7 +228,7 @@ class Answers(ImportTarget):
             said.append(
                 f"Its answers belong to the survey “{name}” ({scale.label}, {scale.low}–{scale.high})."
             )
-        said.append(_scale_sentence(run, options, columns))
+        said.append(_scale_sentence(options))
         said.append(f"Times without an offset are {options.zone} time.")
         said.append(
             f"Rows that name nobody: {_NOBODY[options.nobody][0].lower()}{_NOBODY[options.nobody][1:]}."
@@ -328,15 +328,11 @@ def _free_name(name: str) -> str:
     )
 
 
-def _scale_sentence(run: Import, options: Options, columns: Columns) -> str:
+def _scale_sentence(options: Options) -> str:
     scale = options.scale_of_survey
     if not options.scale:
         return f"The scores are taken as they stand, {scale.low}–{scale.high}."
-    kept = (run.checked.get("scale") or {}).get("found")
-    rules = scales.rules(Finding.of(kept), scale) if kept else []
-    rule = next((rule for rule in rules if rule.key == options.scale), None)
-    if rule is None:
-        return f"The scores were read by the rule “{options.scale}”."
+    rule = scales.rule_named(options.scale, scale)
     return f"About the scores it was said: “{rule.label}”. {rule.says}"
 
 

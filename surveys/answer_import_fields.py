@@ -331,6 +331,11 @@ def propose(look: Look, tool: Tool | None) -> dict[int, str]:
                     found[number] = key
     _by_name(look, found, left)
     _by_question(look, found, left)
+    if "email" not in found.values():
+        for number, samples in enumerate(look.samples):
+            if number not in found and samples and all("@" in cell and " " not in cell for cell in samples):
+                found[number] = "email"
+                break
     return found
 
 
@@ -354,7 +359,7 @@ def _plain(header: str) -> str:
     parted = "".join(
         f" {c}" if c.isupper() and i and header[i - 1].islower() else c for i, c in enumerate(header)
     )
-    return words.folded(parted)
+    return words.folded(parted).replace("e mail", "email")
 
 
 def _by_question(look: Look, found: dict[int, str], left: set[int]) -> None:

@@ -21,7 +21,7 @@ STRETCH, METRIC = "stretch:", "metric:"
 # With so many answers an end of the scale that nobody chose is worth a question.
 MANY = 20
 _DISTINCT = 2_000
-_KNOWN_SCALES = ((0, 1), (1, 3), (0, 5), (1, 5), (1, 6), (1, 7), (0, 10), (1, 10), (0, 100), (1, 100))
+_KNOWN_SCALES = ((0, 1), (1, 3), (0, 5), (1, 5), (1, 7), (0, 10), (1, 10), (0, 100))
 # Within its group each stands for all others: the NPS of such answers is right, their mean is not.
 GROUP_SCORES = {"promoter": 9, "passive": 7, "detractor": 3}
 _GROUP_WORDS = {
@@ -222,72 +222,75 @@ class Rule:
 
 def rules(found: Finding, scale: Scale) -> list[Rule]:
     """Everything that would make sense of these cells, the survey's own scale first."""
-    own = f"{scale.low}–{scale.high}"
-    offered: list[Rule] = []
+    keys: list[str] = []
     if found.numbers and set(found.out_of) <= {scale.high}:
-        offered.append(
-            Rule(
-                AS_IS,
-                f"They are {scale.label} scores, {own}",
-                "Each number is taken as it stands, without the text around it. Rows off the scale or with a fraction are refused.",
-            )
-        )
-        if found.fractions:
-            offered.append(
-                Rule(
-                    ROUND,
-                    f"They are {scale.label} scores, {own}: round them",
-                    "Halves are rounded up: 8.5 becomes 9.",
-                )
-            )
+        keys += [AS_IS, ROUND] if found.fractions else [AS_IS]
     if found.numbers:
-        offered += _other_scales(found, scale)
+        keys += _other_scales(found, scale)
         if scale.metric != domain.NPS.metric and scale.low <= found.lowest and found.highest <= scale.high:
-            offered.append(
-                Rule(
-                    REVERSE,
-                    f"{scale.low} is the best, {scale.high} the worst",
-                    f"Turned round: {scale.low} becomes {scale.high}.",
-                )
-            )
+            keys.append(REVERSE)
     if found.only_groups and scale.metric == domain.NPS.metric:
-        made = "9 for a promoter, 7 for a passive, 3 for a detractor"
-        offered.append(
-            Rule(
-                GROUPS,
-                "They are groups: promoter, passive, detractor (or 100, 0, −100)",
-                f"Stands in: {made}. The NPS is exact, means are not; what the file said is kept with each answer.",
-            )
-        )
+        keys.append(GROUPS)
     if found.only_satisfaction and scale.metric == domain.CSAT.metric:
-        offered.append(
-            Rule(
-                WORDS,
-                "They are words of satisfaction",
-                "From “very dissatisfied”, 1, to “very satisfied”, 5.",
-            )
+        keys.append(WORDS)
+    return [rule_named(key, scale) for key in keys + _other_metrics(found, scale)]
+
+
+def rule_named(key: str, scale: Scale) -> Rule:
+    """A rule with what it says for a survey of this scale. Raises KeyError for a word that is none."""
+    own = f"{scale.low}–{scale.high}"
+    if key.startswith(STRETCH):
+        low, high = (int(part) for part in key.removeprefix(STRETCH).split(":"))
+        says = f"Stretched to {own} and rounded: {_table(low, high, scale)}."
+        return Rule(key, f"They are on a scale of {low}–{high}", says)
+    if key.startswith(METRIC):
+        other = domain.SCALES[key.removeprefix(METRIC)]
+        return Rule(
+            key,
+            f"They are {other.label} scores, {other.low}–{other.high}, of another survey",
+            f"The answers go into a new {other.label} survey named after the file, not into this one.",
         )
-    return [*offered, *_other_metrics(found, scale)]
+    label, says = {
+        AS_IS: (
+            f"They are {scale.label} scores, {own}",
+            "Each number is taken as it stands, without the text around it. Rows off the scale or with a fraction are refused.",
+        ),
+        ROUND: (
+            f"They are {scale.label} scores, {own}: round them",
+            "Halves are rounded up: 8.5 becomes 9. Rows off the scale are refused.",
+        ),
+        REVERSE: (
+            f"{scale.low} is the best, {scale.high} the worst",
+            f"Turned round: {scale.low} becomes {scale.high}.",
+        ),
+        TENTHS: (
+            "They are on a scale of 0–100, in tens",
+            "Divided by ten: 90 becomes 9. Rows that are no whole tens are refused.",
+        ),
+        GROUPS: (
+            "They are groups: promoter, passive, detractor (or 100, 0, −100)",
+            "Stands in: 9 for a promoter, 7 for a passive, 3 for a detractor. The NPS is exact, means are not; what the file"
+            " said is kept with each answer.",
+        ),
+        WORDS: (
+            "They are words of satisfaction",
+            "From “very dissatisfied”, 1, to “very satisfied”, 5.",
+        ),
+    }[key]
+    return Rule(key, label, says)
 
 
-def _other_scales(found: Finding, scale: Scale) -> Iterator[Rule]:
-    for low, high in _KNOWN_SCALES:
-        if (low, high) == (scale.low, scale.high) or not low <= found.lowest <= found.highest <= high:
-            continue
-        if (high > 10 and found.highest <= 10) or (found.out_of and set(found.out_of) != {high}):
+def _other_scales(found: Finding, scale: Scale) -> Iterator[str]:
+    """The scales the scores fill best, and those up to ten; when cells say out of how many they are, that scale."""
+    holding = [(low, high) for low, high in _KNOWN_SCALES if low <= found.lowest <= found.highest <= high]
+    nearest = min((high for _, high in holding), default=0)
+    likely = set(found.out_of) or {nearest, max(nearest, 10)}
+    for low, high in holding:
+        if (low, high) == (scale.low, scale.high) or high not in likely or len(found.out_of) > 1:
             continue
         if (low, high) == (0, 100) and scale.metric == domain.NPS.metric:
-            yield Rule(
-                TENTHS,
-                "They are on a scale of 0–100, in tens",
-                "Divided by ten: 90 becomes 9. Rows that are no whole tens are refused.",
-            )
-        key = f"{STRETCH}{low}:{high}"
-        yield Rule(
-            key,
-            f"They are on a scale of {low}–{high}",
-            f"Stretched to {scale.low}–{scale.high} and rounded: {_table(low, high, scale)}.",
-        )
+            yield TENTHS
+        yield f"{STRETCH}{low}:{high}"
 
 
 def _table(low: int, high: int, scale: Scale) -> str:
@@ -295,20 +298,16 @@ def _table(low: int, high: int, scale: Scale) -> str:
     return ", ".join(f"{step} becomes {_stretched(Fraction(step), low, high, scale)}" for step in steps)
 
 
-def _other_metrics(found: Finding, scale: Scale) -> Iterator[Rule]:
+def _other_metrics(found: Finding, scale: Scale) -> list[str]:
     if found.words and not found.only_satisfaction:
-        return
+        return []
+    keys = []
     for other in domain.SCALES.values():
-        if other.metric == scale.metric:
-            continue
         fits = bool(found.numbers) and other.low <= found.lowest <= found.highest <= other.high
         fits = fits and set(found.out_of) <= {other.high}
         if fits or (found.only_satisfaction and other.metric == domain.CSAT.metric):
-            yield Rule(
-                f"{METRIC}{other.metric}",
-                f"They are {other.label} scores, {other.low}–{other.high}, of another survey",
-                f"The answers go into a new {other.label} survey named after the file, not into this one.",
-            )
+            keys.append(f"{METRIC}{other.metric}")
+    return [key for key in keys if key != f"{METRIC}{scale.metric}"]
 
 
 # --- What becomes of a cell ----------------------------------------------------------------------------------

@@ -251,7 +251,7 @@ def clear_old(today: dt.date) -> int:
         _drop_file(run)
         ImportRow.objects.filter(run=run).delete()
         run.headers, run.cleared_at = [], clock.now()
-        run.checked = {key: value for key, value in run.checked.items() if key != "samples"}
+        run.checked = {key: run.checked[key] for key in ("counts", "at", "by") if key in run.checked}
         if run.state in OPEN:
             run.state, run.finished_at = ImportState.CANCELLED, clock.now()
         run.save()

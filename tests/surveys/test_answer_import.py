@@ -3,6 +3,8 @@
 import datetime as dt
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from accounts.models import Contact, Event, Import
 from core.errors import Invalid
@@ -397,3 +399,37 @@ def test_answer_of_a_tool_stays_in_the_survey_it_is_in(lead: User, survey: Surve
         run.checked["samples"]["refused"][0]["reason"]
         == "This answer is in the survey “Relationship” already."
     )
+
+
+# --- Which column is which -----------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("headers", "cells", "fields"),
+    [
+        ("Respondent e-mail,How likely are you to recommend us?,Why?,Answered at", "a@x.example,0,So slow,2025-03-01",
+         ["email", "score", "comment", "answered_at"]),
+        ("Kundennummer;Wie wahrscheinlich ist es, dass Sie uns weiterempfehlen?;Grund;Datum", "4711;0;Zu langsam;2025-03-01",
+         ["contact_external_id", "score", "comment", "answered_at"]),
+        ("who,npsScore,text,createdAt", "a@x.example,0,Slow,2025-03-01", ["email", "score", "comment", "answered_at"]),
+        ("Vorname,Nachname,Bewertung,Anmerkung,Antwortdatum", "Ann,Doe,0,Langsam,2025-03-01",
+         ["first_name", "last_name", "score", "comment", "answered_at"]),
+    ],
+)  # fmt: skip
+def test_columns_are_proposed_from_headers_questions_and_contents(
+    lead: User, headers: str, cells: str, fields: list[str]
+) -> None:
+    from accounts.imports.mapping import Columns
+
+    run = upload(f"{headers}\n{cells}\n", actor=lead)
+
+    columns = Columns.of(run.mapping).columns
+    assert [columns.get(number) for number in range(len(fields))] == fields
+
+
+def test_whole_import_is_listed_with_what_waits_in_the_inbox(
+    as_lead: Client, lead: User, survey: Survey
+) -> None:
+    run = bring_in(PLAIN + "who@else.example,0,A stranger,2025-03-02,r2\n", actor=lead, survey=survey)
+    url = reverse("surveys:response_list")
+
+    assert "A stranger" in as_lead.get(f"{url}?imported={run.pk}").content.decode()
+    assert "A stranger" not in as_lead.get(url).content.decode()
