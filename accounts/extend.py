@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
+    from accounts.imports.targets import ImportTarget
     from accounts.models import Account, Contact, Event
     from team.models import User
 
@@ -124,6 +125,7 @@ class Extensions:
     renderers: dict[str, EventRenderer] = field(default_factory=dict)
     columns: dict[tuple[str, str], Column] = field(default_factory=dict)
     segment_users: "dict[str, Callable[[int], Iterable[str]]]" = field(default_factory=dict)
+    import_targets: "dict[str, ImportTarget]" = field(default_factory=dict)
 
 
 registered = Extensions()
@@ -188,3 +190,13 @@ def columns_for(target: str) -> list[Column]:
 def segment_user(key: str, used_by: "Callable[[int], Iterable[str]]") -> None:
     """Say who uses a segment: `used_by(segment_id)` names the things; a segment in use is not deleted."""
     registered.segment_users[key] = used_by
+
+
+def import_target(new: "ImportTarget") -> None:
+    """Let files be brought in as something of another app (accounts/imports/targets.py)."""
+    registered.import_targets[new.key] = new
+
+
+def import_choices() -> list[tuple[str, str]]:
+    found = sorted(registered.import_targets.values(), key=lambda target: target.position)
+    return [(target.key, target.label) for target in found]

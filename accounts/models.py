@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from simple_history.models import HistoricalRecords
 
+from accounts import extend
 from accounts.domain import (
     ContactRole,
     ContractOutcome,
@@ -422,16 +423,18 @@ class Segment(models.Model):
 
 
 class Import(models.Model):
-    """One uploaded file on its way into accounts or contacts. Its rows run as a job (core.models.Job).
+    """One uploaded file on its way into accounts, contacts or what else is registered. Its rows run as a job.
 
     `dialect` says how the file is read, `mapping` which column is which field. `position` counts the records that
     are behind us; it is written in the transaction that wrote them. `job_key` is the one job that may go on.
+    `sheets` are those of a workbook, each stored as CSV; `file` is the chosen one of them.
     """
 
-    target = models.CharField(max_length=10, choices=[("account", "Accounts"), ("contact", "Contacts")])
+    target = models.CharField(max_length=10, choices=extend.import_choices)
     state = models.CharField(max_length=12, default=ImportState.UPLOADED, choices=choices(ImportState))
     file = models.FileField(upload_to="imports/", blank=True)
     file_name = models.CharField(max_length=200)
+    sheets = models.JSONField(default=list, db_default=models.Value([], models.JSONField()), blank=True)
     byte_size = models.BigIntegerField(default=0)
     sha256 = models.CharField(max_length=64)
     dialect = models.JSONField(default=dict)
@@ -446,6 +449,9 @@ class Import(models.Model):
     unchanged_count = models.PositiveIntegerField(default=0)
     refused_count = models.PositiveIntegerField(default=0)
     accounts_created = models.PositiveIntegerField(default=0)
+    unmatched_count = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Of those created: not yet known whose they are."
+    )
     error = models.CharField(max_length=500, blank=True, default="")
     job_key = models.CharField(max_length=200, blank=True, default="")
     created_by = models.ForeignKey(

@@ -41,9 +41,9 @@ declare("accounts.EventDelivery", neutral=f"id event subscriber {OUTBOX_FIELDS}"
 declare("accounts.Segment", neutral="id name target conditions owner is_shared created_at")
 declare(
     "accounts.Import",
-    personal="file file_name headers checked",
+    personal="file file_name sheets headers checked",
     neutral="id target state byte_size sha256 dialect mapping rows_total rows_done position created_count updated_count"
-    " unchanged_count refused_count accounts_created error job_key created_by created_at started_at finished_at"
+    " unchanged_count refused_count accounts_created unmatched_count error job_key created_by created_at started_at finished_at"
     " cleared_at",
 )
 declare("accounts.ImportRow", personal="cells reason", neutral="id run line")

@@ -6,6 +6,7 @@ from django.db.backends.signals import connection_created
 
 from accounts import extend, folding, mail, queries
 from accounts.extend import Relation
+from accounts.imports import customers
 from accounts.imports import running as importing
 from accounts.imports import services as import_services
 from accounts.models import Contract, LifecycleStage, TrackedEvent
@@ -38,6 +39,7 @@ def register() -> None:
     mail.register()
     bulk.register()
     importing.register()
+    customers.register()
     jobs.daily(
         "accounts.imports.clear", at=dt.time(3, 20), zone=schedules.utc, func=import_services.clear_old
     )

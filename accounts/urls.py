@@ -43,6 +43,7 @@ urlpatterns = [
     path("imports/<int:pk>/start/", imports.import_start, name="import_start"),
     path("imports/<int:pk>/cancel/", imports.import_cancel, name="import_cancel"),
     path("imports/<int:pk>/continue/", imports.import_carry_on, name="import_carry_on"),
+    path("imports/<int:pk>/take-back/", imports.import_take_back, name="import_take_back"),
     path("imports/<int:pk>/delete/", imports.import_delete, name="import_delete"),
     path("imports/<int:pk>/refused/", imports.import_refused, name="import_refused"),
     path("settings/stages/", settings.stage_list, name="stage_list"),

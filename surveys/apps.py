@@ -10,6 +10,7 @@ class SurveysConfig(AppConfig):
         from core import navigation
         from surveys import (  # noqa: F401
             answer_extensions,
+            answer_import,
             campaign_extensions,
             inbound_mail,
             privacy,
@@ -30,6 +31,7 @@ class SurveysConfig(AppConfig):
         reminders.register()
         campaign_extensions.register()
         answer_extensions.register()
+        answer_import.register()
         provider_events.register()
         inbound_mail.register()
         visits.register()

@@ -84,6 +84,7 @@ declare(
     "surveys.ResponseRevision",
     neutral="id response known_at responded_at score contact_key account_key survey_key is_excluded is_deleted attributes",
 )
+declare("surveys.ImportedAnswer", neutral="response run")
 declare(
     "surveys.ContactScore",
     neutral="id contact metric latest latest_score latest_at previous previous_score previous_at",

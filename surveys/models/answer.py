@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from accounts.models import Account, Contact
+from accounts.models import Account, Contact, Import
 from surveys.choices import Channel, Identity, LoopStatus, MetricFamily, ResponseState, pairs
 from surveys.models.asking import Invitation
 from surveys.models.survey import Survey, SurveyVersion
@@ -125,6 +125,18 @@ class ResponseRevision(models.Model):
 
     def __str__(self) -> str:
         return f"Revision {self.pk}"
+
+
+class ImportedAnswer(models.Model):
+    """Which import made an answer, so that its page can show them and take them back."""
+
+    response = models.OneToOneField(
+        Response, on_delete=models.CASCADE, primary_key=True, related_name="imported"
+    )
+    run = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="+")
+
+    def __str__(self) -> str:
+        return f"Response {self.response_id} of import {self.run_id}"
 
 
 class ContactScore(models.Model):

@@ -31,7 +31,9 @@ CHUNK = 500
 
 def _filtered(request: UserRequest) -> ResponseFilter:
     """What the address asks for; answers that wait in the inbox have a page of their own."""
-    rows = queries.list_responses(request.user).exclude(identity__in=["inbox", "ignored"])
+    rows = queries.list_responses(request.user)
+    if not request.GET.get("imported"):  # what an import made is shown whole, also what waits in the inbox
+        rows = rows.exclude(identity__in=["inbox", "ignored"])
     return ResponseFilter(request.GET, rows, request=request)
 
 
