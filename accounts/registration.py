@@ -22,6 +22,7 @@ _MOVED = {
     "accounts.AccountOwner": "Roles follow the account.",
     "accounts.Contract": "Contracts follow the account.",
     "accounts.Contact": "People follow the account; tombstones point at the survivor.",
+    "accounts.FormerAddress": "Former addresses are the person's.",
     "accounts.Interaction": "What was said follows the person.",
     "accounts.MetricPoint": "Numbers follow the account.",
     "accounts.TrackedEvent": "What other systems told follows the customer.",

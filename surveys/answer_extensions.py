@@ -4,6 +4,7 @@ import datetime as dt
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +13,13 @@ from django.urls import reverse
 
 from accounts import extend
 from accounts.domain import ContactRole
-from accounts.extend import Column, Panel, Relation, SegmentField
+from accounts.extend import Column, Panel, Relation, SegmentField, Standing
 from accounts.models import Account, Contact, Event
 from core import clock
 from core.charts import ScorePoint
 from surveys import domain
 from surveys.content import Content
+from surveys.insight import standing
 from surveys.models import AccountScore, ContactScore, Response
 from surveys.queries import feedback
 from surveys.questions import Kind
@@ -188,10 +190,9 @@ def _erase(contact: Contact) -> None:
         )
 
 
-def _merge(loser: Contact, survivor: Contact) -> None:
-    ids = list(Response.objects.filter(contact=loser).values_list("pk", flat=True))
-    with services.changing(ids, more_contacts=[survivor.pk]):
-        Response.objects.filter(pk__in=ids).update(contact=survivor, account=survivor.account)
+def _moving(ids: Sequence[int], contacts: Sequence[int]) -> AbstractContextManager[Any]:
+    """Around any change of whose answers are whose: figures, chains and revisions follow."""
+    return services.changing(ids, more_contacts=contacts)
 
 
 def register() -> None:
@@ -215,6 +216,7 @@ def register() -> None:
         "response.finalised",
         "response.excluded",
         "response.restored",
+        "response.unlinked",
         "loop.contacted",
         "loop.closed",
     ):
@@ -249,15 +251,16 @@ def register() -> None:
                      annotate=_account_field("latest_at", "_f_last"), moment=True, group="Answers"),
     ):  # fmt: skip
         extend.segment_field(field)
+    extend.standing(Standing("surveys.nps", standing.read, standing.words))
     extend.relation(
         Relation(
-            "surveys.Response", merge=_merge, erase=_erase, export=_export,
+            "surveys.Response", moving=_moving, erase=_erase, export=_export,
             reason="Answers follow the person; erased, the score stays for the figures and the words go.",
         )
     )  # fmt: skip
     extend.relation(
-        Relation("surveys.ContactScore", merge=lambda loser, survivor: None, reason="Follows the answers.")
+        Relation(
+            "surveys.ContactScore", merge="stay", export=lambda contact: (), reason="Follows the answers."
+        )
     )
-    extend.relation(
-        Relation("surveys.AccountScore", merge=lambda loser, survivor: None, reason="Follows the answers.")
-    )
+    extend.relation(Relation("surveys.AccountScore", merge="stay", reason="Follows the answers."))

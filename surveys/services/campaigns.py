@@ -36,7 +36,7 @@ from surveys.choices import (
     WaveState,
 )
 from surveys.content import Content
-from surveys.models import Campaign, Delivery, Exclusion, Invitation, ScoreIntent, Wave
+from surveys.models import Campaign, Delivery, Invitation, ScoreIntent, Wave
 from surveys.queries.audience import audience
 from surveys.services import rounds, suppressions
 from team import audit
@@ -500,11 +500,3 @@ def forget_person(*, contact: Contact, stand_in: str) -> None:
         comment="", answers={}, may_contact=False, may_quote=False
     )
     asks.update(recipient_key=stand_in)
-
-
-@transaction.atomic
-def merge_exclusions(loser: Contact, survivor: Contact) -> None:
-    """Of two reasons in the same wave the survivor's stays."""
-    doubled = Exclusion.objects.filter(contact=survivor).values("wave")
-    Exclusion.objects.filter(contact=loser, wave__in=doubled).delete()
-    Exclusion.objects.filter(contact=loser).update(contact=survivor)
