@@ -6,6 +6,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from accounts.models import CustomField, Event, LifecycleStage
+from accounts.timeline import CUSTOM_FACTS
 from surveys.choices import Identity
 from surveys.content import Content, QuestionWords
 from surveys.models import Response, ResponseRevision, SurveyVersion
@@ -124,6 +126,56 @@ def spoken_answer(question: Question, said: QuestionWords, given: Any) -> str:
             said.options.get(key, key) for key in (given if isinstance(given, list) else [given])
         )
     return str(given)
+
+
+_THEN = {
+    "plan": "Plan", "segment": "Segment", "owner": "Owner", "stage": "Stage", "country": "Country", "industry": "Industry",
+    "seats": "Seats", "arr": "ARR", "currency": "Currency", "customer_since": "Customer since", "renewal_on": "Renewal",
+    "role": "Role of the contact",
+}  # fmt: skip
+_DERIVED = {"score", "category"}
+
+
+def customer_then(response: Response) -> list[tuple[str, str]]:
+    """Plan, owner, and all fields that segments know, as they were when the answer came (or was linked); label and value.
+
+    What figures are broken down by stands with the answer, the rest with the event that announced it.
+    """
+    event = (
+        Event.objects.filter(
+            contact=response.contact_id,
+            subject_type="response",
+            subject_id=response.pk,
+            kind="response.scored",
+        )
+        .order_by("pk")
+        .first()
+        if response.contact_id
+        else None
+    )
+    known: dict[str, Any] = {**(event.facts if event is not None else {}), **response.attributes}
+    found = []
+    labels = dict(_THEN)
+    custom = CustomField.objects.filter(is_personal=False).values_list("target", "key", "label")
+    labels |= {f"{CUSTOM_FACTS[target]}{key}": label for target, key, label in custom}
+    for key, value in known.items():
+        if value in (None, "") or key in _DERIVED or isinstance(value, (dict, list)):
+            continue
+        found.append((labels.get(key, key.replace("_", " ")), _then(key, value)))
+    order = list(labels.values())
+    return sorted(found, key=lambda pair: order.index(pair[0]) if pair[0] in order else len(order))
+
+
+def _then(key: str, value: Any) -> str:
+    if key == "owner":
+        owner = User.objects.filter(pk=value).first() if str(value).isdigit() else None
+        return str(owner) if owner else "somebody who left"
+    if key == "stage":
+        stage = LifecycleStage.objects.filter(pk=value).first() if str(value).isdigit() else None
+        return stage.name if stage else "a stage that is gone"
+    if key == "role":
+        return str(value).replace("_", " ")
+    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
 
 
 def question_columns(responses: QuerySet[Response]) -> list[str]:

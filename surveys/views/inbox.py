@@ -40,7 +40,7 @@ def inbox_list(request: UserRequest) -> HttpResponse:
     looked = queries.look(list(page), request.user)
     context = {
         "page": page,
-        "rows": [(response, looked[response.pk]) for response in page],
+        "rows": [(response, looked[response.pk].suggestions, looked[response.pk]) for response in page],
         "form": found.form,
         "troubles": []
         if found.is_valid()
