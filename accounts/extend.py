@@ -49,7 +49,8 @@ class Panel:
     context (`account`, `contact`, `user`, `request`) and what `context(object, user)` returns.
 
     `column` places it on the overview: "main" in the column of panels, "wide" above the timeline, "top" under the
-    head over the whole width (an open alert), "actions" among the buttons of the head (with its dialog, if any).
+    head over the whole width (an open alert), "actions" among the buttons of the head (with its dialog, if any), "menu" among the
+    entries of its menu.
     """
 
     key: str

@@ -9,7 +9,7 @@ from accounts.extend import Relation
 from accounts.imports import running as importing
 from accounts.imports import services as import_services
 from accounts.models import Contract, LifecycleStage, TrackedEvent
-from accounts.services import bulk, tracked
+from accounts.services import bulk, erase, tracked
 from core import jobs, navigation, schedules
 from team import places
 from team.models import User
@@ -34,8 +34,14 @@ def register() -> None:
     connection_created.connect(folding.add_function, dispatch_uid="accounts.folding")
     _places()
     _events()
+    forgetting = {
+        "accounts.FormerAddress": erase.forget_addresses,
+        "accounts.Interaction": erase.forget_interactions,
+        "accounts.TrackedEvent": erase.forget_tracked,
+    }
     for model, reason in _MOVED.items():
-        extend.relation(Relation(model, reason=reason))
+        extend.relation(Relation(model, erase=forgetting.get(model), reason=reason))
+    erase.register()
     mail.register()
     bulk.register()
     importing.register()
@@ -74,3 +80,12 @@ def _events() -> None:
     )
     for kind in ("account.created", "account.updated", "contact.created", "contact.updated"):
         extend.event_renderer(kind, f"{templates}/record.html")
+    for kind in (
+        "account.merged",
+        "account.unmerged",
+        "contact.merged",
+        "contact.unmerged",
+        "contact.split",
+        "contact.erased",
+    ):
+        extend.event_renderer(kind, f"{templates}/merge.html", queries.merge_events)

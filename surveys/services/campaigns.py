@@ -488,8 +488,12 @@ def forget_person(*, contact: Contact, stand_in: str) -> None:
     keys = set(asks.values_list("recipient_key", flat=True)) | (
         {contact.address_key} if contact.address_key else set()
     )
-    for key in keys:
+    for key in sorted(keys - {contact.phone_key}):
         suppressions.suppress(address_key=key, reason=SuppressionReason.ERASED)
+    if contact.phone_key:
+        suppressions.suppress(
+            address_key=contact.phone_key, reason=SuppressionReason.ERASED, channel=Channel.SMS
+        )
     Delivery.objects.filter(invitation__in=asks, state__in=["pending", "claimed"]).update(
         state="cancelled", error="The person was erased", finished_at=Now(), lease_until=None
     )
@@ -499,4 +503,6 @@ def forget_person(*, contact: Contact, stand_in: str) -> None:
     ScoreIntent.objects.filter(invitation__in=asks).update(
         comment="", answers={}, may_contact=False, may_quote=False
     )
-    asks.update(recipient_key=stand_in)
+    # What a server answered may name the address.
+    Delivery.objects.filter(invitation__in=asks).exclude(error="").update(error="")
+    asks.update(recipient_key=stand_in, context={}, override_reason="")

@@ -686,9 +686,11 @@ def _put_back(action: IdentityAction, after: int, actor: User) -> tuple[int | No
 
 
 def _still_there(moves: Sequence[IdentityMove]) -> set[int]:
-    """The answers that are where the decision put them."""
+    """The answers that are where the decision put them; an erased person's stay, or the past would change."""
     wanted = {move.response_id: (move.to_contact, move.to_identity) for move in moves}
-    rows = Response.objects.filter(pk__in=wanted).values_list("pk", "contact_id", "identity")
+    rows = Response.objects.filter(pk__in=wanted, contact__erased_at__isnull=True).values_list(
+        "pk", "contact_id", "identity"
+    )
     return {pk for pk, contact, state in rows if wanted[pk] == (contact, state)}
 
 
