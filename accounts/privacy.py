@@ -6,8 +6,15 @@ declare("accounts.CustomField", neutral="id target key label type choices is_per
 declare(
     "accounts.Account",
     neutral="id name external_id domain parent stage stage_since owner plan segment industry country city seats"
-    " currency arr lifetime_value customer_since renewal_on churned_on custom created_at updated_at",
+    " currency arr lifetime_value customer_since renewal_on churned_on custom created_at updated_at merged_into",
 )
+declare("accounts.FormerAddress", personal="email_key", neutral="id contact until")
+declare(
+    "accounts.Merge",
+    personal="fields",
+    neutral="id target survivor_key loser_key effect moved_count done_at done_by undone_at undone_by sealed_at",
+)
+declare("accounts.MergedRows", neutral="id merge model field value target ids")
 declare("accounts.AccountOwner", neutral="id account user role")
 declare(
     "accounts.Contract",

@@ -5,7 +5,8 @@ refused or fails leaves nothing, and may be sent again under the same key.
 """
 
 import hashlib
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.db import IntegrityError, connection, transaction
@@ -130,3 +131,20 @@ def purge() -> int:
         # The empty list makes both drivers read "%%" as one sign.
         cursor.execute(f"DELETE FROM core_idempotencykey WHERE created_at < {before}", [])
         return int(cursor.rowcount)
+
+
+def forget(texts: Sequence[str]) -> int:
+    """Empty the stored answers in which one of these texts stands: somebody was erased. Returns how many.
+
+    The key stays known, so a late repetition of the request has still no second effect.
+    """
+    needles = [text.casefold().encode() for text in texts if text]
+    needles += [json.dumps(text)[1:-1].casefold().encode() for text in texts if not text.isascii()]
+    if not needles:
+        return 0
+    found = []
+    for pk, body in IdempotencyKey.objects.values_list("pk", "body").iterator(chunk_size=500):
+        plain = bytes(body).decode(errors="replace").casefold().encode()
+        if any(needle in plain for needle in needles):
+            found.append(pk)
+    return IdempotencyKey.objects.filter(pk__in=found).update(body=b"{}")

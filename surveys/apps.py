@@ -19,11 +19,12 @@ class SurveysConfig(AppConfig):
             triggers,
         )
         from surveys.insight import rollups
-        from surveys.services import campaigns, definitions, delivery, responses, sms, visits
+        from surveys.services import campaigns, definitions, delivery, inbox, responses, sms, visits
 
         rollups.register()
         post_migrate.connect(definitions.ensure_definitions, sender=self, dispatch_uid="surveys.definitions")
         responses.register()
+        inbox.register()
         campaigns.register()
         delivery.register()
         sms.register()

@@ -100,13 +100,13 @@ def register() -> None:
     extend.event_renderer("message.received", "surveys/_event_message.html", _messages_of, group="mails")
     extend.relation(
         Relation(
-            "surveys.Invitation", merge="move", erase=_erase, export=_export,
+            "surveys.Invitation", erase=_erase, export=_export,
             reason="What a person was asked follows the person; erased, a random stand-in keeps the counts.",
         )
     )  # fmt: skip
     extend.relation(
         Relation(
-            "surveys.Exclusion", merge=services.merge_exclusions,
+            "surveys.Exclusion",
             reason="Why somebody was left out follows the person, once a wave.",
         )
     )  # fmt: skip
@@ -133,7 +133,7 @@ def register() -> None:
     )
     extend.relation(
         Relation(
-            "surveys.Preference", merge=lambda loser, survivor: None, erase=preferences.forget,
+            "surveys.Preference", merge="stay", erase=preferences.forget,
             export=preference_queries.export, reason="What an address chose stays with the address.",
         )
     )  # fmt: skip

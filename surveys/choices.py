@@ -148,6 +148,17 @@ class LoopStatus(StrEnum):
     CLOSED = "closed"
 
 
+class IdentityActionKind(StrEnum):
+    """What somebody decided about whose answers are whose."""
+
+    LINK = "link"
+    CREATE = "create"
+    IGNORE = "ignore"
+    RESTORE = "restore"
+    UNLINK = "unlink"
+    SPLIT = "split"
+
+
 class Identity(StrEnum):
     MATCHED = "matched"
     INBOX = "inbox"

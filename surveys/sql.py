@@ -178,6 +178,7 @@ _FOUND = [
     "response_id",
     "contact_id",
     "merged_into_id",
+    "erased_at",
     "contact_custom",
     *timeline.CONTACT_FACTS.values(),
     "account_id",
@@ -232,6 +233,8 @@ f AS MATERIALIZED (
         WHERE c.external_id = i.contact_external_id AND c.erased_at IS NULL),
       (SELECT c.id FROM accounts_contact c
         WHERE c.email_key = i.email_key AND c.merged_into_id IS NULL AND c.erased_at IS NULL),
+      (SELECT MAX(c.merged_into_id) FROM accounts_contact c
+        WHERE c.email_key = i.email_key AND c.merged_into_id IS NOT NULL AND c.erased_at IS NULL),
       (SELECT MIN(c.id) FROM accounts_contact c
         WHERE c.phone_key = i.phone_key AND c.merged_into_id IS NULL AND c.erased_at IS NULL HAVING COUNT(*) = 1)
     ) AS contact_id
@@ -242,11 +245,11 @@ w AS MATERIALIZED (
   SELECT f.*, COALESCE(r.contact_id, f.contact_id) AS wanted_id
   FROM f LEFT JOIN surveys_response r ON r.id = f.response_id),
 c AS MATERIALIZED (
-  SELECT id, merged_into_id, custom, {contact_columns}, account_id FROM accounts_contact
+  SELECT id, merged_into_id, erased_at, custom, {contact_columns}, account_id FROM accounts_contact
   WHERE id IN (SELECT wanted_id FROM w) ORDER BY id{lock})
 SELECT w.n, s.id, s.metric, s.current_id, (SELECT edit_hours FROM team_workspace WHERE id = 1), w.invitation_id,
   w.invitation_survey_id, w.invitation_version_id, w.invitation_contact_id, w.invitation_account_id, w.is_test,
-  w.response_id, c.id, c.merged_into_id, c.custom{text}, {contact_facts}, a.id, a.custom{text}, {account_facts},
+  w.response_id, c.id, c.merged_into_id, c.erased_at, c.custom{text}, {contact_facts}, a.id, a.custom{text}, {account_facts},
   (SELECT {as_list} FROM accounts_customfield WHERE NOT is_personal), CASE WHEN b.latest_id = w.response_id THEN b.previous_score ELSE b.latest_score END,
   {new_id}, {new_event_id}
 FROM w
@@ -298,8 +301,9 @@ def _beside(source: str) -> list[tuple[str, str]]:
         (
             "revision",
             "INSERT INTO surveys_responserevision (response_id, known_at, responded_at, score, contact_key, account_key,"
-            " survey_key, is_excluded, is_deleted, attributes) SELECT i.id, i.known_at, i.responded_at, i.score,"
-            " i.contact_id, i.account_id, i.survey_id, i.excluded_reason <> '', i.is_deleted, i.attributes"
+            " survey_key, is_excluded, is_deleted, is_waiting, attributes) SELECT i.id, i.known_at, i.responded_at,"
+            " i.score, i.contact_id, i.account_id, i.survey_id, i.excluded_reason <> '', i.is_deleted,"
+            " i.identity IN ('inbox', 'ignored'), i.attributes"
             f" FROM {source}",
         ),
         (
@@ -536,8 +540,9 @@ def revise(response_ids: Iterable[int], known_at: dt.datetime) -> None:
     chosen = "= ANY(%s::bigint[])" if is_postgresql() else "IN (SELECT value FROM json_each(%s))"
     _run(
         "INSERT INTO surveys_responserevision (response_id, known_at, responded_at, score, contact_key, account_key,"
-        " survey_key, is_excluded, is_deleted, attributes) SELECT id, %s, responded_at, score, contact_id, account_id,"
-        " survey_id, excluded_reason <> '', deleted_upstream_at IS NOT NULL, attributes"
+        " survey_key, is_excluded, is_deleted, is_waiting, attributes) SELECT id, %s, responded_at, score, contact_id,"
+        " account_id, survey_id, excluded_reason <> '', deleted_upstream_at IS NOT NULL,"
+        " identity IN ('inbox', 'ignored'), attributes"
         f" FROM surveys_response WHERE id {chosen}",
         [known_at if is_postgresql() else moment(known_at), ids if is_postgresql() else json.dumps(ids)],
     )

@@ -140,6 +140,11 @@ class WorkspaceForm(forms.Form):
     edit_hours = forms.IntegerField(
         label="Hours in which an answer can be edited", min_value=0, max_value=720
     )
+    creates_contacts = forms.BooleanField(
+        label="Make a contact of somebody unknown whose account is certain",
+        required=False,
+        help_text="Certain: the domain of their e-mail address is that of exactly one account. Everybody else waits in the identity inbox.",
+    )
     require_mfa = forms.BooleanField(
         label="Administrators and leads need a second sign-in step",
         required=False,

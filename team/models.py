@@ -34,6 +34,11 @@ class Workspace(models.Model):
     minimum_tenure_days = models.PositiveSmallIntegerField(default=0)
     partial_hours = models.PositiveSmallIntegerField(default=12)
     edit_hours = models.PositiveSmallIntegerField(default=24)
+    creates_contacts = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Whether somebody unknown becomes a contact when the domain of their address is certain.",
+    )
     require_mfa = models.BooleanField(default=False)
     is_demo = models.BooleanField(default=False)
 

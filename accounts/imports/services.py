@@ -1,15 +1,19 @@
 """What a person does with an import: upload, say how it is read and mapped, check, start, stop, carry on, take back, delete."""
 
 import datetime as dt
+import json
 import re
 import unicodedata
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
 from django.core.files.base import File
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.db.models import Q, TextField
+from django.db.models.functions import Cast
 
 from accounts.domain import ImportState
 from accounts.imports import reading, running, targets, workbooks
@@ -258,6 +262,29 @@ def clear_old(today: dt.date) -> int:
         audit.record(action="import.cleared", actor=None, obj=run)
         count += 1
     return count
+
+
+@transaction.atomic
+def forget(texts: Sequence[str]) -> None:
+    """Somebody was erased: refused rows and samples in which one of these texts stands go, and so do the files of imports
+    that are over; other files go by their age (`clear_old`)."""
+    needles = {form for text in texts if text for form in (text, json.dumps(text)[1:-1])}
+    if needles:
+        for model, name in ((ImportRow, "cells"), (Import, "checked")):
+            rows: Any = model._base_manager.annotate(_text=Cast(name, TextField()))
+            hit = Q(pk__in=[])
+            for needle in needles:
+                hit |= Q(_text__icontains=needle)
+            if model is ImportRow:
+                rows.filter(hit).delete()
+                continue
+            for run in rows.filter(hit):
+                run.checked = {key: value for key, value in run.checked.items() if key != "samples"}
+                run.save(update_fields=["checked"])
+    over = Import.objects.select_for_update().filter(state=ImportState.DONE)
+    for run in over.exclude(file="").order_by("pk"):
+        _drop_file(run)
+        run.save(update_fields=["file"])
 
 
 def _drop_file(run: Import) -> None:

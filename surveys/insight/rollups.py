@@ -13,6 +13,7 @@ import datetime as dt
 import json
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -227,6 +228,34 @@ def refresh_accounts(account_ids: Iterable[int] | None, *, zone: ZoneInfo) -> No
         f"INSERT INTO surveys_accountscore ({_ACCOUNT_NAMES}) {_account_select(postgresql, ids is not None)}",
         params,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What the people of an account say at present, in one metric."""
+
+    account: int
+    metric: str
+    people: int
+    promoters: int
+    detractors: int
+    mean: float
+    median: float
+
+
+def present_scores(account_ids: Iterable[int]) -> list[Present]:
+    """The present scores of these accounts, counted from the answers as they are: `AccountScore` follows with the fold."""
+    ids = sorted(set(account_ids))
+    if not ids:
+        return []
+    current = zone()
+    day = clock.now().astimezone(current).date()
+    start = moment(start_of(day - dt.timedelta(days=ACCOUNT_DAYS - 1), current))
+    end = moment(start_of(day + dt.timedelta(days=1), current))
+    some: object = ids if is_postgresql() else json.dumps(ids)
+    with connection.cursor() as cursor:
+        cursor.execute(_account_select(is_postgresql(), True), [current.key, start, end, end, some])
+        return [Present(*row[:5], float(row[5]), float(row[6])) for row in cursor.fetchall()]
 
 
 def expire_accounts() -> int:

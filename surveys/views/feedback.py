@@ -156,6 +156,7 @@ def _page(request: UserRequest, response: Response, *, status: int = 200, **form
         "asked": queries.wording_of(response),
         "previous": queries.previous_answers(response, request.user),
         "changes": queries.changes_of(response),
+        "then": queries.customer_then(response),
         "exclude_form": ExcludeForm(),
         "assign_form": AssigneeForm(initial={"assignee": response.assignee_id}),
         "statuses": [(s.value, s.value.capitalize()) for s in LoopStatus],

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0007_answer_imports'),
-        ('surveys', '0015_held_answers'),
+        ('surveys', '0017_pagevisit_age'),
     ]
 
     operations = [
