@@ -24,7 +24,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from rest_framework.exceptions import APIException
 
-from core import clock, ratelimit
+from core import clock, ratelimit, roundtrip
 from core.api import error_body
 from core.api_wire import read_body, read_json
 from core.errors import Invalid, Refused
@@ -205,6 +205,12 @@ _empty: dict[str, float] = {}
 
 def _count(call: Call, request: HttpRequest) -> None:
     """Count this request against the visitor, the address and the widget; refuse when one of them is over its limit."""
+    limits = _limits(call, request)
+    _refuse(ratelimit.take_each(limits, per_seconds=60))
+
+
+def _limits(call: Call, request: HttpRequest) -> dict[str, int]:
+    """The buckets of this request. Refuses at once when one of them is known to be empty."""
     config = call.config
     limits = {
         f"widget:{config.widget_id}:v:{_short(call.key)}": settings.WIDGET_VISITOR_RATE,
@@ -218,13 +224,16 @@ def _count(call: Call, request: HttpRequest) -> None:
         until = _empty.get(name, 0.0)
         if until > present:
             raise TooMany(until - present)
-    verdicts = ratelimit.take_each(limits, per_seconds=60)
+    return limits
+
+
+def _refuse(verdicts: Mapping[str, ratelimit.Verdict]) -> None:
     refused = {name: verdict for name, verdict in verdicts.items() if not verdict.allowed}
     if refused:
         if len(_empty) > 10_000:
             _empty.clear()
         for name, verdict in refused.items():
-            _empty[name] = present + verdict.reset_seconds
+            _empty[name] = time.monotonic() + verdict.reset_seconds
         raise TooMany(max(verdict.reset_seconds for verdict in refused.values()))
 
 
@@ -243,9 +252,13 @@ def _decide(call: Call, request: HttpRequest) -> HttpResponse:
     kept = _kept_nothing(call)
     if kept is not None:
         return _nothing(call, kept)
-    _count(call, request)
     person = call.who.person
-    standing = queries.standing(config=config, keys=call.who.keys, person=person, now=now)
+    limits = _limits(call, request)
+    look = queries.look_at(config=config, keys=call.who.keys, person=person, now=now)
+    # Together, and the count last: its rows are the same for everybody and must not be held while the other is read.
+    seen, counted = roundtrip.run(look.statement, ratelimit.taking_each(limits, per_seconds=60))
+    _refuse(ratelimit.verdicts_of(limits, counted, per_seconds=60))
+    standing = look.read(seen)
     found = decide(
         config=config,
         standing=standing,
