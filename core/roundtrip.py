@@ -14,9 +14,10 @@ from django.db import InterfaceError, OperationalError, connection
 
 T = TypeVar("T")
 Statement = tuple[str, Sequence[Any]]
+Rows = list[tuple[Any, ...]]
 
 
-def run(*statements: Statement) -> list[list[tuple[Any, ...]]]:
+def run(*statements: Statement) -> list[Rows]:
     """The rows of each statement (with `%s` for parameters, `%%` for the sign). Each must return rows.
 
     Outside a transaction they are one, and what the first does may be done again when the kept connection turns out to be
@@ -39,7 +40,7 @@ def _twice_if_dead(work: Callable[[], T]) -> T:
         return work()
 
 
-def _once(statements: Sequence[Statement]) -> list[list[tuple[Any, ...]]]:
+def _once(statements: Sequence[Statement]) -> list[Rows]:
     connection.ensure_connection()
     raw = connection.connection
     watched = connection.execute_wrappers or connection.queries_logged

@@ -21,13 +21,13 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from rest_framework.exceptions import APIException
 
-from core import clock, ratelimit, roundtrip
+from core import clock, ratelimit
 from core.api import error_body
 from core.api_wire import read_body, read_json
 from core.errors import Invalid, Refused
 from core.failures import log_failure
 from surveys.ingest import clean_comment
-from surveys.widget import identity, limits, queries, services, targeting, tickets, words
+from surveys.widget import identity, lane, limits, services, targeting, tickets, words
 from surveys.widget.config import Config, config_of, content_of
 from surveys.widget.decision import HONOURED, Nothing, Offer, Scope, decide
 from surveys.widget.identity import Person, Untrusted
@@ -205,11 +205,10 @@ def _decide(call: Call, request: HttpRequest) -> HttpResponse:
         return _nothing(call, kept)
     person = call.who.person
     due = limits.buckets(config, call.key, request)
-    look = queries.look_at(config=config, keys=call.who.keys, person=person, now=now)
-    # Together, and the count last: its rows are the same for many and must not be held while the other is read.
-    seen, counted = roundtrip.run(look.statement, ratelimit.taking_each(due, per_seconds=limits.PER_SECONDS))
-    limits.settle(ratelimit.verdicts_of(due, counted, per_seconds=limits.PER_SECONDS))
-    standing = look.read(seen)
+    standing, counted = lane.look_up(
+        lane.Visit(config=config, keys=call.who.keys, person=person, due=due, now=now)
+    )
+    limits.settle(counted)
     found = decide(
         config=config,
         standing=standing,

@@ -1,11 +1,13 @@
 """What is known of one visitor, read in one statement; and the lists of the pages."""
 
 import datetime as dt
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet, Subquery
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 
 from accounts.domain import normalise_email
@@ -105,6 +107,77 @@ def look_at(*, config: Config, keys: Sequence[str], person: Person | None, now: 
     )
 
 
+# So many visitors are looked up by one statement at most. Its plan is for so many, whatever comes.
+GROUP = 8
+
+
+def is_grouped(config: Config) -> bool:
+    """Whether visitors of this widget can be looked up together: where the short form of the rules is used."""
+    return len(_kinds(config)) == 1
+
+
+def look_at_many(*, config: Config, people: Sequence[tuple[Person, Sequence[str]]], now: dt.datetime) -> Look:
+    """As `look_at`, for up to GROUP people; each row begins with the number of whom it is about. PostgreSQL only."""
+    kept = config.texts.get(_MANY)
+    if kept is None:
+        kept = config.texts[_MANY] = _text_of_many(config)
+    asked = [
+        {"n": n, "external_id": person.external_id, "email_key": _email_key(person), "own": keys[0], "browser": keys[-1]}
+        for n, (person, keys) in enumerate(people)
+    ]  # fmt: skip
+    params = bound(kept.params, now, {_PEOPLE: json.dumps(asked)})
+    return Look(
+        statement=(kept.sql, params), placed=_with_audience(config), kinds=_kinds(config), is_person=True
+    )
+
+
+_MANY = (0, False)
+_PEOPLE = Slot("people")
+_LIVE = "x.erased_at IS NULL AND x.merged_into_id IS NULL"
+# LIMIT tells the planner how few they are.
+_VISIT = (
+    "visit AS MATERIALIZED (SELECT g.n, g.own, g.browser, COALESCE("
+    f"(SELECT x.id FROM accounts_contact x WHERE x.external_id = g.external_id AND {_LIVE}),"
+    f" (SELECT x.id FROM accounts_contact x WHERE x.email_key = g.email_key AND {_LIVE})) AS contact_id"
+    " FROM jsonb_to_recordset(%s::jsonb) AS g(n int, external_id text, email_key text, own text, browser text)"
+    f" LIMIT {GROUP})"
+)
+
+
+def _text_of_many(config: Config) -> sql.Text:
+    contacts = Contact.objects.filter(pk__in=RawSQL("SELECT contact_id FROM visit", ()))
+    rules = sql.text_of(sql.contacts_text(contacts), config.rules, _asking_here(config))
+    known = _known(
+        config,
+        "visit t LEFT JOIN verdict v ON v.contact_id = t.contact_id",
+        number="0",
+        visitor="s.key IN (t.own, t.browser)",
+    )
+    return sql.Text(
+        f"WITH {_VISIT}, {rules.sql.removeprefix('WITH ')} SELECT t.n, {known.sql}",
+        (_PEOPLE, *rules.params, *known.params),
+    )
+
+
+def _asking_here(config: Config) -> Asking:
+    return Asking(kind=SurveyKind(_kinds(config)[0]), channels=(Channel.IN_APP,), here=True)
+
+
+def _known(config: Config, source: str, *, number: str, visitor: str) -> sql.Text:
+    """What is selected of each visitor, from a source that has their verdict as `v`; then the campaigns whose audience
+    they are in."""
+    membership, params = _membership(_with_audience(config))
+    planned = _PLANNED.format(campaigns=", ".join(map(str, sorted(config.planned)))) if config.planned else ""
+    ask = "i.id, i.version_id, i.language, w.campaign_id" if planned else "NULL, NULL, NULL, NULL"
+    return sql.Text(
+        f"v.contact_id, {number}, v.reason, c.language, c.first_name, {ask}, s.session, s.last_shown_at,"
+        f" s.answered_at, s.declined_at{membership} FROM {source}"
+        f" LEFT JOIN accounts_contact c ON c.id = v.contact_id{planned}"
+        f" LEFT JOIN surveys_visitor s ON s.widget_id = {config.widget_id} AND {visitor}",
+        tuple(params),
+    )
+
+
 # Everything about a known visitor but their names is the same for all of a widget, so the text is kept with it.
 _ID, _EMAIL = Slot("external_id"), Slot("email_key")
 
@@ -114,23 +187,16 @@ def _text_of(config: Config, keys: int, *, has_email: bool) -> sql.Text:
     contact = _contact(_ID, _EMAIL if has_email else None)
     if len(kinds) == 1:
         # One ask of one person: the short form of the rules.
-        asking = Asking(kind=SurveyKind(kinds[0]), channels=(Channel.IN_APP,), here=True)
-        text = sql.text_of(sql.contacts_text(contact), config.rules, asking)
+        text = sql.text_of(sql.contacts_text(contact), config.rules, _asking_here(config))
     else:
         text = sql.text_of(_asks(contact, kinds), config.rules, None)
-    placed = _with_audience(config)
-    membership, membership_params = _membership(placed)
-    planned = _PLANNED.format(campaigns=", ".join(map(str, sorted(config.planned)))) if config.planned else ""
-    ask = "i.id, i.version_id, i.language, w.campaign_id" if planned else "NULL, NULL, NULL, NULL"
-    number = f"{_JUDGED} - v.own_id" if len(kinds) > 1 else "0"
-    return sql.Text(
-        f"{text.sql} SELECT v.contact_id, {number}, v.reason, c.language, c.first_name, {ask},"
-        f" s.session, s.last_shown_at, s.answered_at, s.declined_at{membership}"
-        " FROM (SELECT 1 AS one) here LEFT JOIN verdict v ON TRUE LEFT JOIN accounts_contact c ON c.id = v.contact_id"
-        f"{planned}"
-        f" LEFT JOIN surveys_visitor s ON s.widget_id = {config.widget_id} AND s.key IN ({_marks(range(keys))})",
-        (*text.params, *membership_params),
+    known = _known(
+        config,
+        "(SELECT 1 AS one) here LEFT JOIN verdict v ON TRUE",
+        number=f"{_JUDGED} - v.own_id" if len(kinds) > 1 else "0",
+        visitor=f"s.key IN ({_marks(range(keys))})",
     )  # the keys of the visitor come last
+    return sql.Text(f"{text.sql} SELECT {known.sql}", (*text.params, *known.params))
 
 
 def _kinds(config: Config) -> list[str]:
