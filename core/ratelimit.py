@@ -5,8 +5,10 @@ inside one it counts only if that commits, so limits of the doors are taken befo
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from django.db import connection
 
@@ -43,15 +45,26 @@ def take_each(limits: Mapping[str, int], *, per_seconds: float) -> dict[str, Ver
 
     Every bucket decides for itself: one that refuses does not give back what the others gave.
     """
+    text, params = taking_each(limits, per_seconds=per_seconds)
+    with connection.cursor() as cursor:
+        cursor.execute(text, params)
+        return verdicts_of(limits, cursor.fetchall(), per_seconds=per_seconds)
+
+
+def taking_each(limits: Mapping[str, int], *, per_seconds: float) -> tuple[str, list[Any]]:
+    """The statement of `take_each` with its parameters, for whoever sends it together with another."""
     if not limits or min(limits.values()) < 1 or per_seconds <= 0:
         raise ValueError("Buckets need a limit and a period above zero.")
     rows = sorted((key[:120], float(limit)) for key, limit in limits.items())
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _statement_of_many(len(rows), per_seconds, lasting=connection.in_atomic_block),
-            [value for row in rows for value in row],
-        )
-        found = {key: (tokens, bool(allowed)) for key, tokens, allowed, *_ in cursor.fetchall()}
+    text = _statement_of_many(len(rows), per_seconds, connection.vendor, lasting=connection.in_atomic_block)
+    return text, [value for row in rows for value in row]
+
+
+def verdicts_of(
+    limits: Mapping[str, int], rows: Iterable[Sequence[Any]], *, per_seconds: float
+) -> dict[str, Verdict]:
+    """What the rows of that statement say."""
+    found = {key: (tokens, bool(allowed)) for key, tokens, allowed, *_ in rows}
     verdicts = {}
     for key, limit in limits.items():
         tokens, allowed = found[key[:120]]
@@ -62,7 +75,8 @@ def take_each(limits: Mapping[str, int], *, per_seconds: float) -> dict[str, Ver
     return verdicts
 
 
-def _statement_of_many(count: int, per_seconds: float, *, lasting: bool) -> str:
+@cache
+def _statement_of_many(count: int, per_seconds: float, vendor: str, *, lasting: bool) -> str:
     """As `_statement`, with the limit read back from the proposed row: it is one token more than what that would keep."""
     now, least, greatest, elapsed, cast = _dialect()
     limit = f"(excluded.tokens + 1.0{cast})"

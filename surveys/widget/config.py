@@ -76,6 +76,8 @@ class Config:
     company: str
     zone: str
     stamp: str = ""
+    # Statements about visitors, made at their first use (queries.py).
+    texts: dict[tuple[int, bool], Text] = field(default_factory=dict, repr=False, compare=False)
 
     def secrets_now(self, now: dt.datetime) -> list[str]:
         return [secret for secret, until in self.secrets if until is None or now < until]
@@ -203,7 +205,7 @@ def _stamped(config: Config) -> Config:
             list(waves) if config.planned else [],
         )
     )  # fmt: skip
-    return replace(config, stamp=sha256(told.encode()).hexdigest()[:16])
+    return replace(config, stamp=sha256(told.encode()).hexdigest()[:16], texts={})
 
 
 def _placed(placement: Placement) -> Placed:

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from surveys.models import Invitation, Placement, Response, Visitor, Widget
-from surveys.widget import api, config
+from surveys.widget import config, limits
 from team.models import User
 from tests.surveys import asking
 from tests.surveys.in_app import Shop
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> Iterator[None]:
     config.forget()
-    api._empty.clear()
+    limits.forget()
     yield
     config.forget()
 
