@@ -23,7 +23,7 @@ from typing import Any
 from django.db import connection
 
 from accounts import timeline
-from core import jobs
+from core import hotline, jobs
 
 Row = dict[str, Any]
 COUNTED = (
@@ -258,14 +258,19 @@ LEFT JOIN c ON c.id = w.wanted_id
 
 def look_up(rows: Sequence[Row]) -> dict[int, Row]:
     """What is known about each answer, by its `n`; the contacts found are locked until the transaction ends."""
-    cursor = connection.cursor()
-    with _together():  # with the BEGIN before it
-        if is_postgresql():
-            # Left to itself PostgreSQL plans these statements anew each time, which costs as much as one answer does.
-            _run("SET LOCAL plan_cache_mode = force_generic_plan", [])
-        cursor.execute(_look_up_sql(is_postgresql()), [rows_json(rows)])
-    with cursor:
-        found = {row[0]: dict(zip(_FOUND, row, strict=True)) for row in cursor.fetchall()}
+    statement, text = _look_up_sql(is_postgresql()), rows_json(rows)
+    if hotline.is_held():
+        (known,) = hotline.trip(_hot(statement, text))
+    else:
+        cursor = connection.cursor()
+        with _together():  # with the BEGIN before it
+            if is_postgresql():
+                # Left to itself PostgreSQL plans these statements anew each time, which costs as much as an answer does.
+                _run("SET LOCAL plan_cache_mode = force_generic_plan", [])
+            cursor.execute(statement, [text])
+        with cursor:
+            known = cursor.fetchall()
+    found = {row[0]: dict(zip(_FOUND, row, strict=True)) for row in known}
     if not is_postgresql():
         _give_ids(found, "new_id", "surveys_response")
         _give_ids(found, "new_event_id", "accounts_event")
@@ -367,6 +372,9 @@ def write(
     `ends`: nothing else belongs to this transaction, so it is committed here if it is the caller's own. What runs after
     that in the same `atomic` block begins another.
     """
+    ends = ends and is_postgresql() and len(connection.atomic_blocks) == 1
+    if hotline.is_held():
+        return _write_hot(inserts, updates, answered, contacts, tuple(wake), ends)
     written: set[int] = set()
     with _together():
         waiting = []
@@ -384,7 +392,7 @@ def write(
             waiting.append(cursor)
         tell(answered)
         rechain(contacts, wake=wake)
-        if ends and is_postgresql() and len(connection.atomic_blocks) == 1:
+        if ends:
             # In the same round trip. The driver sees by itself that nothing is left for Django to commit.
             _run("COMMIT", [])
     for cursor in waiting:
@@ -393,17 +401,54 @@ def write(
     return written
 
 
+def _write_hot(
+    inserts: Sequence[Row],
+    updates: Sequence[Row],
+    answered: Sequence[Row],
+    contacts: Iterable[int],
+    wake: tuple[str, ...],
+    ends: bool,
+) -> set[int]:
+    """The same as `write` does elsewhere, in one trip."""
+    writing = [
+        _hot(statements(True)[0], rows_json(rows))
+        for statements, rows in ((_insert_sql, inserts), (_update_sql, updates))
+        if rows
+    ]
+    beside = [_hot(_tell_sql(True), rows_json(answered))] if answered else []
+    ids = sorted(set(contacts))
+    if ids or wake:
+        beside.append(_hot(_rechain_postgresql(wake), f"{{{','.join(map(str, ids))}}}"))
+    if ends:
+        beside.append(("COMMIT", ()))
+    results = hotline.trip(*writing, *beside)
+    return {row[0] for rows in results[: len(writing)] for row in rows}
+
+
+def _hot(statement: str, text: str) -> hotline.Statement:
+    """A statement of ours with its one parameter as the hotline takes it."""
+    return _numbered(statement), [text.encode()]
+
+
+@cache
+def _numbered(statement: str) -> str:
+    return statement.replace("%s", "$1")
+
+
 def tell(rows: Sequence[Row]) -> None:
     """Tell the invitations that they were answered, keeping the first moments."""
-    if not rows:
-        return
+    if rows:
+        _run(_tell_sql(is_postgresql()), [rows_json(rows)])
+
+
+@cache
+def _tell_sql(postgresql: bool) -> str:
     columns = {"invitation_id": "bigint", "scored_at": "timestamptz", "commented_at": "timestamptz"}
-    _run(
+    return (
         "UPDATE surveys_invitation SET state = 'answered',"
         " scored_at = COALESCE(surveys_invitation.scored_at, i.scored_at),"
         " commented_at = COALESCE(surveys_invitation.commented_at, i.commented_at)"
-        f" FROM ({relation(columns, postgresql=is_postgresql())}) i WHERE surveys_invitation.id = i.invitation_id",
-        [rows_json(rows)],
+        f" FROM ({relation(columns, postgresql=postgresql)}) i WHERE surveys_invitation.id = i.invitation_id"
     )
 
 

@@ -13,6 +13,7 @@ from django_q.models import OrmQ
 
 from core import failures, outbox
 from core.outbox import Kind, State
+from surveys.api import door
 from surveys.channels import email
 from team.domain import Role
 from team.models import Team, User
@@ -40,7 +41,7 @@ def _database_engine() -> str:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_state(request: pytest.FixtureRequest) -> None:
+def _fresh_state(request: pytest.FixtureRequest) -> Iterator[None]:
     """Nothing kept by the process crosses from one test to the next."""
     failures._seen.clear()
     email._mails.clear()  # kept by a version's number, and those begin anew with every test
@@ -49,6 +50,8 @@ def _fresh_state(request: pytest.FixtureRequest) -> None:
             request.getfixturevalue(name)
             cache.clear()
             break
+    yield
+    door.hotline_of_answers.close()
 
 
 @pytest.fixture
