@@ -27,7 +27,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from django.db import OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 
 from accounts import extend, timeline
 from accounts.domain import Origin
@@ -134,24 +134,28 @@ def ingest(
             pending.append(_cleaned(n, answer, now))
         except _Unfit as unfit:
             outcomes[n] = unfit.outcome
+    may_fail = not connection.in_atomic_block  # only a transaction of our own can be begun again
     for attempt in range(_ATTEMPTS):
         found: dict[int, Outcome] = {}
         try:
             with transaction.atomic():
                 for start in range(0, len(pending), MAX_BATCH):
                     is_last = start + MAX_BATCH >= len(pending)
-                    _take_in(pending[start : start + MAX_BATCH], found, now, actor, visible_to, is_last)
-        except OperationalError as error:
-            # Two batches that share answers in another order may meet; the database lets one go on.
-            if connection.in_atomic_block or attempt + 1 == _ATTEMPTS or not _is_deadlock(error):
+                    batch = pending[start : start + MAX_BATCH]
+                    _take_in(batch, found, now, actor, visible_to, is_last, may_fail=may_fail and not attempt)
+        except (OperationalError, IntegrityError) as error:
+            # Two batches that share answers in another order may meet; the database lets one go on. And two that
+            # bring the same new answer: the second finds it when it looks again.
+            if connection.in_atomic_block or attempt + 1 == _ATTEMPTS or not _is_lost_race(error):
                 raise
         else:
             break
     return [(outcomes.get(n) or found[n]) for n in range(len(answers))]
 
 
-def _is_deadlock(error: OperationalError) -> bool:
-    return getattr(error.__cause__, "sqlstate", "") in {"40P01", "40001"}
+def _is_lost_race(error: Exception) -> bool:
+    # Deadlock, serialisation, unique violation.
+    return getattr(error.__cause__, "sqlstate", "") in {"40P01", "40001", "23505"}
 
 
 # --- Checking ------------------------------------------------------------------------------------------------
@@ -221,6 +225,8 @@ def _take_in(
     actor: User | None,
     visible_to: User | None,
     is_last: bool,
+    *,
+    may_fail: bool,
 ) -> None:
     """Rounds of look up, decide, write. A second round is for answers that occur twice, and for lost races."""
     for _ in range(len(pending) + _ROUNDS):
@@ -238,6 +244,7 @@ def _take_in(
                 answered=plan.answered(),
                 contacts={key for row in rows for key in (row["contact_id"], row["was_contact_id"]) if key},
                 wake=[*relay, FOLD],
+                may_fail=may_fail,
                 ends=is_last and not (again or later or any(_is_audited(p, actor) for p, _ in plan.planned)),
             )
             again += [p for p, row in plan.planned if row["id"] not in written]
