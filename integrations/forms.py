@@ -40,10 +40,9 @@ class CredentialsForm(forms.Form):
     name = forms.CharField(max_length=120, help_text="For you and your colleagues.")
 
     def __init__(
-        self, *args: Any, system: System, connection: Connection, stored: frozenset[str], **kwargs: Any
+        self, data: Any = None, *, system: System, connection: Connection, stored: frozenset[str]
     ) -> None:
-        initial = {"name": connection.name, **connection.options}
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(data, initial={"name": connection.name, **connection.options})
         self.system = system
         for setting in system.settings:
             is_stored = setting.input is Input.SECRET and setting.key in stored

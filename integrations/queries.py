@@ -47,11 +47,10 @@ def list_connections(user: User) -> QuerySet[Connection]:
         .order_by("remote_name", "pk"),
         to_attr="read_surveys",
     )
-    open_runs = Prefetch("runs", SyncRun.objects.filter(state__in=OPEN_RUNS), to_attr="open_runs")
     return (
         Connection.objects.visible_to(user)
         .select_related("connected_by")
-        .prefetch_related(surveys, open_runs)
+        .prefetch_related(surveys)
         .order_by("name", "pk")
     )
 
@@ -64,6 +63,41 @@ def answer_counts(connections: Sequence[Connection]) -> dict[int, int]:
         .annotate(n=Count("pk"))
     )
     return {row["connection_id"]: row["n"] for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRow:
+    """A connection in the list."""
+
+    connection: Connection
+    system: System | None
+    run: SyncRun | None
+    standing: "Standing"
+    answers: int
+
+    @property
+    def has_ended(self) -> bool:
+        return self.connection.state == ConnectionState.DISCONNECTED
+
+
+def list_rows(user: User) -> list[ConnectionRow]:
+    """All connections with what they are at."""
+    connections = list(list_connections(user))
+    open_runs = {
+        run.connection_id: run
+        for run in SyncRun.objects.filter(connection__in=connections, state__in=OPEN_RUNS)
+    }
+    counts = answer_counts(connections)
+    return [
+        ConnectionRow(
+            connection=connection,
+            system=system_of(connection),
+            run=open_runs.get(connection.pk),
+            standing=standing(connection, open_runs.get(connection.pk)),
+            answers=counts.get(connection.pk, 0),
+        )
+        for connection in connections
+    ]
 
 
 def system_of(connection: Connection) -> System | None:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from core.errors import Refused
 from integrations import queries
 from integrations.contract import Hook
-from integrations.domain import OPEN_RUNS, ConnectionState, LineKind, Result
+from integrations.domain import OPEN_RUNS, ConnectionState, LineKind, Result, RunKind
 from integrations.forms import DisconnectForm, SinceForm
 from integrations.models import SyncRun
 from integrations.services import connections as services
@@ -27,23 +27,11 @@ LINES_PER_PAGE = 50
 @requires(can_lead)
 @require_safe
 def connection_list(request: UserRequest) -> HttpResponse:
-    found = list(queries.list_connections(request.user))
-    counts = queries.answer_counts(found)
-    rows = [
-        {
-            "connection": connection,
-            "system": queries.system_of(connection),
-            "run": next(iter(connection.open_runs), None),
-            "standing": queries.standing(connection, next(iter(connection.open_runs), None)),
-            "answers": counts.get(connection.pk, 0),
-        }
-        for connection in found
-    ]
-    ended = [row for row in rows if row["connection"].state == ConnectionState.DISCONNECTED]
+    rows = queries.list_rows(request.user)
     context = {
-        "rows": [row for row in rows if row not in ended],
-        "ended": ended,
-        "is_working": any(row["run"] for row in rows),
+        "rows": [row for row in rows if not row.has_ended],
+        "ended": [row for row in rows if row.has_ended],
+        "is_working": any(row.run for row in rows),
         "may_administer": can_administer(request.user),
     }
     template = "integrations/connection_list.html"
@@ -226,7 +214,7 @@ def run_detail(request: UserRequest, pk: int, run: int) -> HttpResponseBase:
         "connection": connection,
         "system": queries.system_of(connection),
         "run": found,
-        "kind": queries.KIND_LABELS[found.kind],
+        "kind": queries.KIND_LABELS[RunKind(found.kind)],
         "show": show,
         "is_answers": answers,
         "page": Paginator(rows, LINES_PER_PAGE).get_page(request.GET.get("page")),
