@@ -22,7 +22,7 @@ from integrations import registry, vault
 from integrations.contract import Hook, Input, RemoteField, RemoteSurvey, Role, System, Trouble
 from integrations.domain import ConnectionState, HookState, RunKind, RunState
 from integrations.models import ConnectedSurvey, Connection, SyncRun
-from integrations.services import lines, runs
+from integrations.services import hooks, lines, runs
 from surveys.choices import MetricFamily
 from surveys.models import Survey
 from team import audit
@@ -157,10 +157,14 @@ def list_remote_surveys(*, connection: Connection) -> Sequence[RemoteSurvey]:
 
 
 def list_remote_fields(*, connection: Connection, remote_id: str) -> Sequence[RemoteField]:
-    """The fields of that survey's answers with real examples, asked of the other side now."""
+    """The fields of that survey's answers with real examples: asked of the other side now, or found in what it sent."""
     _refuse_incomplete(connection)
+    system = registry.get(connection.system)
     chosen = connection.surveys.filter(remote_id=remote_id).first()
-    return registry.get(connection.system).fields(lines.open_line(connection, survey=chosen), remote_id)
+    line = lines.open_line(connection, survey=chosen)
+    if system.can_pull:
+        return system.fields(line, remote_id)
+    return system.fields_heard(line, [hooks.delivery_of(row) for row in hooks.examples(connection)])
 
 
 @transaction.atomic
