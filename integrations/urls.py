@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from integrations.views import door
+from integrations import door
 
 app_name = "integrations"
 urlpatterns: list[URLPattern | URLResolver] = [

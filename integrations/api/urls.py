@@ -3,8 +3,8 @@
 from django.urls import re_path
 from rest_framework.routers import SimpleRouter
 
+from integrations import door
 from integrations.api import views
-from integrations.views import door
 
 router = SimpleRouter()
 router.register("connections", views.ConnectionViewSet, basename="connection")

@@ -13,11 +13,12 @@ from rest_framework.response import Response
 
 from core.api import ApiViewSet
 from core.errors import Invalid
+from integrations import queries
 from integrations.api import serializers
 from integrations.filters import ConnectionFilter, LineFilter, RunFilter
 from integrations.models import Connection, RunLine, SyncRun
 from integrations.services import connections
-from surveys.models import Survey
+from surveys.queries import surveys as survey_queries
 from team.domain import ApiScope
 from team.models import User
 from team.permissions import can_administer
@@ -40,7 +41,7 @@ class ConnectionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiVie
     orderings: ClassVar[dict[str, tuple[str, ...]]] = {"id": (), "name": ("name",)}
 
     def get_queryset(self) -> QuerySet[Connection]:
-        return Connection.objects.visible_to(self._user).prefetch_related("surveys")
+        return queries.list_connections(user=self._user)
 
     @property
     def _user(self) -> User:
@@ -86,11 +87,14 @@ class ConnectionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiVie
         if "mapping" in values:
             connections.set_mapping(connection=connection, mapping=values["mapping"], actor=self._user)
         if "surveys" in values:
-            choices = [
-                connections.SurveyChoice(**{**row, "survey": _survey(row["survey"])})
-                for row in values["surveys"]
-            ]
+            choices = [self._choice(row) for row in values["surveys"]]
             connections.choose_surveys(connection=connection, choices=choices, actor=self._user)
+
+    def _choice(self, row: Mapping[str, Any]) -> connections.SurveyChoice:
+        survey = survey_queries.get_survey(self._user, row["survey"])
+        if survey is None:
+            raise Invalid("There is no survey with this id.", field="surveys")
+        return connections.SurveyChoice(**{**row, "survey": survey})
 
     @extend_schema(summary="Call the other side once", request=None, responses=serializers.CheckSerializer)
     @action(detail=True, methods=["post"])
@@ -158,13 +162,6 @@ class ConnectionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiVie
         return Response(serializers.ConnectionSerializer(fresh).data, status=status)
 
 
-def _survey(pk: int) -> Survey:
-    found = Survey.objects.filter(pk=pk).first()
-    if found is None:
-        raise Invalid("There is no survey with this id.", field="surveys")
-    return found
-
-
 @extend_schema_view(
     list=extend_schema(summary="List runs of connections"), retrieve=extend_schema(summary="Read a run")
 )
@@ -176,7 +173,7 @@ class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
     orderings: ClassVar[dict[str, tuple[str, ...]]] = {"id": ()}
 
     def get_queryset(self) -> QuerySet[SyncRun]:
-        return SyncRun.objects.visible_to(cast(User, self.request.user))
+        return queries.list_runs(user=cast(User, self.request.user))
 
 
 @extend_schema_view(list=extend_schema(summary="List lines of runs: what was not simply taken in, and why"))
@@ -188,5 +185,4 @@ class LineViewSet(mixins.ListModelMixin, ApiViewSet):
     orderings: ClassVar[dict[str, tuple[str, ...]]] = {"id": ()}
 
     def get_queryset(self) -> QuerySet[RunLine]:
-        visible = SyncRun.objects.visible_to(cast(User, self.request.user))
-        return RunLine.objects.filter(run__in=visible)
+        return queries.list_lines(user=cast(User, self.request.user))

@@ -46,7 +46,7 @@ def test_a_connection_is_set_up_run_and_ended_over_rest(
     drain()
     (run,) = api("get", f"/sync-runs/?connection={made.json()['id']}").json()["results"]
     assert (run["state"], run["received"], run["created"], run["skipped"]) == ("done", 2, 1, 1)
-    (line,) = api("get", f"/sync-run-lines/?run={run['id']}").json()["results"]
+    (line,) = api("get", f"/sync-run-lines/?run={run['id']}&kind=skipped").json()["results"]
     assert (line["kind"], line["message"]) == ("skipped", "There is no score in it.")
     assert api("post", f"{path}run/", {"since": "2026-03-01T00:00:00Z"}).json()["kind"] == "backfill"
     drain()

@@ -10,10 +10,9 @@ from django.db import connections as databases
 from django.test import Client
 from django.urls import reverse
 
-from integrations import vault
+from integrations import door, vault
 from integrations.models import AnswerFetch, Connection, HookDelivery, RunLine, SyncRun
 from integrations.services import connections, hooks
-from integrations.views import door
 from surveys.models import Response
 from team.models import User
 from tests.conftest import Drain
