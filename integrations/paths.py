@@ -56,15 +56,18 @@ def find(value: Any, path: str) -> Any:
     if not parts:
         return None
     for part in parts:
-        if (isinstance(part, int) and isinstance(value, list) and part < len(value)) or (
-            isinstance(value, Mapping) and part in value
-        ):
-            value = value[part]
-        elif isinstance(value, Mapping) and isinstance(part, int) and str(part) in value:
-            value = value[str(part)]
-        else:
+        value = _step(value, part)
+        if value is None:
             return None
     return value
+
+
+def _step(value: Any, part: Step) -> Any:
+    if isinstance(value, list):
+        return value[part] if isinstance(part, int) and part < len(value) else None
+    if isinstance(value, Mapping):
+        return value.get(part, value.get(str(part)))
+    return None
 
 
 def leaves(value: Any) -> Iterator[tuple[str, Any]]:

@@ -12,6 +12,7 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db import connection as database
@@ -100,7 +101,7 @@ def _store(connection: Connection, delivery: Delivery) -> bool:
     """One statement: a new row, or one more repeat of a known one. What failed before is tried again."""
     table = sql.quote(HookDelivery._meta.db_table)
     key = f"hook:{connection.pk}:{hashlib.sha256(delivery.body).hexdigest()}"
-    values = [
+    values: list[Any] = [
         key, connection.pk, delivery.body, json.dumps(kept_headers(delivery.headers)),
         json.dumps({k[:100]: v[:500] for k, v in list(delivery.query.items())[:20]}), len(delivery.body), clock.now(),
     ]  # fmt: skip
