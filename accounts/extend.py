@@ -6,12 +6,14 @@ models that points at an account or a contact (an architecture test fails for a 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
+    from accounts.imports.targets import ImportTarget
     from accounts.models import Account, Contact, Event
     from team.models import User
 
@@ -48,7 +50,8 @@ class Panel:
     context (`account`, `contact`, `user`, `request`) and what `context(object, user)` returns.
 
     `column` places it on the overview: "main" in the column of panels, "wide" above the timeline, "top" under the
-    head over the whole width (an open alert), "actions" among the buttons of the head (with its dialog, if any).
+    head over the whole width (an open alert), "actions" among the buttons of the head (with its dialog, if any), "menu" among the
+    entries of its menu.
     """
 
     key: str
@@ -66,15 +69,35 @@ class Panel:
 class Relation:
     """How a model that points at an account or contact takes part in merge, erase and export.
 
-    `model` is "app.Model". `merge`: "move" (re-point the rows to the survivor) or a function. `erase` is called
-    with the contact; `export` yields what is known about the person as plain mappings.
+    `model` is "app.Model". `merge` is "move" (the rows are pointed at the survivor, and back when the merge is undone; a
+    row that a unique constraint forbids there stays with the tombstone) or "stay" (what is derived, or belongs to something
+    else). `moving(ids, contacts)` is entered around each change of rows of the model, also around undoing it: what
+    depends on them is set right there. `contacts` are the ids of the contacts the rows may come to.
+
+    `erase` is called with the contact, once for it and once for each tombstone merged into it; without one the rows are
+    taken to hold nothing personal. `export` yields what is known about the person as plain mappings; without one the
+    rows that point at the contact are exported field by field.
     """
 
     model: str
-    merge: "str | Callable[[Contact, Contact], None]" = "move"
+    merge: Literal["move", "stay"] = "move"
+    moving: "Callable[[Sequence[int], Sequence[int]], AbstractContextManager[Any]] | None" = None
     erase: "Callable[[Contact], None] | None" = None
     export: "Callable[[Contact], Iterable[Mapping[str, Any]]] | None" = None
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Figures that a merge may change, shown as they were before and as they are after.
+
+    `read(contacts, accounts, user)` returns neutral values that fit into JSON. `words(before, after, user)` says what
+    changed between two of them, one sentence each: "Account Acme: 8.2 → 7.9, 5 → 6 people".
+    """
+
+    key: str
+    read: "Callable[[Sequence[int], Sequence[int], User | None], Mapping[str, Any]]"
+    words: "Callable[[Mapping[str, Any], Mapping[str, Any], User], Sequence[str]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +147,8 @@ class Extensions:
     renderers: dict[str, EventRenderer] = field(default_factory=dict)
     columns: dict[tuple[str, str], Column] = field(default_factory=dict)
     segment_users: "dict[str, Callable[[int], Iterable[str]]]" = field(default_factory=dict)
+    import_targets: "dict[str, ImportTarget]" = field(default_factory=dict)
+    standings: dict[str, Standing] = field(default_factory=dict)
 
 
 registered = Extensions()
@@ -188,3 +213,34 @@ def columns_for(target: str) -> list[Column]:
 def segment_user(key: str, used_by: "Callable[[int], Iterable[str]]") -> None:
     """Say who uses a segment: `used_by(segment_id)` names the things; a segment in use is not deleted."""
     registered.segment_users[key] = used_by
+
+
+def import_target(new: "ImportTarget") -> None:
+    """Let files be brought in as something of another app (accounts/imports/targets.py)."""
+    registered.import_targets[new.key] = new
+
+
+def import_choices() -> list[tuple[str, str]]:
+    found = sorted(registered.import_targets.values(), key=lambda target: target.position)
+    return [(target.key, target.label) for target in found]
+
+
+def standing(new: Standing) -> None:
+    registered.standings[new.key] = new
+
+
+def read_standings(
+    contacts: Sequence[int], accounts: Sequence[int], user: "User | None"
+) -> dict[str, Mapping[str, Any]]:
+    """The registered figures of these contacts and accounts, as they are now."""
+    return {key: one.read(contacts, accounts, user) for key, one in registered.standings.items()}
+
+
+def words_of_change(before: Mapping[str, Any], after: Mapping[str, Any], user: "User") -> list[str]:
+    """What changed between two readings, in sentences."""
+    return [
+        text
+        for key, one in registered.standings.items()
+        if key in before and key in after
+        for text in one.words(before[key], after[key], user)
+    ]

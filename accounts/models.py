@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from simple_history.models import HistoricalRecords
 
+from accounts import extend
 from accounts.domain import (
     ContactRole,
     ContractOutcome,
@@ -93,7 +94,11 @@ class Account(models.Model):
     custom = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
-    history = HistoricalRecords(excluded_fields=["updated_at"])
+    merged_into = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="merged", db_index=False,
+        help_text="Set on what is left of an account that was merged into another.",
+    )  # fmt: skip
+    history = HistoricalRecords(excluded_fields=["updated_at"], no_db_index=["merged_into"])
 
     objects: ClassVar = AccountQuerySet.as_manager()
 
@@ -109,6 +114,11 @@ class Account(models.Model):
             models.Index(fields=["name", "id"], name="accounts_account_by_name"),
             models.Index(fields=["renewal_on"], name="accounts_account_renewal"),
             models.Index(fields=["domain"], name="accounts_account_domain"),
+            models.Index(
+                fields=["merged_into"],
+                condition=Q(merged_into__isnull=False),
+                name="accounts_account_merged",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -214,6 +224,12 @@ class Contact(models.Model):
             models.Index(
                 fields=["phone_key"], condition=Q(phone_key__isnull=False), name="accounts_contact_phone_key"
             ),
+            # An answer from the address of a contact that was merged away belongs to the survivor.
+            models.Index(
+                fields=["email_key"],
+                condition=Q(merged_into__isnull=False),
+                name="accounts_contact_merged_key",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -226,6 +242,73 @@ class Contact(models.Model):
     @property
     def display_name(self) -> str:
         return self.full_name or self.email or f"Contact {self.pk}"
+
+
+class FormerAddress(models.Model):
+    """An address that a contact had before: evidence, never an identity, because addresses are given to others."""
+
+    contact = models.ForeignKey(
+        Contact, on_delete=models.CASCADE, related_name="former_addresses", db_index=False
+    )
+    email_key = models.CharField(max_length=254)
+    until = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["contact", "email_key"], name="accounts_formeraddress_once")
+        ]
+        # Not db_index, which would make a second one for LIKE.
+        indexes = [models.Index(fields=["email_key"], name="accounts_formeraddress_key")]
+
+    def __str__(self) -> str:
+        return f"Former address {self.pk}"
+
+
+class Merge(models.Model):
+    """Two records of one customer made one. The loser stays as a tombstone that points at the survivor.
+
+    `fields` holds what the merge wrote over, so that it can be undone: {"survivor": {field: [before, after]}, "loser":
+    {…}}. `effect` holds the figures before and after. Keys instead of foreign keys: a journal outlives what it tells of.
+    """
+
+    target = models.CharField(max_length=10, choices=[("contact", "Contact"), ("account", "Account")])
+    survivor_key = models.BigIntegerField()
+    loser_key = models.BigIntegerField()
+    fields = models.JSONField(default=dict)
+    effect = models.JSONField(default=dict)
+    moved_count = models.PositiveIntegerField(default=0)
+    done_at = models.DateTimeField()
+    done_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    undone_at = models.DateTimeField(null=True)
+    undone_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    sealed_at = models.DateTimeField(null=True, help_text="From then on it can no longer be undone.")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["target", "survivor_key"], name="accounts_merge_survivor"),
+            models.Index(fields=["target", "loser_key"], name="accounts_merge_loser"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Merge of {self.target} {self.loser_key} into {self.survivor_key}"
+
+
+class MergedRows(models.Model):
+    """The journal of a merge: which rows had `field` changed from `value` to the survivor."""
+
+    merge = models.ForeignKey(Merge, on_delete=models.CASCADE, related_name="journal")
+    model = models.CharField(max_length=80)
+    field = models.CharField(max_length=40)
+    value = models.BigIntegerField(null=True)
+    target = models.BigIntegerField(help_text="What the field was changed to.", null=True)
+    ids = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.pk}"
 
 
 class Interaction(models.Model):
@@ -422,16 +505,18 @@ class Segment(models.Model):
 
 
 class Import(models.Model):
-    """One uploaded file on its way into accounts or contacts. Its rows run as a job (core.models.Job).
+    """One uploaded file on its way into accounts, contacts or what else is registered. Its rows run as a job.
 
     `dialect` says how the file is read, `mapping` which column is which field. `position` counts the records that
     are behind us; it is written in the transaction that wrote them. `job_key` is the one job that may go on.
+    `sheets` are those of a workbook, each stored as CSV; `file` is the chosen one of them.
     """
 
-    target = models.CharField(max_length=10, choices=[("account", "Accounts"), ("contact", "Contacts")])
+    target = models.CharField(max_length=10, choices=extend.import_choices)
     state = models.CharField(max_length=12, default=ImportState.UPLOADED, choices=choices(ImportState))
     file = models.FileField(upload_to="imports/", blank=True)
     file_name = models.CharField(max_length=200)
+    sheets = models.JSONField(default=list, db_default=models.Value([], models.JSONField()), blank=True)
     byte_size = models.BigIntegerField(default=0)
     sha256 = models.CharField(max_length=64)
     dialect = models.JSONField(default=dict)
@@ -446,6 +531,9 @@ class Import(models.Model):
     unchanged_count = models.PositiveIntegerField(default=0)
     refused_count = models.PositiveIntegerField(default=0)
     accounts_created = models.PositiveIntegerField(default=0)
+    unmatched_count = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Of those created: not yet known whose they are."
+    )
     error = models.CharField(max_length=500, blank=True, default="")
     job_key = models.CharField(max_length=200, blank=True, default="")
     created_by = models.ForeignKey(

@@ -6,8 +6,15 @@ declare("accounts.CustomField", neutral="id target key label type choices is_per
 declare(
     "accounts.Account",
     neutral="id name external_id domain parent stage stage_since owner plan segment industry country city seats"
-    " currency arr lifetime_value customer_since renewal_on churned_on custom created_at updated_at",
+    " currency arr lifetime_value customer_since renewal_on churned_on custom created_at updated_at merged_into",
 )
+declare("accounts.FormerAddress", personal="email_key", neutral="id contact until")
+declare(
+    "accounts.Merge",
+    personal="fields",
+    neutral="id target survivor_key loser_key effect moved_count done_at done_by undone_at undone_by sealed_at",
+)
+declare("accounts.MergedRows", neutral="id merge model field value target ids")
 declare("accounts.AccountOwner", neutral="id account user role")
 declare(
     "accounts.Contract",
@@ -41,9 +48,9 @@ declare("accounts.EventDelivery", neutral=f"id event subscriber {OUTBOX_FIELDS}"
 declare("accounts.Segment", neutral="id name target conditions owner is_shared created_at")
 declare(
     "accounts.Import",
-    personal="file file_name headers checked",
+    personal="file file_name sheets headers checked",
     neutral="id target state byte_size sha256 dialect mapping rows_total rows_done position created_count updated_count"
-    " unchanged_count refused_count accounts_created error job_key created_by created_at started_at finished_at"
+    " unchanged_count refused_count accounts_created unmatched_count error job_key created_by created_at started_at finished_at"
     " cleared_at",
 )
 declare("accounts.ImportRow", personal="cells reason", neutral="id run line")

@@ -19,6 +19,7 @@ from accounts.models import (
     Event,
     Interaction,
     LifecycleStage,
+    Merge,
     Metric,
     MetricPoint,
     Segment,
@@ -323,3 +324,57 @@ def owner_changes_under_way(user: User) -> list[Job]:
     since = clock.now() - dt.timedelta(days=1)
     mine = Job.objects.filter(kind=OWNER_CHANGE, requested_by=user.pk, created_at__gte=since)
     return list(mine.exclude(state__in=[outbox.State.DONE, outbox.State.CANCELLED]).order_by("-pk")[:3])
+
+
+# --- Merges --------------------------------------------------------------------------------------------------
+def list_merges(user: User) -> QuerySet[Merge]:
+    """Merges whose survivor a person may see, newest first. A survivor that was merged since is seen with what it became."""
+    contacts = Contact.objects.visible_to(user).values("pk")
+    accounts = Account.objects.visible_to(user).values("pk")
+    later = Merge.objects.filter(undone_at__isnull=True, target="account", survivor_key__in=accounts)
+    seen = Q(target="contact", survivor_key__in=contacts) | Q(target="account", survivor_key__in=accounts)
+    seen |= Q(target="account", survivor_key__in=later.values("loser_key"))
+    return Merge.objects.filter(seen).select_related("done_by", "undone_by").order_by("-done_at", "-pk")
+
+
+def merge_events(events: Sequence[Event]) -> dict[int, Merge | None]:
+    """The merges that events tell of, by event."""
+    found = Merge.objects.in_bulk([event.subject_id for event in events if event.subject_type == "merge"])
+    return {event.pk: found.get(event.subject_id or 0) for event in events}
+
+
+def find_survivor(target: str, pk: int, user: User) -> int | None:
+    """Where an old link leads: the visible survivor of a record that was merged away; None when there is none."""
+    model: Any = {"contact": Contact, "account": Account}[target]
+    into = (
+        model._base_manager.filter(pk=pk, merged_into__isnull=False)
+        .values_list("merged_into_id", flat=True)
+        .first()
+    )
+    rows = list_contacts(user) if target == "contact" else list_accounts(user)
+    return into if into is not None and rows.filter(pk=into).exists() else None
+
+
+def record(target: str, pk: int) -> Contact | Account | None:
+    """A contact or account by its key, tombstones included: for those who may see what it became."""
+    model: Any = {"contact": Contact, "account": Account}[target]
+    found: Contact | Account | None = model._base_manager.filter(pk=pk).first()
+    return found
+
+
+def alike(thing: Contact | Account, rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Those of `rows` that may be the same customer: the same name, address or number; domain or beginning of the name."""
+    wanted = Q(pk__in=[])
+    if isinstance(thing, Contact):
+        if thing.last_name:
+            wanted |= Q(last_name__iexact=thing.last_name, first_name__iexact=thing.first_name)
+            wanted |= Q(last_name__iexact=thing.last_name, account=thing.account_id)
+        if thing.phone_key:
+            wanted |= Q(phone_key=thing.phone_key)
+        return rows.filter(wanted).order_by("last_name", "first_name", "pk")
+    if thing.domain:
+        wanted |= Q(domain=thing.domain)
+    first = thing.name.split(" ")[0]
+    if len(first) > 2:
+        wanted |= Q(name__istartswith=first)
+    return rows.filter(wanted).order_by("name", "pk")

@@ -45,7 +45,11 @@ class OfAccountQuerySet(models.QuerySet[M]):
 
 class AccountQuerySet(models.QuerySet["Account"]):
     def visible_to(self, user: "User") -> Self:
-        return self.filter(accounts_visible_to(user))
+        """The accounts a person may see, without those that were merged into another."""
+        return self.filter(accounts_visible_to(user)).live()
+
+    def live(self) -> Self:
+        return self.filter(merged_into__isnull=True)
 
 
 class ContactQuerySet(models.QuerySet["Contact"]):

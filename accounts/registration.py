@@ -6,10 +6,11 @@ from django.db.backends.signals import connection_created
 
 from accounts import extend, folding, mail, queries
 from accounts.extend import Relation
+from accounts.imports import customers
 from accounts.imports import running as importing
 from accounts.imports import services as import_services
 from accounts.models import Contract, LifecycleStage, TrackedEvent
-from accounts.services import bulk, tracked
+from accounts.services import bulk, erase, tracked
 from core import jobs, navigation, schedules
 from team import places
 from team.models import User
@@ -22,6 +23,7 @@ _MOVED = {
     "accounts.AccountOwner": "Roles follow the account.",
     "accounts.Contract": "Contracts follow the account.",
     "accounts.Contact": "People follow the account; tombstones point at the survivor.",
+    "accounts.FormerAddress": "Former addresses are the person's.",
     "accounts.Interaction": "What was said follows the person.",
     "accounts.MetricPoint": "Numbers follow the account.",
     "accounts.TrackedEvent": "What other systems told follows the customer.",
@@ -33,11 +35,18 @@ def register() -> None:
     connection_created.connect(folding.add_function, dispatch_uid="accounts.folding")
     _places()
     _events()
+    forgetting = {
+        "accounts.FormerAddress": erase.forget_addresses,
+        "accounts.Interaction": erase.forget_interactions,
+        "accounts.TrackedEvent": erase.forget_tracked,
+    }
     for model, reason in _MOVED.items():
-        extend.relation(Relation(model, reason=reason))
+        extend.relation(Relation(model, erase=forgetting.get(model), reason=reason))
+    erase.register()
     mail.register()
     bulk.register()
     importing.register()
+    customers.register()
     jobs.daily(
         "accounts.imports.clear", at=dt.time(3, 20), zone=schedules.utc, func=import_services.clear_old
     )
@@ -73,3 +82,12 @@ def _events() -> None:
     )
     for kind in ("account.created", "account.updated", "contact.created", "contact.updated"):
         extend.event_renderer(kind, f"{templates}/record.html")
+    for kind in (
+        "account.merged",
+        "account.unmerged",
+        "contact.merged",
+        "contact.unmerged",
+        "contact.split",
+        "contact.erased",
+    ):
+        extend.event_renderer(kind, f"{templates}/merge.html", queries.merge_events)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import accounts, contacts, imports, segments, settings, work
+from accounts.views import accounts, contacts, imports, merges, privacy, segments, settings, work
 
 app_name = "accounts"
 urlpatterns = [
@@ -32,6 +32,13 @@ urlpatterns = [
     path("contacts/<int:pk>/", contacts.contact_detail, name="contact_detail"),
     path("contacts/<int:pk>/edit/", contacts.contact_edit, name="contact_edit"),
     path("contacts/<int:pk>/mail/", work.contact_mail, name="contact_mail"),
+    path("contacts/<int:pk>/merge/", merges.contact_merge, name="contact_merge"),
+    path("accounts/<int:pk>/merge/", merges.account_merge, name="account_merge"),
+    path("merges/", merges.merge_list, name="merge_list"),
+    path("merges/<int:pk>/", merges.merge_detail, name="merge_detail"),
+    path("merges/<int:pk>/undo/", merges.merge_undo, name="merge_undo"),
+    path("contacts/<int:pk>/erase/", privacy.contact_erase, name="contact_erase"),
+    path("contacts/<int:pk>/known/", privacy.person_export, name="person_export"),
     path("segments/", segments.segment_list, name="segment_list"),
     path("segments/new/", segments.segment_create, name="segment_create"),
     path("segments/<int:pk>/", segments.segment_edit, name="segment_edit"),
@@ -43,6 +50,7 @@ urlpatterns = [
     path("imports/<int:pk>/start/", imports.import_start, name="import_start"),
     path("imports/<int:pk>/cancel/", imports.import_cancel, name="import_cancel"),
     path("imports/<int:pk>/continue/", imports.import_carry_on, name="import_carry_on"),
+    path("imports/<int:pk>/take-back/", imports.import_take_back, name="import_take_back"),
     path("imports/<int:pk>/delete/", imports.import_delete, name="import_delete"),
     path("imports/<int:pk>/refused/", imports.import_refused, name="import_refused"),
     path("settings/stages/", settings.stage_list, name="stage_list"),

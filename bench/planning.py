@@ -2,10 +2,10 @@
 
     createdb nps_bench_plan
     DATABASE_URL=postgres://user@127.0.0.1/nps_bench_plan NPS_DEBUG=1 python bench/planning.py \
-        [--contacts 200000] [--rounds 3] [--asked 200000]
+        [--contacts 200000] [--rounds 3] [--asked 200000] [--rules default]
 
 Contacts at accounts of ten, 3 % suppressed, 2 % of accounts churned, and a ledger of `--asked` earlier invitations of
-which a part is within its quiet time.
+which a part is within its quiet time. Every rule there is has something to judge; with `--rules default`, what a new deployment has.
 Floor (P15): one INSERT … SELECT into the same surveys_invitation table with its indexes, of exactly the people our rules
 choose, read from a table of their ids: creating alone, nothing decided, no exclusions.
 Product: `planning.plan_wave`: eligibility by every rule, in committed slices of 20,000 people, with a line for everybody
@@ -42,11 +42,12 @@ from accounts.models import Contact  # noqa: E402
 from surveys import eligibility, planning  # noqa: E402
 from surveys.content import Content  # noqa: E402
 from surveys.models import Campaign, Survey, SurveyVersion, Wave  # noqa: E402
+from team.models import Workspace  # noqa: E402
 
 PER_ACCOUNT = 10
 EMPTY = (
     "TRUNCATE accounts_account, accounts_contact, surveys_survey, surveys_campaign, surveys_invitation,"
-    " surveys_exclusion, surveys_suppression, core_job, django_q_ormq CASCADE"
+    " surveys_exclusion, surveys_suppression, surveys_externalask, surveys_preference, surveys_askrule, core_job, django_q_ormq CASCADE"
 )
 PEOPLE = """
 INSERT INTO accounts_account (id, name, domain, plan, segment, industry, country, city, currency, custom, churned_on)
@@ -66,6 +67,21 @@ SELECT {version}, c.id, c.account_id, c.address_key, 10, 'en', CASE WHEN n %% 4 
  now() - make_interval(days => (n::bigint * 7919 %% 400)::int), CASE WHEN n %% 4 = 0 THEN now() - make_interval(days =>
  (n::bigint * 7919 %% 400)::int) END, '' FROM generate_series(1, {asked}) n
 JOIN accounts_contact c ON c.id = 1 + n::bigint * 6151 %% {people};
+"""
+# So that no rule can be left out of the statement: asks of another kind and by another tool, what people chose, and
+# a minimum time as a customer.
+ALL_RULES = """
+UPDATE surveys_invitation SET version_id = {support} WHERE id %% 10 = 0;
+INSERT INTO surveys_externalask (source, external_id, contact_id, account_id, recipient_key, kind, channel, cost, asked_at)
+SELECT 'bench', 'x' || c.id, c.id, c.account_id, c.address_key, 'transactional', 'email', 10, now() - make_interval(days => c.id::int %% 200)
+FROM accounts_contact c WHERE c.id %% 20 = 7;
+INSERT INTO surveys_preference (address_key, paused_until, unwanted)
+SELECT address_key, CASE WHEN id %% 200 = 11 THEN now() + interval '30 days' END,
+ CASE WHEN id %% 200 = 111 THEN '["relationship"]' ELSE '[]' END::jsonb FROM accounts_contact WHERE id %% 100 = 11;
+UPDATE accounts_contact SET created_at = now() - make_interval(days => id::int %% 1000);
+UPDATE team_workspace SET minimum_tenure_days = 30;
+INSERT INTO surveys_askrule (scope, quiet_days_answered, quiet_days_declined, quiet_days_ignored, budget, budget_days)
+VALUES ('all', 7, 7, 7, 40, 90), ('relationship', 90, 30, 30, 20, 180), ('transactional', 14, 30, 7, 20, 90);
 """
 FLOOR = (
     "INSERT INTO surveys_invitation (wave_id, version_id, contact_id, account_id, recipient_key, cost, language, state,"
@@ -118,6 +134,7 @@ def main() -> None:
     parser.add_argument("--contacts", type=int, default=200_000)
     parser.add_argument("--asked", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rules", choices=["all", "default"], default="all")
     options = parser.parse_args()
     name = connection.settings_dict["NAME"]
     if "bench" not in name or connection.vendor != "postgresql":
@@ -133,6 +150,14 @@ def main() -> None:
     survey.save()
     run(PEOPLE.format(accounts=options.contacts // PER_ACCOUNT, per=PER_ACCOUNT, people=options.contacts))
     run(LEDGER.format(version=survey.current.pk, asked=options.asked, people=options.contacts))
+    Workspace.objects.get_or_create(pk=1)
+    run("UPDATE team_workspace SET minimum_tenure_days = 0")
+    if options.rules == "all":
+        support = Survey.objects.create(name="Support", kind="transactional", state="active")
+        version = SurveyVersion.objects.create(
+            survey=support, number=1, content=Content(brand_name="Bench").to_json()
+        )
+        run(ALL_RULES.format(support=version.pk))
     run("VACUUM ANALYZE")
 
     first = planning.plan_wave(new_wave(survey).pk)

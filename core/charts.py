@@ -232,14 +232,25 @@ def _crowding(index: int, count: int) -> str:
 # --- Trend --------------------------------------------------------------------------------------------------
 
 
-def _interval_text(point: TrendPoint) -> str:
-    if not (_is_number(point.value) and _is_number(point.low) and _is_number(point.high)):
-        return ""
-    value, low, high = point.value or 0.0, point.low or 0.0, point.high or 0.0
-    below, above = round(value - low), round(high - value)
-    if below == above:
-        return f" ± {below}"
-    return f" ({fmt(point.low, sign=True)} to {fmt(point.high, sign=True)})"
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """How the values of a trend are said: with a sign, so many decimal places, and a unit behind."""
+
+    signed: bool
+    places: int
+    unit: str
+
+    def say(self, value: float | None) -> str:
+        return fmt(value, sign=self.signed, places=self.places) + (self.unit if _is_number(value) else "")
+
+    def interval(self, point: TrendPoint) -> str:
+        if not (_is_number(point.value) and _is_number(point.low) and _is_number(point.high)):
+            return ""
+        value, low, high = point.value or 0.0, point.low or 0.0, point.high or 0.0
+        below, above = (fmt(reach, places=self.places) for reach in (value - low, high - value))
+        if below == above:
+            return f" ± {below}"
+        return f" ({fmt(low, sign=self.signed, places=self.places)} to {self.say(high)})"
 
 
 def _count_text(n: int, noun: str) -> str:
@@ -255,8 +266,14 @@ def trend(
     ceiling: float = 100,
     height: int = 232,
     signed: bool = True,
+    places: int = 0,
+    unit: str = "",
 ) -> SafeString:
-    """A line with its band of uncertainty and, below it, a bar for the answers behind each point."""
+    """A line with its band of uncertainty and, below it, a bar for the answers behind each point.
+
+    Values are said with `places` decimals and `unit` behind them, such as " %".
+    """
+    figures = _Figures(signed, places, unit)
     known = [p for p in points if _is_number(p.value)]
     if not known:
         return _nothing(title, "No answers in this period.")
@@ -284,7 +301,7 @@ def trend(
                 _c(y(m)),
                 _c(y(m)),
                 _c(y(m) - 4),
-                fmt(m, sign=signed, places=0 if m == int(m) else 1),
+                fmt(m, sign=signed, places=0 if m == int(m) else max(places, 1)) + unit,
             )
             for m in marks
         ),
@@ -360,7 +377,7 @@ def trend(
                 )
             )
             if is_last:
-                words = f"{fmt(value, sign=signed)}{_interval_text(point)}"
+                words = f"{figures.say(value)}{figures.interval(point)}"
                 above = y(value) > plot_top + 16
                 parts.append(
                     format_html(
@@ -371,7 +388,7 @@ def trend(
                         words,
                     )
                 )
-        says = f"{point.label}: {fmt(point.value, sign=signed)}{_interval_text(point)}, {_count_text(point.n, noun)}"
+        says = f"{point.label}: {figures.say(point.value)}{figures.interval(point)}, {_count_text(point.n, noun)}"
         body = format_html("<title>{}</title>{}", says, _join(parts))
         columns.append(_linked(point.url, says, body))
     labels = format_html_join(
@@ -382,17 +399,17 @@ def trend(
     n_label = format_html('<text x="0" y="{}">n</text>', _c(base - 2)) if most else EMPTY
     first, last = known[0], known[-1]
     desc = (
-        f"{len(known)} of {count} periods have data. {first.label}: {fmt(first.value, sign=signed)}. "
-        f"{last.label}: {fmt(last.value, sign=signed)}{_interval_text(last)}. "
-        f"Lowest {fmt(min(p.value or 0 for p in known), sign=signed)}, highest {fmt(max(p.value or 0 for p in known), sign=signed)}."
+        f"{len(known)} of {count} periods have data. {first.label}: {figures.say(first.value)}. "
+        f"{last.label}: {figures.say(last.value)}{figures.interval(last)}. "
+        f"Lowest {figures.say(min(p.value or 0 for p in known))}, highest {figures.say(max(p.value or 0 for p in known))}."
     )
     body = grid + plot + n_label + labels + _join(columns)
     svg = _svg(title, desc, height, body, has_links=any(p.url for p in points))
     rows = [
         (
             p.label,
-            fmt(p.value, sign=signed),
-            f"{fmt(p.low, sign=signed)} to {fmt(p.high, sign=signed)}"
+            figures.say(p.value),
+            f"{figures.say(p.low)} to {figures.say(p.high)}"
             if _is_number(p.low) and _is_number(p.high)
             else "",
             f"{p.n:,}",

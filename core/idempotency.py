@@ -5,11 +5,13 @@ refused or fails leaves nothing, and may be sent again under the same key.
 """
 
 import hashlib
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.db import IntegrityError, connection, transaction
 
+from core import inflight
 from core import outbox_sql as sql
 from core.errors import Invalid, Refused
 from core.models import IdempotencyKey
@@ -66,9 +68,16 @@ def request_hash(*parts: bytes) -> str:
 def once(*, scope: str, key: str, request: str, work: Callable[[], Answer]) -> Answer:
     """Do `work` in a transaction and store its answer under (scope, key), or give the answer stored before.
 
-    `request` is the hash of what was sent. Raises `InFlight` (409) while another connection works on the same key
-    (where the database writes one at a time, it waits for it instead), `Mismatch` (422) for another request.
+    `request` is the hash of what was sent. Raises `InFlight` (409) while the same key is being worked on elsewhere,
+    `Mismatch` (422) for another request.
     """
+    with inflight.held(_number(scope, key)) as is_ours:
+        if not is_ours:
+            raise InFlight
+        return _once(scope, key, request, work)
+
+
+def _once(scope: str, key: str, request: str, work: Callable[[], Answer]) -> Answer:
     for _ in range(3):
         with transaction.atomic():
             if not _lock(scope, key):
@@ -86,12 +95,15 @@ def once(*, scope: str, key: str, request: str, work: Callable[[], Answer]) -> A
     raise InFlight
 
 
+def _number(scope: str, key: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{scope}\0{key}".encode()).digest()[:8], "big", signed=True)
+
+
 def _lock(scope: str, key: str) -> bool:
     if not sql.is_postgresql():
         return True
-    number = int.from_bytes(hashlib.sha256(f"{scope}\0{key}".encode()).digest()[:8], "big", signed=True)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_number(scope, key)])
         (locked,) = cursor.fetchone()
     return bool(locked)
 
@@ -119,3 +131,20 @@ def purge() -> int:
         # The empty list makes both drivers read "%%" as one sign.
         cursor.execute(f"DELETE FROM core_idempotencykey WHERE created_at < {before}", [])
         return int(cursor.rowcount)
+
+
+def forget(texts: Sequence[str]) -> int:
+    """Empty the stored answers in which one of these texts stands: somebody was erased. Returns how many.
+
+    The key stays known, so a late repetition of the request has still no second effect.
+    """
+    needles = [text.casefold().encode() for text in texts if text]
+    needles += [json.dumps(text)[1:-1].casefold().encode() for text in texts if not text.isascii()]
+    if not needles:
+        return 0
+    found = []
+    for pk, body in IdempotencyKey.objects.values_list("pk", "body").iterator(chunk_size=500):
+        plain = bytes(body).decode(errors="replace").casefold().encode()
+        if any(needle in plain for needle in needles):
+            found.append(pk)
+    return IdempotencyKey.objects.filter(pk__in=found).update(body=b"{}")

@@ -5,8 +5,10 @@ inside one it counts only if that commits, so limits of the doors are taken befo
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from django.db import connection
 
@@ -34,8 +36,14 @@ def take(key: str, *, limit: int, per_seconds: float, cost: float = 1) -> Verdic
             {"key": key[:120], "limit": float(limit), "cost": float(cost), "rate": rate},
         )
         tokens, allowed = cursor.fetchone()[:2]
+    return verdict(tokens, bool(allowed), limit=limit, per_seconds=per_seconds, cost=cost)
+
+
+def verdict(tokens: float, allowed: bool, *, limit: int, per_seconds: float, cost: float = 1) -> Verdict:
+    """What a bucket that holds `tokens` after somebody took from it, or could not, means for them."""
     missing = (limit - tokens) if allowed else (cost - tokens)
-    return Verdict(bool(allowed), limit, max(0, math.floor(tokens + 1e-9)), max(0.0, missing / rate))
+    remaining = max(0, math.floor(tokens + 1e-9))
+    return Verdict(allowed, limit, remaining, max(0.0, missing * per_seconds / limit))
 
 
 def take_each(limits: Mapping[str, int], *, per_seconds: float) -> dict[str, Verdict]:
@@ -43,26 +51,54 @@ def take_each(limits: Mapping[str, int], *, per_seconds: float) -> dict[str, Ver
 
     Every bucket decides for itself: one that refuses does not give back what the others gave.
     """
+    text, params = taking_each(limits, per_seconds=per_seconds)
+    with connection.cursor() as cursor:
+        cursor.execute(text, params)
+        return verdicts_of(limits, cursor.fetchall(), per_seconds=per_seconds)
+
+
+def taking_each(limits: Mapping[str, int], *, per_seconds: float) -> tuple[str, list[Any]]:
+    """The statement of `take_each` with its parameters, for whoever sends it together with another."""
     if not limits or min(limits.values()) < 1 or per_seconds <= 0:
         raise ValueError("Buckets need a limit and a period above zero.")
     rows = sorted((key[:120], float(limit)) for key, limit in limits.items())
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _statement_of_many(len(rows), per_seconds, lasting=connection.in_atomic_block),
-            [value for row in rows for value in row],
-        )
-        found = {key: (tokens, bool(allowed)) for key, tokens, allowed, *_ in cursor.fetchall()}
+    text = _statement_of_many(len(rows), per_seconds, connection.vendor, lasting=connection.in_atomic_block)
+    return text, [value for row in rows for value in row]
+
+
+def verdicts_of(
+    limits: Mapping[str, int], rows: Iterable[Sequence[Any]], *, per_seconds: float
+) -> dict[str, Verdict]:
+    """What the rows of that statement say."""
+    found = {key: (tokens, bool(allowed)) for key, tokens, allowed, *_ in rows}
     verdicts = {}
     for key, limit in limits.items():
         tokens, allowed = found[key[:120]]
-        missing = (limit - tokens) if allowed else (1 - tokens)
-        verdicts[key] = Verdict(
-            allowed, limit, max(0, math.floor(tokens + 1e-9)), max(0.0, missing * per_seconds / limit)
-        )
+        verdicts[key] = verdict(tokens, allowed, limit=limit, per_seconds=per_seconds)
     return verdicts
 
 
-def _statement_of_many(count: int, per_seconds: float, *, lasting: bool) -> str:
+def taking_sql(source: str, *, cost: str, per_seconds: float) -> str:
+    """PostgreSQL: a part of a larger statement that takes `cost` tokens (an expression, at most the limit) from one bucket.
+
+    `source` are the tables and conditions that give one row with `bucket` and `bucket_limit`, or none to take nothing.
+    Returns `tokens` and `allowed` as `verdict` reads them. The statement must be a transaction of its own.
+    """
+    limit = f"(excluded.tokens + {cost})"
+    elapsed = "GREATEST(0, EXTRACT(EPOCH FROM (statement_timestamp() - b.updated_at))::double precision)"
+    filled = f"LEAST({limit}, b.tokens + {elapsed} * {limit} / {float(per_seconds)!r}::double precision)"
+    return (
+        "INSERT INTO core_ratebucket AS b (key, tokens, allowed, updated_at)"
+        f" SELECT bucket, bucket_limit::double precision - {cost}, TRUE, statement_timestamp() FROM {source}"
+        f" ON CONFLICT (key) DO UPDATE SET allowed = ({filled}) >= {cost},"
+        f" tokens = ({filled}) - CASE WHEN ({filled}) >= {cost} THEN {cost} ELSE 0 END,"
+        " updated_at = GREATEST(b.updated_at, statement_timestamp())"
+        " RETURNING tokens, allowed, set_config('synchronous_commit', 'off', TRUE)"
+    )
+
+
+@cache
+def _statement_of_many(count: int, per_seconds: float, vendor: str, *, lasting: bool) -> str:
     """As `_statement`, with the limit read back from the proposed row: it is one token more than what that would keep."""
     now, least, greatest, elapsed, cast = _dialect()
     limit = f"(excluded.tokens + 1.0{cast})"

@@ -9,9 +9,17 @@ class IntegrationsConfig(AppConfig):
         from core import jobs
         from integrations import extensions, privacy, pulling  # noqa: F401
         from integrations.services import hooks, notices, runs
+        from team import places
+        from team.permissions import can_lead
 
         hooks.register()
         extensions.register()
         jobs.on_tick("connections_due", runs.start_due)
         jobs.on_tick("connections_broken", notices.raise_alerts)
         jobs.hourly("integrations_forget", minute=40, func=lambda _: hooks.forget_old())
+        places.register(
+            places.Place(
+                "Customers and surveys", "Connections", "Answers from other survey tools, and how they come in", "integrations",
+                "integrations:connection_list", can_lead,
+            )
+        )  # fmt: skip

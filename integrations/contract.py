@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from core.errors import Refused
 from core.fetch import Reply
-from integrations.records import Metric, Record
+from integrations.records import Metric, Person, Record
 
 
 # --- Troubles ------------------------------------------------------------------------------------------------
@@ -23,6 +23,8 @@ class Trouble(Refused):
     """Something about the other side. `message` is for an administrator: what happened, and the remedy, without secrets."""
 
     code = "connection_trouble"
+    # The status with which the other side answered, 0 where it did not: a module may know what a 400 means there.
+    answered: int = 0
 
 
 class AccessDenied(Trouble):
@@ -187,6 +189,14 @@ class Reference:
     wait: float = 0.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsubscribed:
+    """News that a person said over there to be asked no more. Taken as a wish not to be asked by us either."""
+
+    person: Person
+    at: dt.datetime | None = None
+
+
 # --- The line to the other side ------------------------------------------------------------------------------
 class Link(ABC):
     """One open connection, as a module gets it. Made by integrations/line.py; in tests by a plain object."""
@@ -259,9 +269,18 @@ class System(ABC):
         """What proves who we are, for each call. May fetch a token (`link.call(..., signed=False)`, `link.keep`)."""
         return {}
 
+    def trouble(self, reply: Reply) -> Trouble | None:
+        """What a failed answer means, where this system's body or headers say more than the status ("the scope is missing",
+        "the day's calls are used up"). None leaves it to the status. Words of our own: never the body itself."""
+        return None
+
     def renew(self, link: Link) -> bool:
         """After a 401: get new credentials where that is possible without a person; False where it is not."""
         return False
+
+    def asks_consent(self, link: Link) -> bool:
+        """Whether this connection needs a person's yes over there: systems with OAuth may also take a key typed in."""
+        return self.needs_consent
 
     def consent_url(self, link: Link, *, redirect: str, state: str) -> str:
         """Where the person's browser is sent to say yes."""
@@ -314,6 +333,6 @@ class System(ABC):
         "hook_previous" the one before it while a rotation lasts. Systems that sign nothing rely on the address's token."""
         return None  # noqa: RET501 # nothing to prove is a decision of a system, not an omission
 
-    def hear(self, link: Link, delivery: Delivery) -> Sequence[Record | Reference]:
+    def hear(self, link: Link, delivery: Delivery) -> Sequence[Record | Reference | Unsubscribed]:
         """What a delivery says; empty for news of other kinds. Makes no call. Raises `Unusable` for what cannot be read."""
         raise NotImplementedError

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 from core import fetch
 from core.fetch import FetchError, Forbidden, Reply
-from integrations.contract import AccessDenied, Gone, Link, Role, System, TryLater, Unusable
+from integrations.contract import AccessDenied, Gone, Link, Role, System, Trouble, TryLater, Unusable
 
 DEADLINE = 60.0
 # What a server may say without being asked too much of; a whole page of answers with their raw form.
@@ -83,11 +83,16 @@ class Line(Link):
                 continue
             if reply.is_success:
                 return reply
-            raise self._trouble(host, reply)
+            trouble = self._trouble(host, reply)
+            trouble.answered = reply.status
+            raise trouble
         raise AssertionError("unreachable")
 
-    def _trouble(self, host: str, reply: Reply) -> Exception:
+    def _trouble(self, host: str, reply: Reply) -> Trouble:
         status = reply.status
+        said = self.system.trouble(reply)
+        if said is not None:
+            return said
         if status == 401:
             return AccessDenied(
                 f"{host} does not accept the credentials (401). Enter them again: they may have been revoked or replaced."

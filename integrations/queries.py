@@ -1,41 +1,199 @@
-"""What is read of connections. Rows start from `visible_to`: they belong to nobody's account, so scope all sees them."""
+"""What is read of connections: the list, one with its state in words, its runs and their log."""
 
-from django.db.models import QuerySet
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from integrations.models import Connection, HookDelivery, RawAnswer, RunLine, SyncRun
-from surveys.models import Response
+from django.db.models import Count, Prefetch, Q, QuerySet
+
+from integrations import registry
+from integrations.contract import Hook, Input, Role, Setting, System
+from integrations.domain import OPEN_RUNS, ConnectionState, LineKind, Result, RunKind, RunState
+from integrations.models import ConnectedSurvey, Connection, HookDelivery, RawAnswer, RunLine, SyncRun
+from surveys.models import Survey
 from team.models import User
 
+EXAMPLES = 20
 
-def list_connections(*, user: User) -> "QuerySet[Connection]":
-    """All connections, also ended ones, with the surveys they read."""
-    return Connection.objects.visible_to(user).prefetch_related("surveys__survey").order_by("name", "pk")
+ROLE_LABELS: Mapping[Role, str] = {
+    Role.SCORE: "Score",
+    Role.COMMENT: "Comment",
+    Role.EMAIL: "Person: e-mail",
+    Role.PERSON_ID: "Person: your own id of them",
+    Role.NAME: "Person: name",
+    Role.PHONE: "Person: telephone",
+    Role.RESPONDED_AT: "When it was answered",
+    Role.UPDATED_AT: "When it was last changed",
+    Role.ANSWER_ID: "The answer's id",
+    Role.SURVEY_ID: "The survey's id",
+    Role.LANGUAGE: "Language",
+    Role.STATUS: "State of the answer",
+}
+KIND_LABELS: Mapping[RunKind, str] = {
+    RunKind.FIRST: "First sync",
+    RunKind.SCHEDULED: "Scheduled pull",
+    RunKind.BY_HAND: "Pull by hand",
+    RunKind.BACKFILL: "Read again from a date",
+    RunKind.RESCAN: "Nightly re-reading",
+    RunKind.HOOK: "Deliveries of a day",
+}
 
 
-def list_runs(*, user: User) -> "QuerySet[SyncRun]":
-    """Runs and days of deliveries, newest first."""
-    return SyncRun.objects.visible_to(user).select_related("connection").order_by("-pk")
-
-
-def list_lines(*, user: User) -> "QuerySet[RunLine]":
-    """The lines of the runs that the person may see, in their order."""
-    visible = SyncRun.objects.visible_to(user)
-    return RunLine.objects.filter(run__in=visible).select_related("response").order_by("pk")
-
-
-def list_answers(*, user: User, run: SyncRun, result: str = "created") -> "QuerySet[Response]":
-    """The answers that a run brought ("created"), or changed ("updated"), that the person may see."""
-    raw = (
-        RawAnswer.objects.filter(first_run=run) if result == "created" else RawAnswer.objects.filter(run=run)
+def list_connections(user: User) -> QuerySet[Connection]:
+    """Connections at work before those that have ended, by name."""
+    surveys = Prefetch(
+        "surveys",
+        ConnectedSurvey.objects.filter(is_enabled=True)
+        .select_related("survey")
+        .order_by("remote_name", "pk"),
+        to_attr="read_surveys",
     )
-    if result != "created":
-        raw = raw.filter(result=result)
-    return Response.objects.visible_to(user).filter(pk__in=raw.values("response"))
-
-
-def list_deliveries(*, user: User, connection: Connection) -> "QuerySet[HookDelivery]":
-    """What came to the connection's door, newest first, without the bodies."""
-    visible = Connection.objects.visible_to(user).filter(pk=connection.pk)
     return (
-        HookDelivery.objects.filter(connection__in=visible).defer("body", "headers", "query").order_by("-pk")
+        Connection.objects.visible_to(user)
+        .select_related("connected_by")
+        .prefetch_related(surveys)
+        .order_by("name", "pk")
     )
+
+
+def answer_counts(connections: Sequence[Connection]) -> dict[int, int]:
+    """How many answers of ours each connection has brought."""
+    rows = (
+        RawAnswer.objects.filter(connection__in=connections, response__isnull=False)
+        .values("connection_id")
+        .annotate(n=Count("pk"))
+    )
+    return {row["connection_id"]: row["n"] for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRow:
+    """A connection in the list."""
+
+    connection: Connection
+    system: System | None
+    run: SyncRun | None
+    standing: "Standing"
+    answers: int
+
+    @property
+    def has_ended(self) -> bool:
+        return self.connection.state == ConnectionState.DISCONNECTED
+
+
+def list_rows(user: User) -> list[ConnectionRow]:
+    """All connections with what they are at."""
+    connections = list(list_connections(user))
+    open_runs = {
+        run.connection_id: run
+        for run in SyncRun.objects.filter(connection__in=connections, state__in=OPEN_RUNS)
+    }
+    counts = answer_counts(connections)
+    return [
+        ConnectionRow(
+            connection=connection,
+            system=system_of(connection),
+            run=open_runs.get(connection.pk),
+            standing=standing(connection, open_runs.get(connection.pk)),
+            answers=counts.get(connection.pk, 0),
+        )
+        for connection in connections
+    ]
+
+
+def system_of(connection: Connection) -> System | None:
+    """The connection's system; None where this version no longer knows it."""
+    return registry.all_systems().get(connection.system)
+
+
+def list_runs(connection: Connection, user: User) -> QuerySet[SyncRun]:
+    """The log, newest first."""
+    return (
+        SyncRun.objects.visible_to(user)
+        .filter(connection=connection)
+        .select_related("requested_by", "connection")
+        .order_by("-pk")
+    )
+
+
+def list_all_runs(user: User) -> QuerySet[SyncRun]:
+    """The logs of all connections together, newest first."""
+    return SyncRun.objects.visible_to(user).order_by("-pk")
+
+
+def list_all_lines(user: User) -> QuerySet[RunLine]:
+    """What all logs say of single answers."""
+    return RunLine.objects.filter(run__in=SyncRun.objects.visible_to(user)).order_by("pk")
+
+
+def open_run(connection: Connection, user: User) -> SyncRun | None:
+    return list_runs(connection, user).filter(state__in=OPEN_RUNS).first()
+
+
+def lines_of(run: SyncRun, kind: str = "") -> QuerySet[RunLine]:
+    """What the log says of single answers, in the order it happened; of one kind where it is named."""
+    lines = RunLine.objects.filter(run=run).select_related("response").order_by("pk")
+    return lines.filter(kind=kind) if kind in set(LineKind) else lines
+
+
+def taken_in(run: SyncRun, result: str = "") -> QuerySet[RawAnswer]:
+    """The answers a run brought, newest answer first; those it created, or those it changed."""
+    rows = RawAnswer.objects.filter(response__isnull=False).select_related(
+        "response", "response__contact", "response__account", "response__survey"
+    )
+    # An answer that a later run changed was still brought by the first.
+    brought, changed = Q(first_run=run), Q(run=run, result=Result.UPDATED)
+    wanted = {Result.CREATED.value: brought, Result.UPDATED.value: changed}.get(result)
+    return rows.filter(wanted or brought | changed).order_by("-responded_at", "-pk")
+
+
+def recent_deliveries(connection: Connection) -> QuerySet[HookDelivery]:
+    """The last deliveries to the connection's address, newest first."""
+    return HookDelivery.objects.filter(connection=connection).order_by("-pk")[:EXAMPLES]
+
+
+def surveys_to_choose() -> QuerySet[Survey]:
+    """Our surveys that answers may be counted for."""
+    return Survey.objects.exclude(state="archived").order_by("name", "pk")
+
+
+# --- Words ---------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The state of a connection as a person reads it: a word with its tone, and a sentence."""
+
+    word: str
+    tone: str
+    sentence: str
+
+
+def standing(connection: Connection, run: SyncRun | None) -> Standing:
+    system = system_of(connection)
+    match connection.state:
+        case ConnectionState.DRAFT:
+            return Standing("Being set up", "", "Nothing is read before it is started.")
+        case ConnectionState.DISCONNECTED:
+            return Standing("Ended", "", "Its answers and its log stay; nothing more comes in.")
+        case ConnectionState.PAUSED:
+            return Standing(
+                "Paused", "watch", "Nothing is pulled. Deliveries are kept and taken in when it is resumed."
+            )
+        case ConnectionState.BROKEN:
+            return Standing("Broken", "bad", connection.last_error or "It waits for a person.")
+    if run is not None and run.state == RunState.WAITING:
+        return Standing("Waiting", "watch", run.error or "The other side asked for a pause.")
+    if run is not None:
+        return Standing("Reading", "accent", "")
+    if connection.failures:
+        return Standing("In trouble", "watch", connection.last_error)
+    if system is not None and not system.can_pull:
+        return Standing("Listening", "good", "Answers come in as the other side sends them.")
+    return Standing("At work", "good", "")
+
+
+def secret_settings(system: System) -> list[Setting]:
+    return [setting for setting in system.settings if setting.input is Input.SECRET]
+
+
+def has_hook(connection: Connection) -> bool:
+    system = system_of(connection)
+    return system is not None and system.hook is not Hook.NONE and bool(connection.hook_token)

@@ -100,7 +100,7 @@ def moment(value: Any, *, zone: str = "UTC") -> dt.datetime | None:
         else:
             return _written(text, zone)
     if isinstance(value, int | float):
-        if not math.isfinite(value) or value < 0:
+        if not _is_countable(value) or value < 0:
             return None
         seconds = value / 1000 if value > _MILLISECONDS else value
         try:
@@ -133,6 +133,14 @@ def _written(text: str, zone: str) -> dt.datetime | None:
         return None
 
 
+def _is_countable(value: float) -> bool:
+    """Neither infinite nor NaN, nor an integer of hundreds of digits, which JSON allows and arithmetic does not."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
 def _zone(name: str) -> dt.tzinfo:
     try:
         return zoneinfo.ZoneInfo(name)
@@ -150,7 +158,7 @@ def score(value: Any, *, low: int = 0, high: int = 10) -> int | None:
             return None
         value = float(text)
     if isinstance(value, int | float):
-        if not math.isfinite(value) or value != int(value) or not low <= value <= high:
+        if not _is_countable(value) or value != int(value) or not low <= value <= high:
             return None
         return int(value)
     return None

@@ -3,8 +3,30 @@
 from django.urls import URLPattern, URLResolver, path
 
 from integrations import door
+from integrations.views import connections, setup
 
 app_name = "integrations"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("hooks/in/<str:token>/", door.door, name="door"),
+    path("connections/", connections.connection_list, name="connection_list"),
+    path("connections/new/", setup.system_list, name="system_list"),
+    path("connections/create/", setup.connection_create, name="connection_create"),
+    path("connections/consent/", setup.consent, name="consent"),
+    path("connections/<int:pk>/", connections.connection_detail, name="connection_detail"),
+    path("connections/<int:pk>/access/", setup.setup_access, name="setup_access"),
+    path("connections/<int:pk>/surveys/", setup.setup_surveys, name="setup_surveys"),
+    path("connections/<int:pk>/fields/", setup.setup_fields, name="setup_fields"),
+    path("connections/<int:pk>/history/", setup.setup_history, name="setup_history"),
+    path("connections/<int:pk>/start/", setup.setup_start, name="setup_start"),
+    path("connections/<int:pk>/pause/", connections.connection_pause, name="connection_pause"),
+    path("connections/<int:pk>/resume/", connections.connection_resume, name="connection_resume"),
+    path("connections/<int:pk>/run/", connections.connection_run, name="connection_run"),
+    path("connections/<int:pk>/rerun/", connections.connection_rerun, name="connection_rerun"),
+    path("connections/<int:pk>/check/", connections.connection_check, name="connection_check"),
+    path("connections/<int:pk>/hook/secret/", connections.hook_secret, name="hook_secret"),
+    path("connections/<int:pk>/hook/address/", connections.hook_address, name="hook_address"),
+    path("connections/<int:pk>/disconnect/", connections.connection_disconnect, name="connection_disconnect"),
+    path("connections/<int:pk>/delete/", connections.connection_delete, name="connection_delete"),
+    path("connections/<int:pk>/runs/<int:run>/", connections.run_detail, name="run_detail"),
+    path("connections/<int:pk>/runs/<int:run>/cancel/", connections.run_cancel, name="run_cancel"),
 ]

@@ -257,6 +257,7 @@ STORAGES = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 MAX_IMPORT_BYTES = env.int("NPS_MAX_IMPORT_BYTES", 100_000_000)
 # Uploaded files and refused rows are deleted after so many days; what was imported and the counts stay.
+VISIT_KEEP_DAYS = env.int("NPS_VISIT_KEEP_DAYS", 400, validate=validate.Range(min=60, max=3650))
 IMPORT_KEEP_DAYS = env.int("NPS_IMPORT_KEEP_DAYS", 30, validate=validate.Range(min=1, max=3650))
 
 # --- Mail --------------------------------------------------------------------------------------------------
@@ -270,6 +271,7 @@ EMAIL_USE_SSL = env.bool("NPS_EMAIL_SSL", False)
 EMAIL_TIMEOUT = env.int("NPS_EMAIL_TIMEOUT", 10)
 DEFAULT_FROM_EMAIL = env.str("NPS_FROM_EMAIL", "NPS CRM <crm@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+SNS_VERIFY = env.bool("NPS_SNS_VERIFY", True)
 ANYMAIL: dict[str, Any] = dict(env.json("NPS_ANYMAIL", {}))
 # Replies to surveys that name no mailbox of their own come here, if the mail provider hands them to /hooks/mail/.
 INBOUND_ADDRESS = env.str("NPS_INBOUND_ADDRESS", "")

@@ -1,12 +1,15 @@
 """Back office: surveys, campaigns, what was asked and answered, suppressions, and the state of sending."""
 
+from dataclasses import replace
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 
+from surveys.campaign_plan import CHANGEABLE, Plan
+from surveys.choices import CampaignState
 from surveys.models import (
     AskRule,
     Campaign,
@@ -20,20 +23,37 @@ from surveys.models import (
     Variant,
     Wave,
 )
-from surveys.services import suppressions
+from surveys.services import campaigns, suppressions, surveys
 from team.backoffice import BackOffice, OutboxAdmin, RefusalForm, WithHistory
 
 
 @admin.register(Survey)
 class SurveyAdmin(WithHistory):
-    """The wording is made and changed on the survey's own page, with its preview."""
+    """Name and kind are changed here; the wording on the survey's own page, with its preview."""
 
+    may_change = True
     page = "surveys:survey_detail"
+    fields = ("name", "kind", "metric", "state", "current", "external_id", "created_by", "created_at")
+    readonly_fields = ("metric", "state", "current", "external_id", "created_by", "created_at")
+    actions = ("activate", "archive")
     list_display = ("name", "metric", "state", "created_by", "created_at", "external_id")
     list_filter = ("state", "metric")
     search_fields = ("name", "external_id")
     list_select_related = ("created_by",)
     ordering = ("name", "pk")
+
+    def perform_save(self, request: Any, obj: Any, values: dict[str, Any], *, change: bool) -> Survey:
+        return surveys.change_survey(
+            survey=obj, name=values.get("name"), kind=values.get("kind"), actor=request.user
+        )
+
+    @admin.action(description="Activate: campaigns can ask them")
+    def activate(self, request: Any, rows: QuerySet[Survey]) -> None:
+        self.each(request, rows, lambda row: surveys.activate(survey=row, actor=request.user), "activated")
+
+    @admin.action(description="Archive: nobody is asked them any more, their answers stay")
+    def archive(self, request: Any, rows: QuerySet[Survey]) -> None:
+        self.each(request, rows, lambda row: surveys.archive(survey=row, actor=request.user), "archived")
 
 
 class VariantInline(admin.TabularInline):  # type: ignore[type-arg]  # not generic at run time
@@ -57,7 +77,11 @@ class VariantInline(admin.TabularInline):  # type: ignore[type-arg]  # not gener
 
 @admin.register(Campaign)
 class CampaignAdmin(WithHistory):
+    """Name, pace, hours and reminders are changed here; whom a campaign asks what, in its steps before the launch."""
+
+    may_change = True
     inlines = (VariantInline,)
+    actions = ("pause", "resume", "stop")
     page = "surveys:campaign_detail"
     list_display = (
         "name",
@@ -73,6 +97,37 @@ class CampaignAdmin(WithHistory):
     search_fields = ("name", "survey__name")
     list_select_related = ("survey", "segment", "launched_by")
     ordering = ("-created_at", "-pk")
+
+    def has_change_permission(self, request: Any, obj: Campaign | None = None) -> bool:
+        is_over = obj is not None and obj.state in {CampaignState.STOPPED, CampaignState.FINISHED}
+        return super().has_change_permission(request, obj) and not is_over
+
+    def get_readonly_fields(self, request: Any, obj: Any = None) -> Any:
+        """What may not change while a campaign runs is shown as it is."""
+        shown = [field.name for field in Campaign._meta.concrete_fields if not field.primary_key]
+        return [name for name in shown if name not in CHANGEABLE]
+
+    def perform_save(self, request: Any, obj: Any, values: dict[str, Any], *, change: bool) -> Campaign:
+        was_scheduled = obj.state == CampaignState.SCHEDULED
+        plan = replace(Plan.of(obj), **values)
+        saved = campaigns.update_campaign(campaign=obj, plan=plan, actor=request.user)
+        if was_scheduled:
+            self.message_user(
+                request, "The campaign is a draft again: schedule it once more on its page.", messages.WARNING
+            )
+        return saved
+
+    @admin.action(description="Pause: nothing more is sent until they are resumed")
+    def pause(self, request: Any, rows: QuerySet[Campaign]) -> None:
+        self.each(request, rows, lambda row: campaigns.pause(campaign=row, actor=request.user), "paused")
+
+    @admin.action(description="Resume")
+    def resume(self, request: Any, rows: QuerySet[Campaign]) -> None:
+        self.each(request, rows, lambda row: campaigns.resume(campaign=row, actor=request.user), "resumed")
+
+    @admin.action(description="Stop for good: who was not asked never will be")
+    def stop(self, request: Any, rows: QuerySet[Campaign]) -> None:
+        self.each(request, rows, lambda row: campaigns.stop(campaign=row, actor=request.user), "stopped")
 
 
 @admin.register(Wave)

@@ -4,6 +4,7 @@ import datetime as dt
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,17 +13,18 @@ from django.urls import reverse
 
 from accounts import extend
 from accounts.domain import ContactRole
-from accounts.extend import Column, Panel, Relation, SegmentField
+from accounts.extend import Column, Panel, Relation, SegmentField, Standing
 from accounts.models import Account, Contact, Event
 from core import clock
 from core.charts import ScorePoint
 from surveys import domain
-from surveys.content import Content
+from surveys.insight import standing
 from surveys.models import AccountScore, ContactScore, Response
 from surveys.queries import feedback
-from surveys.questions import Kind
+from surveys.services import forgetting
 from surveys.services import responses as services
 from team.models import User
+from team.permissions import can_lead
 
 WINDOW_DAYS = 365
 LISTED = 100
@@ -172,26 +174,19 @@ def _export(contact: Contact) -> Iterable[Mapping[str, Any]]:
             "may_contact": answer.may_contact,
             "may_quote": answer.may_quote,
             "responded_at": answer.responded_at,
+            "received_at": answer.received_at,
             "channel": answer.channel,
+            "source": answer.source,
+            "external_id": answer.external_id,
+            "language": answer.language,
+            "customer_then": answer.attributes,
+            "excluded_because": answer.excluded_reason,
         }
 
 
-def _erase(contact: Contact) -> None:
-    """The score and what was chosen stay for the figures; what the person wrote goes, and so do the consents."""
-    answers = Response.objects.filter(contact=contact)
-    answers.update(comment="", identity_hint={}, may_contact=False, may_quote=False)
-    for answer in answers.exclude(answers={}).select_related("version"):
-        kept = Content.from_json(answer.version.content).questions if answer.version is not None else ()
-        chosen = {one.key for one in kept if one.kind != Kind.TEXT}
-        Response.objects.filter(pk=answer.pk).update(
-            answers={key: value for key, value in answer.answers.items() if key in chosen}
-        )
-
-
-def _merge(loser: Contact, survivor: Contact) -> None:
-    ids = list(Response.objects.filter(contact=loser).values_list("pk", flat=True))
-    with services.changing(ids, more_contacts=[survivor.pk]):
-        Response.objects.filter(pk__in=ids).update(contact=survivor, account=survivor.account)
+def _moving(ids: Sequence[int], contacts: Sequence[int]) -> AbstractContextManager[Any]:
+    """Around any change of whose answers are whose: figures, chains and revisions follow."""
+    return services.changing(ids, more_contacts=contacts)
 
 
 def register() -> None:
@@ -209,12 +204,19 @@ def register() -> None:
                 position=40, count=_count_answers(target),
             )
         )  # fmt: skip
+    extend.panel(
+        Panel(
+            "surveys.split", "contact", "overview", "Split", "surveys/_contact_split_entry.html",
+            lambda contact, user: {"may_split": can_lead(user)}, column="menu",
+        )
+    )  # fmt: skip
     for kind in ("response.scored", "response.completed", "response.updated"):
         extend.event_renderer(kind, "surveys/_event_answer.html", _responses_of, group="answers")
     for kind in (
         "response.finalised",
         "response.excluded",
         "response.restored",
+        "response.unlinked",
         "loop.contacted",
         "loop.closed",
     ):
@@ -249,15 +251,22 @@ def register() -> None:
                      annotate=_account_field("latest_at", "_f_last"), moment=True, group="Answers"),
     ):  # fmt: skip
         extend.segment_field(field)
+    extend.standing(Standing("surveys.nps", standing.read, standing.words))
     extend.relation(
         Relation(
-            "surveys.Response", merge=_merge, erase=_erase, export=_export,
+            "surveys.Response", moving=_moving, erase=forgetting.forget_answers, export=_export,
             reason="Answers follow the person; erased, the score stays for the figures and the words go.",
         )
     )  # fmt: skip
     extend.relation(
-        Relation("surveys.ContactScore", merge=lambda loser, survivor: None, reason="Follows the answers.")
+        Relation(
+            "surveys.ContactScore", merge="stay", export=lambda contact: (), reason="Follows the answers."
+        )
     )
     extend.relation(
-        Relation("surveys.AccountScore", merge=lambda loser, survivor: None, reason="Follows the answers.")
-    )
+        Relation(
+            "surveys.IdentityMove", merge="stay", erase=forgetting.forget_moves,
+            reason="A journal keeps keys; what it remembers of a person is forgotten with them.",
+        )
+    )  # fmt: skip
+    extend.relation(Relation("surveys.AccountScore", merge="stay", reason="Follows the answers."))

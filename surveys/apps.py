@@ -10,6 +10,7 @@ class SurveysConfig(AppConfig):
         from core import navigation
         from surveys import (  # noqa: F401
             answer_extensions,
+            answer_import,
             campaign_extensions,
             inbound_mail,
             privacy,
@@ -18,11 +19,12 @@ class SurveysConfig(AppConfig):
             triggers,
         )
         from surveys.insight import rollups
-        from surveys.services import campaigns, definitions, delivery, responses, sms
+        from surveys.services import campaigns, definitions, delivery, inbox, responses, sms, visits
 
         rollups.register()
         post_migrate.connect(definitions.ensure_definitions, sender=self, dispatch_uid="surveys.definitions")
         responses.register()
+        inbox.register()
         campaigns.register()
         delivery.register()
         sms.register()
@@ -30,8 +32,10 @@ class SurveysConfig(AppConfig):
         reminders.register()
         campaign_extensions.register()
         answer_extensions.register()
+        answer_import.register()
         provider_events.register()
         inbound_mail.register()
+        visits.register()
         navigation.register("ask", "Surveys", "surveys:survey_list", "surveys", "s")
         navigation.register("ask", "Campaigns", "surveys:campaign_list", "campaigns", "p")
         navigation.register("main", "Feedback", "surveys:response_list", "feedback", "f")

@@ -120,13 +120,18 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """What is to be asked: a survey of a kind, on these channels in order of preference, of a part of the people."""
+    """What is to be asked: a survey of a kind, on these channels in order of preference, of a part of the people.
+
+    `here`: one person, who is there at this moment. Then nobody is out of reach for not having been seen lately, nobody
+    is chosen among others, and from when on the person could be asked is not found out.
+    """
 
     kind: SurveyKind = SurveyKind.RELATIONSHIP
     channels: tuple[Channel, ...] = (Channel.EMAIL,)
     survey_id: int = 0
     sample_percent: int = 100
     period: str = ""
+    here: bool = False
 
 
 def period_of(now: dt.datetime, zone: ZoneInfo) -> str:

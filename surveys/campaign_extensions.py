@@ -9,7 +9,7 @@ from accounts import extend
 from accounts.extend import Panel, Relation
 from accounts.models import Account, Contact, Event
 from core import clock
-from surveys import eligibility
+from surveys import eligibility, texts
 from surveys.queries import campaigns as queries
 from surveys.queries import messages
 from surveys.queries import preferences as preference_queries
@@ -62,6 +62,18 @@ def _export(contact: Contact) -> Iterable[Mapping[str, Any]]:
         }
 
 
+def _languages_of(events: Sequence[Event]) -> Mapping[int, Any]:
+    """The name of the language that was chosen, and the day until which nothing is asked."""
+    found = {}
+    for event in events:
+        until = event.data.get("paused_until", "")
+        found[event.pk] = {
+            "language": texts.language_for(event.data["language"]).name if event.data.get("language") else "",
+            "paused_until": dt.datetime.fromisoformat(until) if until else None,
+        }
+    return found
+
+
 def _erase(contact: Contact) -> None:
     # Every person gets a stand-in of their own, so that nobody can tell who was asked by comparing keys.
     services.forget_person(contact=contact, stand_in=secrets.token_hex(32))
@@ -82,16 +94,19 @@ def register() -> None:
     )  # fmt: skip
     for kind in ("survey.sent", "survey.reminded", "survey.opened", "survey.declined", "survey.bounced"):
         extend.event_renderer(kind, "surveys/_event_ask.html", _invitations_of, group="mails")
+    extend.event_renderer(
+        "preferences.changed", "surveys/_event_preferences.html", _languages_of, group="mails"
+    )
     extend.event_renderer("message.received", "surveys/_event_message.html", _messages_of, group="mails")
     extend.relation(
         Relation(
-            "surveys.Invitation", merge="move", erase=_erase, export=_export,
+            "surveys.Invitation", erase=_erase, export=_export,
             reason="What a person was asked follows the person; erased, a random stand-in keeps the counts.",
         )
     )  # fmt: skip
     extend.relation(
         Relation(
-            "surveys.Exclusion", merge=services.merge_exclusions,
+            "surveys.Exclusion",
             reason="Why somebody was left out follows the person, once a wave.",
         )
     )  # fmt: skip
@@ -118,7 +133,7 @@ def register() -> None:
     )
     extend.relation(
         Relation(
-            "surveys.Preference", merge=lambda loser, survivor: None, erase=preferences.forget,
+            "surveys.Preference", merge="stay", erase=preferences.forget,
             export=preference_queries.export, reason="What an address chose stays with the address.",
         )
     )  # fmt: skip

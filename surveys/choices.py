@@ -134,6 +134,7 @@ class Reason(StrEnum):
     BUDGET_SPENT = "budget_spent"
     RESERVED = "reserved"
     DUPLICATE_ADDRESS = "duplicate_address"
+    EMPTY_FIELD = "empty_field"
 
 
 class ResponseState(StrEnum):
@@ -145,6 +146,17 @@ class LoopStatus(StrEnum):
     OPEN = "open"
     CONTACTED = "contacted"
     CLOSED = "closed"
+
+
+class IdentityActionKind(StrEnum):
+    """What somebody decided about whose answers are whose."""
+
+    LINK = "link"
+    CREATE = "create"
+    IGNORE = "ignore"
+    RESTORE = "restore"
+    UNLINK = "unlink"
+    SPLIT = "split"
 
 
 class Identity(StrEnum):

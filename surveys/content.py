@@ -3,7 +3,7 @@
 An author may leave any text empty: it then falls back from a regional language to its parent (de-AT → de) and from there
 to the built-in words of that language, a category's text to the one for all categories. So every language of a survey
 is complete from the start. In texts, `{subject}` stands for the product's name and `{brand}` for the company's; mail
-texts take all merge tags of surveys.merge, texts of the hosted page only those that tell a stranger nothing.
+texts and the SMS take all merge tags of surveys.merge, texts of the hosted page only those that tell a stranger nothing.
 """
 
 import re
@@ -30,6 +30,7 @@ MAIL_TEXTS: Mapping[str, int] = {
     "closing": 1000,
     "signature": 500,
 }
+SMS_LENGTH = 480
 QUESTION_LENGTH = 300
 OPTION_LENGTH = 120
 LABEL_LENGTH = 60
@@ -53,6 +54,7 @@ LABELS: Mapping[str, str] = {
     "question": "Question",
     "closing": "Closing line",
     "signature": "Signature",
+    "sms": "SMS text",
     "follow_up": "Follow-up question",
     "thanks": "Thank-you text",
     "link_label": "Link text",
@@ -68,7 +70,7 @@ LABELS: Mapping[str, str] = {
     "when": "Condition",
 }
 # The texts of Words that are one plain string, in the order of the editor.
-PLAIN_TEXTS = (*MAIL_TEXTS, "question", "scale_low", "scale_high", "consent_contact", "consent_quote")
+PLAIN_TEXTS = (*MAIL_TEXTS, "sms", "question", "scale_low", "scale_high", "consent_contact", "consent_quote")
 PLAIN_LIMITS: Mapping[str, int] = {
     "question": QUESTION_LENGTH,
     "scale_low": LABEL_LENGTH,
@@ -152,6 +154,7 @@ class Words:
     subject: str = ""
     preheader: str = ""
     intro: str = ""
+    sms: str = ""
     question: str = ""
     scale_low: str = ""
     scale_high: str = ""
@@ -198,6 +201,7 @@ class Wording:
     subject: str
     preheader: str
     intro: str
+    sms: str  # empty: the built-in words of surveys.channels.sms.words
     question: str
     scale_low: str
     scale_high: str
@@ -376,6 +380,7 @@ class Content:
             subject=said("subject", words.mail_subject_reminder if is_reminder else words.mail_subject),
             preheader=said("preheader", scale.mail_preheader),
             intro=said("intro", words.mail_intro_reminder if is_reminder else words.mail_intro),
+            sms=said("sms", ""),
             question=said("question", scale.question),
             scale_low=author("scale_low") or scale.low,
             scale_high=author("scale_high") or scale.high,
@@ -568,9 +573,9 @@ def _problems(content: Content) -> Iterator[Issue]:
 
 
 def _bare_tags(content: Content) -> Iterator[Issue]:
-    """Tags of the mail without words to stand in: who has nothing there gets no mail, so the author is told."""
+    """Tags of a message without words to stand in: who has nothing there gets none, so the author is told."""
     for tag, words in content.languages.items():
-        for name in (*MAIL_TEXTS, "question"):
+        for name in (*MAIL_TEXTS, "question", "sms"):
             try:
                 needed = merge.parse(getattr(words, name)).required() - {"brand"}
             except merge.MergeError:
@@ -578,7 +583,8 @@ def _bare_tags(content: Content) -> Iterator[Issue]:
             for one in sorted(needed):
                 yield Issue(
                     f"languages.{tag}.{name}",
-                    f"{{{{ {one} }}}} has no words to use when nothing is known: such people get no mail. Write"
+                    f"{{{{ {one} }}}} has no words to use when nothing is known: such people get no"
+                    f" {'SMS' if name == 'sms' else 'mail'}. Write"
                     f" {{{{ {one}|… }}}} with those words, or {{{{ {one}| }}}} to leave it out.",
                     tag,
                 )
@@ -672,6 +678,7 @@ def _word_problems(tag: str, words: Words) -> Iterator[Issue]:
         yield from _text(f"{base}.{name}", text, limit, merge.TAGS, tag)
         if name in {"subject", "preheader"} and "\n" in text:
             yield Issue(f"{base}.{name}", "This must be one line. Remove the line break.", tag)
+    yield from _text(f"{base}.sms", words.sms, SMS_LENGTH, merge.TAGS, tag)
     for name, limit in PLAIN_LIMITS.items():
         yield from _text(f"{base}.{name}", getattr(words, name), limit, PAGE_TAGS, tag)
     for kind, text in words.follow_up.items():

@@ -9,7 +9,7 @@ when a wave is planned (surveys/planning.py), and once more right before each ma
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -125,6 +125,12 @@ REASONS: Mapping[Reason, ReasonText] = {
         "Enough people of this account are being asked at the moment.",
         "It passes by itself; the limit is in the settings.",
     ),
+    # Not a rule of asking: found out for a review (surveys/queries/empty_fields.py), else when the message is made.
+    Reason.EMPTY_FIELD: ReasonText(
+        "A name in the text is empty",
+        "The text names something that is not known of this person, and has no words to use instead.",
+        "Give the tag words to stand in, such as {{ first_name|there }}, or complete the contact.",
+    ),
 }
 # The order in which the rules are tried: the first that applies names the reason. sql_eligibility.verdicts keeps it.
 PRIORITY: Sequence[Reason] = tuple(REASONS)
@@ -176,6 +182,10 @@ class Preview:
     @property
     def not_asked(self) -> int:
         return self.audience - self.asked
+
+
+# Whom nothing can be sent by a channel, although the rules let them be asked.
+Lacking = Mapping[Channel, QuerySet[Contact]]
 
 
 # --- What holds ----------------------------------------------------------------------------------------------
@@ -278,19 +288,64 @@ def list_judged(
     asking: Asking | None = None,
     *,
     reason: Reason | None,
+    lacking: Lacking | None = None,
     offset: int = 0,
     limit: int = 50,
     now: dt.datetime | None = None,
 ) -> list[Verdict]:
-    """A page of those who would be asked (`reason` None) or of those left out for one reason, by contact id."""
+    """A page of those who would be asked (`reason` None) or of those left out for one reason, by contact id.
+
+    Who is `lacking` on the channel of their message is not among the first, but under `Reason.EMPTY_FIELD`.
+    """
     text = sql.verdicts(sql.contacts_text(contacts), rules(), asking or Asking(), now=now or clock.now())
-    which, params = ("IS NULL", ()) if reason is None else ("= %s", (reason.value,))
+    lacks, values = _lacks(lacking or {})
+    if reason is None:
+        which, params = f"reason IS NULL AND NOT ({lacks})", values
+    elif reason is Reason.EMPTY_FIELD:
+        which, params = f"reason IS NULL AND ({lacks})", values
+    else:
+        which, params = "reason = %s", (reason.value,)
     with _many():
-        return _read(
-            f"{text.sql} SELECT {_VERDICT} FROM verdict WHERE reason {which}"
-            " ORDER BY contact_id LIMIT %s OFFSET %s",
+        found = _read(
+            f"{text.sql} SELECT {_VERDICT} FROM verdict WHERE {which} ORDER BY contact_id LIMIT %s OFFSET %s",
             (*text.params, *params, limit, offset),
         )
+    if reason is Reason.EMPTY_FIELD:
+        return [replace(verdict, reason=Reason.EMPTY_FIELD) for verdict in found]
+    return found
+
+
+def preview_lacking(
+    preview: Preview, contacts: QuerySet[Contact], asking: Asking, lacking: Lacking
+) -> Preview:
+    """The preview with those set apart who may be asked, but whose message on their channel lacks something."""
+    if not lacking:
+        return preview
+    text = sql.verdicts(sql.contacts_text(contacts), rules(), asking, now=clock.now())
+    lacks, values = _lacks(lacking)
+    with _many(), connection.cursor() as cursor:
+        cursor.execute(
+            f"{text.sql} SELECT COUNT(*) FROM verdict WHERE reason IS NULL AND ({lacks})",
+            (*text.params, *values),
+        )
+        number = int(cursor.fetchone()[0])
+    if not number:
+        return preview
+    return replace(
+        preview,
+        asked=preview.asked - number,
+        excluded=(*preview.excluded, ReasonCount(Reason.EMPTY_FIELD, number)),
+    )
+
+
+def _lacks(lacking: Lacking) -> tuple[str, tuple[Any, ...]]:
+    """The condition on a row of `verdict` that its person is lacking on the channel of their message."""
+    parts, params = [], []
+    for channel, contacts in lacking.items():
+        text, values = contacts.order_by().values("pk").query.sql_with_params()
+        parts.append(f"channel = %s AND contact_id IN ({text})")
+        params += [channel.value, *values]
+    return " OR ".join(parts) or "1 = 0", tuple(params)
 
 
 def judge_all(

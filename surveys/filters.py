@@ -109,6 +109,9 @@ class ResponseFilter(filters.FilterSet):
         method="only_latest", label="Latest per contact, days", min_value=1, max_value=MAX_DAYS
     )
     as_of = filters.DateFilter(method="unchanged", label="As of")
+    imported = filters.NumberFilter(
+        field_name="imported__run_id", label="Made by import", min_value=1, max_value=2**62
+    )
 
     class Meta:
         model = Response

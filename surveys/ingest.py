@@ -24,16 +24,16 @@ import datetime as dt
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from django.db import OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 
 from accounts import extend, timeline
 from accounts.domain import Origin
 from accounts.models import Account, Contact
 from core import clock
-from surveys import domain, identity, sql
+from surveys import arrivals, domain, identity, sql
 from surveys.choices import Channel, Identity, ResponseState
 from surveys.content import Content
 from surveys.models import Response, SurveyVersion
@@ -109,6 +109,8 @@ class _Pending:
     phone_key: str | None
     hint: dict[str, str]
     contact_id: int | None
+    is_looked_at: bool = False
+    is_forgotten: bool = False
 
 
 class _Unfit(Exception):
@@ -132,24 +134,28 @@ def ingest(
             pending.append(_cleaned(n, answer, now))
         except _Unfit as unfit:
             outcomes[n] = unfit.outcome
+    may_fail = not connection.in_atomic_block  # only a transaction of our own can be begun again
     for attempt in range(_ATTEMPTS):
         found: dict[int, Outcome] = {}
         try:
             with transaction.atomic():
                 for start in range(0, len(pending), MAX_BATCH):
                     is_last = start + MAX_BATCH >= len(pending)
-                    _take_in(pending[start : start + MAX_BATCH], found, now, actor, visible_to, is_last)
-        except OperationalError as error:
-            # Two batches that share answers in another order may meet; the database lets one go on.
-            if connection.in_atomic_block or attempt + 1 == _ATTEMPTS or not _is_deadlock(error):
+                    batch = pending[start : start + MAX_BATCH]
+                    _take_in(batch, found, now, actor, visible_to, is_last, may_fail=may_fail and not attempt)
+        except (OperationalError, IntegrityError) as error:
+            # Two batches that share answers in another order may meet; the database lets one go on. And two that
+            # bring the same new answer: the second finds it when it looks again.
+            if connection.in_atomic_block or attempt + 1 == _ATTEMPTS or not _is_lost_race(error):
                 raise
         else:
             break
     return [(outcomes.get(n) or found[n]) for n in range(len(answers))]
 
 
-def _is_deadlock(error: OperationalError) -> bool:
-    return getattr(error.__cause__, "sqlstate", "") in {"40P01", "40001"}
+def _is_lost_race(error: Exception) -> bool:
+    # Deadlock, serialisation, unique violation.
+    return getattr(error.__cause__, "sqlstate", "") in {"40P01", "40001", "23505"}
 
 
 # --- Checking ------------------------------------------------------------------------------------------------
@@ -219,6 +225,8 @@ def _take_in(
     actor: User | None,
     visible_to: User | None,
     is_last: bool,
+    *,
+    may_fail: bool,
 ) -> None:
     """Rounds of look up, decide, write. A second round is for answers that occur twice, and for lost races."""
     for _ in range(len(pending) + _ROUNDS):
@@ -236,6 +244,7 @@ def _take_in(
                 answered=plan.answered(),
                 contacts={key for row in rows for key in (row["contact_id"], row["was_contact_id"]) if key},
                 wake=[*relay, FOLD],
+                may_fail=may_fail,
                 ends=is_last and not (again or later or any(_is_audited(p, actor) for p, _ in plan.planned)),
             )
             again += [p for p, row in plan.planned if row["id"] not in written]
@@ -313,15 +322,23 @@ class _Plan:
             rows = Response.objects.filter(pk__in=ids).order_by("pk").select_for_update(no_key=True)
             known = {r.pk: r for r in rows}
         seen_accounts = self._visible_accounts(found, known)
+        again = self._look_again(taking, found, known)
+        if again:
+            settled = {p.n for p in again}
+            taking = [p for p in taking if p.n not in settled]
         more_facts = _registered_facts(found)
         forms = _forms(taking, found, known)
-        again = []
         for p in taking:
             row = found[p.n]
             if row["merged_into_id"] is not None:
                 p.contact_id = row["merged_into_id"]
                 again.append(p)
                 continue
+            if row["erased_at"] is not None:
+                if row["response_id"]:
+                    self.outcomes[p.n] = _erased(row["response_id"])
+                    continue
+                row = {**row, "contact_id": None, "account_id": None, "role": None}
             refusal = _refusal(p.answer, row)
             if refusal is not None:
                 self.outcomes[p.n] = refusal
@@ -347,6 +364,38 @@ class _Plan:
                 self._create(p, row, facts, forms)
         return again
 
+    def _look_again(
+        self, taking: list[_Pending], found: Mapping[int, sql.Row], known: Mapping[int, Response]
+    ) -> list[_Pending]:
+        """Give those nobody knows a second look (surveys/arrivals.py); returns the ones who are known now."""
+        unknown = []
+        for p in taking:
+            row = found[p.n]
+            old = known.get(row["response_id"])
+            waits = old is None or (
+                old.identity == Identity.INBOX and not old.identity_hint.get(identity.TAKEN_AWAY)
+            )
+            if p.is_looked_at or row["contact_id"] or row["invitation_id"] or not p.hint or not waits:
+                continue
+            p.is_looked_at = True
+            unknown.append(
+                arrivals.Unknown(
+                    p.n, p.email_key, p.hint, p.answer.channel, p.answer.language, p.answer.responded_at, p.answer.origin
+                )
+            )  # fmt: skip
+        if not unknown:
+            return []
+        settled = arrivals.settle(unknown, viewer=self.viewer)
+        again = []
+        for p in taking:
+            if p.n in settled.forgotten:
+                p.is_forgotten, p.hint, p.comment = True, {}, None
+                p.answer = replace(p.answer, answers=None, may_contact=None, may_quote=None)
+            elif p.n in settled.contacts:
+                p.contact_id = settled.contacts[p.n]
+                again.append(p)
+        return again
+
     def _visible_accounts(
         self, found: Mapping[int, sql.Row], known: Mapping[int, Response]
     ) -> set[int] | None:
@@ -370,7 +419,7 @@ class _Plan:
             contact_id=row["contact_id"],
             hint=p.hint,
             channel=answer.channel,
-            invited=row["invitation_id"] is not None,
+            invited=row["invitation_id"] is not None or p.is_forgotten,
         )
         completed = answer.completed or bool(p.comment)
         state = ResponseState.COMPLETED if completed else ResponseState.SCORED
@@ -447,7 +496,8 @@ class _Plan:
             return
         comment = old.comment if p.comment is None else p.comment
         completed = old.state == ResponseState.COMPLETED or answer.completed or bool(comment)
-        contact_id = old.contact_id or (row["contact_id"] if old.identity != Identity.IGNORED else None)
+        may_find = old.identity != Identity.IGNORED and not old.identity_hint.get(identity.TAKEN_AWAY)
+        contact_id = old.contact_id or (row["contact_id"] if may_find else None)
         is_newly_known = contact_id is not None and old.contact_id is None
         rescored = answer.score != old.score
         replaced = bool(old.comment) and comment != old.comment
@@ -661,6 +711,13 @@ def _more_answers(
                 "refused", code=problem.code, field=f"answers.{problem.key[:60]}", message=problem.message
             )
     return dict(checked.answers)
+
+
+def _erased(response_id: int) -> Outcome:
+    """The author was erased: the score is kept without them, and nothing they said comes back."""
+    return Outcome(
+        "unchanged", response_id, Identity.MATCHED, "erased", "The person was erased; nothing is added to their answer."
+    )  # fmt: skip
 
 
 def _taken(answer: Answer) -> Outcome:

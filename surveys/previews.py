@@ -1,4 +1,4 @@
-"""The editor's preview: the real mail and the real page, said to an invented person."""
+"""The editor's preview: the real mail, SMS and page, said to an invented person."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,11 +7,12 @@ from django.template.loader import render_to_string
 
 from surveys import rendering
 from surveys.channels.mail.template import author_problems, compile_mail
+from surveys.channels.sms import text as sms_text
 from surveys.content import Content, Issue
 from surveys.rendering import Company
 from team.models import User
 
-VIEWS = ("mail", "page", "thanks")
+VIEWS = ("mail", "sms", "page", "thanks")
 # Addresses that lead nowhere: what is tried in a preview must not reach anybody.
 NOWHERE = "https://preview.invalid/"
 
@@ -46,6 +47,9 @@ def render(content: Content, asked: Asked, *, company: Company, logo: str, user:
     language = content.language_for(asked.language or content.default_language)
     if asked.view == "mail":
         return _mail(content, language, company=company, logo=logo, user=user)
+    if asked.view == "sms":
+        sample = sms_text.sample(content, language, company=company.name)
+        return render_to_string("surveys/preview_sms.html", {"sample": sample, "language": language})
     return _page(content, language, asked, company=company, logo=logo, user=user)
 
 

@@ -82,8 +82,19 @@ declare(
 )
 declare(
     "surveys.ResponseRevision",
-    neutral="id response known_at responded_at score contact_key account_key survey_key is_excluded is_deleted attributes",
+    neutral="id response known_at responded_at score contact_key account_key survey_key is_excluded is_deleted is_waiting attributes",
 )
+declare(
+    "surveys.IdentityAction",
+    neutral="id kind number contacts_made effect done_at done_by undone_at undone_by sealed_at",
+)
+declare(
+    "surveys.IdentityMove",
+    personal="hint",
+    neutral="id action response from_contact from_account from_identity to_contact to_account to_identity attributes"
+    " made_contact",
+)
+declare("surveys.ImportedAnswer", neutral="response run")
 declare(
     "surveys.ContactScore",
     neutral="id contact metric latest latest_score latest_at previous previous_score previous_at",

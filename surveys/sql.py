@@ -23,7 +23,7 @@ from typing import Any
 from django.db import connection
 
 from accounts import timeline
-from core import jobs
+from core import hotline, jobs
 
 Row = dict[str, Any]
 COUNTED = (
@@ -178,6 +178,7 @@ _FOUND = [
     "response_id",
     "contact_id",
     "merged_into_id",
+    "erased_at",
     "contact_custom",
     *timeline.CONTACT_FACTS.values(),
     "account_id",
@@ -232,6 +233,8 @@ f AS MATERIALIZED (
         WHERE c.external_id = i.contact_external_id AND c.erased_at IS NULL),
       (SELECT c.id FROM accounts_contact c
         WHERE c.email_key = i.email_key AND c.merged_into_id IS NULL AND c.erased_at IS NULL),
+      (SELECT MAX(c.merged_into_id) FROM accounts_contact c
+        WHERE c.email_key = i.email_key AND c.merged_into_id IS NOT NULL AND c.erased_at IS NULL),
       (SELECT MIN(c.id) FROM accounts_contact c
         WHERE c.phone_key = i.phone_key AND c.merged_into_id IS NULL AND c.erased_at IS NULL HAVING COUNT(*) = 1)
     ) AS contact_id
@@ -242,11 +245,11 @@ w AS MATERIALIZED (
   SELECT f.*, COALESCE(r.contact_id, f.contact_id) AS wanted_id
   FROM f LEFT JOIN surveys_response r ON r.id = f.response_id),
 c AS MATERIALIZED (
-  SELECT id, merged_into_id, custom, {contact_columns}, account_id FROM accounts_contact
+  SELECT id, merged_into_id, erased_at, custom, {contact_columns}, account_id FROM accounts_contact
   WHERE id IN (SELECT wanted_id FROM w) ORDER BY id{lock})
 SELECT w.n, s.id, s.metric, s.current_id, (SELECT edit_hours FROM team_workspace WHERE id = 1), w.invitation_id,
   w.invitation_survey_id, w.invitation_version_id, w.invitation_contact_id, w.invitation_account_id, w.is_test,
-  w.response_id, c.id, c.merged_into_id, c.custom{text}, {contact_facts}, a.id, a.custom{text}, {account_facts},
+  w.response_id, c.id, c.merged_into_id, c.erased_at, c.custom{text}, {contact_facts}, a.id, a.custom{text}, {account_facts},
   (SELECT {as_list} FROM accounts_customfield WHERE NOT is_personal), CASE WHEN b.latest_id = w.response_id THEN b.previous_score ELSE b.latest_score END,
   {new_id}, {new_event_id}
 FROM w
@@ -258,14 +261,19 @@ LEFT JOIN c ON c.id = w.wanted_id
 
 def look_up(rows: Sequence[Row]) -> dict[int, Row]:
     """What is known about each answer, by its `n`; the contacts found are locked until the transaction ends."""
-    cursor = connection.cursor()
-    with _together():  # with the BEGIN before it
-        if is_postgresql():
-            # Left to itself PostgreSQL plans these statements anew each time, which costs as much as one answer does.
-            _run("SET LOCAL plan_cache_mode = force_generic_plan", [])
-        cursor.execute(_look_up_sql(is_postgresql()), [rows_json(rows)])
-    with cursor:
-        found = {row[0]: dict(zip(_FOUND, row, strict=True)) for row in cursor.fetchall()}
+    statement, text = _look_up_sql(is_postgresql()), rows_json(rows)
+    if hotline.is_held():
+        (known,) = hotline.trip(_hot(statement, text))
+    else:
+        cursor = connection.cursor()
+        with _together():  # with the BEGIN before it
+            if is_postgresql():
+                # Left to itself PostgreSQL plans these statements anew each time, which costs as much as an answer does.
+                _run("SET LOCAL plan_cache_mode = force_generic_plan", [])
+            cursor.execute(statement, [text])
+        with cursor:
+            known = cursor.fetchall()
+    found = {row[0]: dict(zip(_FOUND, row, strict=True)) for row in known}
     if not is_postgresql():
         _give_ids(found, "new_id", "surveys_response")
         _give_ids(found, "new_event_id", "accounts_event")
@@ -298,8 +306,9 @@ def _beside(source: str) -> list[tuple[str, str]]:
         (
             "revision",
             "INSERT INTO surveys_responserevision (response_id, known_at, responded_at, score, contact_key, account_key,"
-            " survey_key, is_excluded, is_deleted, attributes) SELECT i.id, i.known_at, i.responded_at, i.score,"
-            " i.contact_id, i.account_id, i.survey_id, i.excluded_reason <> '', i.is_deleted, i.attributes"
+            " survey_key, is_excluded, is_deleted, is_waiting, attributes) SELECT i.id, i.known_at, i.responded_at,"
+            " i.score, i.contact_id, i.account_id, i.survey_id, i.excluded_reason <> '', i.is_deleted,"
+            " i.identity IN ('inbox', 'ignored'), i.attributes"
             f" FROM {source}",
         ),
         (
@@ -351,6 +360,40 @@ def _update_sql(postgresql: bool) -> list[str]:
     ]
 
 
+@cache
+def _insert_in_chain_sql(wake: tuple[str, ...]) -> str:
+    """`_insert_sql` and `_rechain_postgresql` of answers that are all new, as one statement: they take their places in
+    the chains before they are written, so nothing is written twice and no row is looked for again."""
+    columns = ["id", *_RESPONSE_COLUMNS]
+    values = ", ".join("c.next_at" if name == "superseded_at" else f"i.{name}" for name in columns)
+    beside = ",\n".join(f"{name} AS ({text})" for name, text in _beside("i") if name != "mark")
+    waking = "".join(f",\nwake{k} AS ({jobs.wake_sql(kind)})" for k, kind in enumerate(wake))
+    own = "id, contact_id, account_id, survey_id, channel, metric, score, responded_at, superseded_at, attributes"
+    return f"""
+WITH i AS MATERIALIZED ({relation(_WRITE_COLUMNS, postgresql=True)}),
+c AS MATERIALIZED (
+  SELECT q.*, CASE WHEN is_in_chain THEN LEAD(responded_at) OVER w END AS next_at,
+    LAG(id) OVER w AS previous_id, LAG(score) OVER w AS previous_score, LAG(responded_at) OVER w AS previous_at,
+    is_in_chain AND LEAD(id) OVER w IS NULL AS is_latest
+  FROM (
+    SELECT {own}, {COUNTED.format("")} AS counted, {COUNTED.format("")} AS is_in_chain, FALSE AS is_new
+    FROM surveys_response WHERE contact_id IN (SELECT contact_id FROM i)
+    UNION ALL SELECT {own}, counted, counted AND contact_id IS NOT NULL, TRUE FROM i) q
+  WINDOW w AS (PARTITION BY contact_id, metric, is_in_chain ORDER BY responded_at, id)),
+link AS (UPDATE surveys_response r SET superseded_at = c.next_at FROM c
+  WHERE r.id = c.id AND NOT c.is_new AND c.superseded_at IS DISTINCT FROM c.next_at),
+mark AS (INSERT INTO surveys_figuremark ({", ".join(_MARK.split())})
+  SELECT d.delta, metric, account_id, survey_id, channel, score, responded_at,
+    CASE d.delta WHEN 1 THEN next_at ELSE superseded_at END, COALESCE(attributes ->> 'plan', ''),
+    COALESCE(attributes ->> 'segment', ''), COALESCE(attributes ->> 'country', ''), COALESCE(attributes ->> 'owner', '')
+  FROM c JOIN (VALUES (1), (-1)) AS d(delta)
+    ON CASE WHEN is_new THEN d.delta = 1 ELSE superseded_at IS DISTINCT FROM next_at END
+  WHERE counted),
+latest AS ({_SCORE_UPSERT.replace("FROM chain WHERE counted AND place = 1", "FROM c WHERE is_latest")}),
+{beside}{waking}
+INSERT INTO surveys_response ({", ".join(columns)}) SELECT {values} FROM i JOIN c ON c.id = i.id AND c.is_new"""
+
+
 def write(
     *,
     inserts: Sequence[Row],
@@ -359,6 +402,7 @@ def write(
     contacts: Iterable[int],
     wake: Sequence[str] = (),
     ends: bool = False,
+    may_fail: bool = False,
 ) -> set[int]:
     """Write new and changed answers, tell their invitations, and set right the chains of `contacts`.
 
@@ -366,8 +410,31 @@ def write(
     again. Changed answers are held locked by the caller; `was_…` is how they entered the figures until now.
     `ends`: nothing else belongs to this transaction, so it is committed here if it is the caller's own. What runs after
     that in the same `atomic` block begins another.
+    `may_fail`: where another transaction wrote one of them first, IntegrityError may be raised instead (new answers are
+    then written with a third less work), and the caller does all of it again.
     """
+    ends = ends and is_postgresql() and len(connection.atomic_blocks) == 1
+    if may_fail and is_postgresql() and inserts and not updates:
+        in_chain: list[tuple[str, str | None]] = [(_insert_in_chain_sql(tuple(wake)), rows_json(inserts))]
+        if answered:
+            in_chain.append((_tell_sql(True), rows_json(answered)))
+        _send([*in_chain, *_COMMIT] if ends else in_chain)
+        return {row["id"] for row in inserts}
     written: set[int] = set()
+    if hotline.is_held():
+        texts: list[tuple[str, str | None]] = [
+            (statements(True)[0], rows_json(rows))
+            for statements, rows in ((_insert_sql, inserts), (_update_sql, updates))
+            if rows
+        ]
+        count = len(texts)
+        if answered:
+            texts.append((_tell_sql(True), rows_json(answered)))
+        ids = sorted(set(contacts))
+        if ids or wake:
+            texts.append((_rechain_postgresql(tuple(wake)), f"{{{','.join(map(str, ids))}}}"))
+        results = _send([*texts, *_COMMIT] if ends else texts)
+        return {row[0] for rows in results[:count] for row in rows}
     with _together():
         waiting = []
         for statements, rows in ((_insert_sql, inserts), (_update_sql, updates)):
@@ -384,8 +451,7 @@ def write(
             waiting.append(cursor)
         tell(answered)
         rechain(contacts, wake=wake)
-        if ends and is_postgresql() and len(connection.atomic_blocks) == 1:
-            # In the same round trip. The driver sees by itself that nothing is left for Django to commit.
+        if ends:
             _run("COMMIT", [])
     for cursor in waiting:
         written.update(row[0] for row in cursor.fetchall())
@@ -393,17 +459,44 @@ def write(
     return written
 
 
+# Beside the last statement: the driver sees by itself that nothing is left for Django to commit.
+_COMMIT: list[tuple[str, str | None]] = [("COMMIT", None)]
+
+
+def _send(texts: Sequence[tuple[str, str | None]]) -> list[list[tuple[Any, ...]]]:
+    """Statements with one parameter each, or none, in one round trip; what they return, on the hotline only."""
+    if hotline.is_held():
+        return hotline.trip(*(_hot(statement, text) for statement, text in texts))
+    with _together():
+        for statement, text in texts:
+            _run(statement, [] if text is None else [text])
+    return []
+
+
+def _hot(statement: str, text: str | None) -> hotline.Statement:
+    """A statement of ours with its one parameter as the hotline takes it."""
+    return _numbered(statement), [] if text is None else [text.encode()]
+
+
+@cache
+def _numbered(statement: str) -> str:
+    return statement.replace("%s", "$1")
+
+
 def tell(rows: Sequence[Row]) -> None:
     """Tell the invitations that they were answered, keeping the first moments."""
-    if not rows:
-        return
+    if rows:
+        _run(_tell_sql(is_postgresql()), [rows_json(rows)])
+
+
+@cache
+def _tell_sql(postgresql: bool) -> str:
     columns = {"invitation_id": "bigint", "scored_at": "timestamptz", "commented_at": "timestamptz"}
-    _run(
+    return (
         "UPDATE surveys_invitation SET state = 'answered',"
         " scored_at = COALESCE(surveys_invitation.scored_at, i.scored_at),"
         " commented_at = COALESCE(surveys_invitation.commented_at, i.commented_at)"
-        f" FROM ({relation(columns, postgresql=is_postgresql())}) i WHERE surveys_invitation.id = i.invitation_id",
-        [rows_json(rows)],
+        f" FROM ({relation(columns, postgresql=postgresql)}) i WHERE surveys_invitation.id = i.invitation_id"
     )
 
 
@@ -536,8 +629,9 @@ def revise(response_ids: Iterable[int], known_at: dt.datetime) -> None:
     chosen = "= ANY(%s::bigint[])" if is_postgresql() else "IN (SELECT value FROM json_each(%s))"
     _run(
         "INSERT INTO surveys_responserevision (response_id, known_at, responded_at, score, contact_key, account_key,"
-        " survey_key, is_excluded, is_deleted, attributes) SELECT id, %s, responded_at, score, contact_id, account_id,"
-        " survey_id, excluded_reason <> '', deleted_upstream_at IS NOT NULL, attributes"
+        " survey_key, is_excluded, is_deleted, is_waiting, attributes) SELECT id, %s, responded_at, score, contact_id,"
+        " account_id, survey_id, excluded_reason <> '', deleted_upstream_at IS NOT NULL,"
+        " identity IN ('inbox', 'ignored'), attributes"
         f" FROM surveys_response WHERE id {chosen}",
         [known_at if is_postgresql() else moment(known_at), ids if is_postgresql() else json.dumps(ids)],
     )

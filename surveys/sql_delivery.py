@@ -50,9 +50,9 @@ BY_HAND_DAYS = 30
 _OWN = (
     "i.id, i.state, i.is_test, i.language, i.version_id, i.wave_id, i.account_id, i.contact_id,"
     f" CASE WHEN i.wave_id IS NULL AND NOT i.is_test THEN {BY_HAND_DAYS} ELSE p.expires_after_days END,"
-    " o.name, o.email, o.is_active AND COALESCE(p.send_as_owner, FALSE), t.name, t.email, v.reason, i.context"
+    " o.name, o.email, o.is_active AND COALESCE(p.send_as_owner, FALSE), t.name, t.email, t.phone, v.reason, i.context"
 )
-OWN_COLUMNS = 16
+OWN_COLUMNS = 17
 
 
 def _condition(text: str) -> Q:

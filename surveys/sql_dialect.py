@@ -1,12 +1,44 @@
 """The few expressions in which PostgreSQL and SQLite differ, for the statements written by hand."""
 
 import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
 
 # Later than anything: a rule under which somebody can never be asked.
 _NEVER = "9999-01-01 00:00:00"
+
+
+@dataclass(frozen=True, slots=True)
+class Ago:
+    """A parameter: the moment so many days before the one that is judged by, so that a statement's text can be kept.
+
+    `as_day`: its date, in UTC.
+    """
+
+    days: int = 0
+    as_day: bool = False
+
+
+class Slot(str):
+    """A parameter whose value comes with each use of a kept text; the string is its name."""
+
+    __slots__ = ()
+
+
+def bound(params: Iterable[Any], now: dt.datetime, values: Mapping[str, Any] | None = None) -> list[Any]:
+    """The values of parameters at a moment."""
+    found = []
+    for param in params:
+        if type(param) is Ago:
+            at = now - dt.timedelta(days=param.days)
+            param = at.astimezone(dt.UTC).date().isoformat() if param.as_day else moment(at)
+        elif type(param) is Slot:
+            param = (values or {})[param]
+        found.append(param)
+    return found
 
 
 def is_postgresql() -> bool:

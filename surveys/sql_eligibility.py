@@ -11,7 +11,7 @@ Order of the rules: the first that applies names the reason. `WHEN` lines below 
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import connection
@@ -21,7 +21,7 @@ from surveys import sql_dialect as dialect
 from surveys import sql_ledger
 from surveys.ask_rules import Asking, Purse, Rules, cost_of, sampling_key, threshold
 from surveys.choices import Channel, Reason, SurveyKind
-from surveys.sql_dialect import moment
+from surveys.sql_dialect import Ago, bound
 
 # What the audience's query has to select, in this order (see `contacts_text`); one of invitations about to be sent
 # goes on with OWN_COLUMNS.
@@ -96,22 +96,31 @@ def verdicts(
     wave_id: int = 0,
     again: bool = False,
 ) -> Text:
+    """`text_of` at a moment."""
+    text = text_of(audience, rules, asking, wave_id=wave_id, again=again)
+    return replace(text, params=tuple(bound(text.params, now)))
+
+
+def text_of(
+    audience: Text, rules: Rules, asking: Asking | None, *, wave_id: int = 0, again: bool = False
+) -> Text:
     """`WITH … verdict(contact_id, account_id, recipient_key, language, own_id, place, channel, cost, reason,
     next_eligible_at)`.
 
     To be followed by a statement that reads `verdict`: a row for everybody in the audience, `reason` NULL when the
     person may be asked, on `channel`, at `cost` in tenths of an ask. With `wave_id`, people whom this wave asks or
-    leaves out already are not judged again; with `again`, those it leaves out are, unless a later time is known. `asking` is None where the audience says of each row what it is about
-    (`Text.own`); then no `next_eligible_at` is found out, and nobody is chosen among others.
+    leaves out already are not judged again; with `again`, those it leaves out are, unless a later time is known.
+    `asking` is None where the audience says of each row what it is about (`Text.own`); then no `next_eligible_at` is found
+    out, and nobody is chosen among others. The text may be kept: its parameters are bound to a moment when it is used.
     """
     assert audience.own == (asking is None), "Invitations about to be sent say themselves what they ask."
     statement = _Statement()
-    _audience(statement, audience, wave_id, now if again else None)
-    sql_ledger.entries(statement, rules, asking, key=_key(asking), now=now, wave_id=wave_id)
-    sql_ledger.answers(statement, rules, asking, now=now)
-    _account_use(statement, rules, asking, now)
-    _clocks(statement, rules, asking, now)
-    _judged(statement, rules, asking, now)
+    _audience(statement, audience, wave_id, again=again)
+    sql_ledger.entries(statement, rules, asking, key=_key(asking), wave_id=wave_id)
+    sql_ledger.answers(statement, rules, asking)
+    _account_use(statement, rules, asking)
+    _clocks(statement, rules, asking)
+    _judged(statement, rules, asking)
     _chosen(statement, rules, asking)
     return statement.text()
 
@@ -124,10 +133,10 @@ def counts(audience: Text, rules: Rules, asking: Asking, *, now: dt.datetime) ->
     """
     statement = _Statement()
     statement.add(f"WITH audience({_AUDIENCE}) AS ({audience.sql})", *audience.params)
-    sql_ledger.whole(statement, rules, asking, now=now)
-    _account_use(statement, rules, asking, now, everywhere=True)
-    _clocks(statement, rules, asking, now, everywhere=True)
-    _judged(statement, rules, asking, now)
+    sql_ledger.whole(statement, rules, asking)
+    _account_use(statement, rules, asking, everywhere=True)
+    _clocks(statement, rules, asking, everywhere=True)
+    _judged(statement, rules, asking)
     if _may_share(asking):
         _placed(statement)
     people = "placed" if _may_share(asking) else "judged"
@@ -144,11 +153,12 @@ def counts(audience: Text, rules: Rules, asking: Asking, *, now: dt.datetime) ->
         " SELECT reason, SUM(number - too_many) FROM limited GROUP BY reason"
         " UNION ALL SELECT 'account_limit', COALESCE(SUM(too_many), 0) FROM limited"
     )
-    return statement.text()
+    text = statement.text()
+    return replace(text, params=tuple(bound(text.params, now)))
 
 
 # --- The audience --------------------------------------------------------------------------------------------
-def _audience(statement: _Statement, audience: Text, wave_id: int, again: dt.datetime | None) -> None:
+def _audience(statement: _Statement, audience: Text, wave_id: int, *, again: bool) -> None:
     columns = f"{_AUDIENCE}, {OWN_COLUMNS}" if audience.own else _AUDIENCE
     already, params = "", ()
     if wave_id:
@@ -159,7 +169,7 @@ def _audience(statement: _Statement, audience: Text, wave_id: int, again: dt.dat
             " AND NOT EXISTS (SELECT 1 FROM surveys_exclusion x WHERE x.contact_id = who.contact_id AND x.wave_id = %s"
             f"{waits})"
         )
-        params = (wave_id, wave_id, *([moment(again)] if again else []))
+        params = (wave_id, wave_id, *([Ago()] if again else []))
     statement.add(
         f"WITH who({columns}) AS ({audience.sql}), audience AS (SELECT * FROM who{already})",
         *audience.params,
@@ -179,14 +189,12 @@ _LEDGER_JOINS = " LEFT JOIN ledger l ON l.subject = {subject} LEFT JOIN answer O
 
 def _key(asking: Asking | None) -> str:
     """What the person's asks are filed under: the e-mail address, or without one the telephone number."""
-    if asking is None or Channel.SMS in asking.channels:
+    if asking is None or asking.here or Channel.SMS in asking.channels:
         return "COALESCE(au.address_key, au.phone_key)"
     return "au.address_key"
 
 
-def _clocks(
-    statement: _Statement, rules: Rules, asking: Asking | None, now: dt.datetime, *, everywhere: bool = False
-) -> None:
+def _clocks(statement: _Statement, rules: Rules, asking: Asking | None, *, everywhere: bool = False) -> None:
     """What holds for each person as columns, and until when."""
     own = asking is None
     key = _key(asking)
@@ -201,7 +209,7 @@ def _clocks(
     waited = (
         "CASE WHEN waits.contact_id IS NOT NULL THEN 1 ELSE 0 END" if _minds_waiting(rules, asking) else "0"
     )
-    ledger, ledger_params = sql_ledger.columns(rules, asking, key=key, now=now, everywhere=everywhere)
+    ledger, ledger_params = sql_ledger.columns(rules, asking, key=key, everywhere=everywhere)
     columns = [
         f"au.contact_id, au.account_id, {_filed_under(asking)} AS recipient_key, au.language",
         "CASE WHEN au.contact_id IS NULL OR au.merged_into_id IS NOT NULL OR au.erased_at IS NOT NULL"
@@ -210,7 +218,7 @@ def _clocks(
         f"{channel} AS channel, {unreached} AS unreached, {tenure} AS tenure_until, {waited} AS waited",
         ledger,
     ]
-    params: list[Any] = [now.astimezone(dt.UTC).date().isoformat(), *ledger_params]
+    params: list[Any] = [Ago(as_day=True), *ledger_params]
     if own:
         columns.append("au.own_id, au.exempt, au.kind, au.cost AS own_cost")
     if rules.has_preferences:
@@ -225,7 +233,7 @@ def _clocks(
     statement.add(f", clock AS (SELECT {', '.join(columns)} FROM audience au", *params)
     joins = sql_ledger.WHOLE_JOINS if everywhere else _LEDGER_JOINS
     statement.add(joins.format(subject="au.own_id" if own else "au.contact_id", key=key))
-    if asking is not None and not everywhere:
+    if asking is not None and not asking.here and not everywhere:
         statement.add(sql_ledger.free_joins(rules, asking))
     statement.add(
         " LEFT JOIN surveys_suppression s ON s.address_key = au.address_key AND s.channel = 'email'"
@@ -236,18 +244,18 @@ def _clocks(
             " LEFT JOIN surveys_suppression t ON t.address_key = au.phone_key AND t.channel = 'sms'"
             " AND t.lifted_at IS NULL"
         )
-    if asking is not None and Channel.IN_APP in asking.channels:
+    if asking is not None and Channel.IN_APP in asking.channels and not asking.here:
         statement.add(
             " LEFT JOIN (SELECT contact_id FROM surveys_visitor WHERE last_seen_at > %s AND contact_id IS NOT NULL"
             " GROUP BY contact_id) seen ON seen.contact_id = au.contact_id",
-            moment(now - dt.timedelta(days=SEEN_DAYS)),
+            Ago(SEEN_DAYS),
         )
     if rules.has_preferences:
         statement.add(f" LEFT JOIN surveys_preference pr ON pr.address_key = {key}")
     if _minds_waiting(rules, asking):
         statement.add(
             f" LEFT JOIN ({_waits(rules)}) waits ON waits.contact_id = au.contact_id",
-            *_waits_params(rules, now),
+            *_waits_params(rules),
         )
     statement.add(")")
 
@@ -289,9 +297,9 @@ _NO_SMS = (
 
 def _reach(asking: Asking | None) -> tuple[str, str]:
     """The channel that reaches the person, and if none does, why not: as the first of them would say it."""
+    # Whoever is asked in the product or by a link is there already.
+    there = f"CASE WHEN {_BARRED} THEN {_named('s.reason')} END"
     if asking is None:
-        # Whoever is asked in the product or by a link is there already.
-        there = f"CASE WHEN {_BARRED} THEN {_named('s.reason')} END"
         return (
             "au.channel",
             f"CASE au.channel WHEN 'email' THEN {_NO_EMAIL} WHEN 'sms' THEN {_NO_SMS} ELSE {there} END",
@@ -299,9 +307,11 @@ def _reach(asking: Asking | None) -> tuple[str, str]:
     missing = {
         Channel.EMAIL: _NO_EMAIL,
         Channel.SMS: _NO_SMS,
-        Channel.IN_APP: f"CASE WHEN {_BARRED} THEN {_named('s.reason')} WHEN seen.contact_id IS NULL THEN 'no_address' END",
+        Channel.IN_APP: there
+        if asking.here
+        else f"CASE WHEN {_BARRED} THEN {_named('s.reason')} WHEN seen.contact_id IS NULL THEN 'no_address' END",
         # Somebody carries the link to them, so no address of ours is needed.
-        Channel.LINK: f"CASE WHEN {_BARRED} THEN {_named('s.reason')} END",
+        Channel.LINK: there,
     }
     usable = [channel for channel in asking.channels if channel in missing]
     if not usable:
@@ -340,17 +350,17 @@ def _waits(rules: Rules) -> str:
     )
 
 
-def _waits_params(rules: Rules, now: dt.datetime) -> Sequence[Any]:
+def _waits_params(rules: Rules) -> Sequence[Any]:
     return (
         *rules.waiting_waves,
-        moment(now - dt.timedelta(days=STALE_WAIT_DAYS)),
-        moment(now + dt.timedelta(days=rules.longest_gap)),
+        Ago(STALE_WAIT_DAYS),
+        Ago(-rules.longest_gap),
     )
 
 
 # --- The rules, in their order -------------------------------------------------------------------------------
-def _judged(statement: _Statement, rules: Rules, asking: Asking | None, now: dt.datetime) -> None:
-    present = moment(now)
+def _judged(statement: _Statement, rules: Rules, asking: Asking | None) -> None:
+    present = Ago()
     whens: list[str] = []
     params: list[Any] = []
 
@@ -435,6 +445,16 @@ def _chosen(statement: _Statement, rules: Rules, asking: Asking | None) -> None:
             " FROM judged LEFT JOIN account_use u ON u.owner_id = judged.own_id)"
         )
         return
+    if asking.here:
+        full = f"judged.account_id IS NOT NULL AND COALESCE(u.used, 0) + 1 > {limit}"
+        statement.add(
+            ", verdict AS (SELECT judged.contact_id, judged.account_id, judged.recipient_key, judged.language,"
+            f" NULL AS own_id, 1 AS place, judged.channel, {ask_cost(asking)} AS cost,"
+            f" CASE WHEN own_reason IS NOT NULL THEN own_reason WHEN {full} THEN 'account_limit' END AS reason,"
+            f" {dialect.no_moment()} AS next_eligible_at"
+            " FROM judged LEFT JOIN account_use u ON u.owner_id = judged.account_id)"
+        )
+        return
     shares = _may_share(asking)
     if shares:
         _placed(statement)
@@ -483,7 +503,7 @@ def _free_again(number: int, purse: Purse, rules: Rules, asking: Asking) -> str:
 
 # --- Accounts ------------------------------------------------------------------------------------------------
 def _account_use(
-    statement: _Statement, rules: Rules, asking: Asking | None, now: dt.datetime, *, everywhere: bool = False
+    statement: _Statement, rules: Rules, asking: Asking | None, *, everywhere: bool = False
 ) -> None:
     """How many of an account's people were asked in its window or are planned, and when a place becomes free again.
 
@@ -497,7 +517,7 @@ def _account_use(
             f", account_use AS (SELECT {owner} AS owner_id, 0 AS used, {dialect.no_moment()} AS frees_from)"
         )
         return
-    since = moment(now - dt.timedelta(days=rules.account_ask_days))
+    since = Ago(rules.account_ask_days)
     reserved = sql_ledger.RESERVED
     if asking is None:
         owner, before = "au.own_id", " AND i.id < au.own_id"
@@ -528,11 +548,12 @@ def _account_use(
             f"SELECT au.own_id, {dialect.no_moment()} FROM {waits} JOIN audience au ON au.account_id = c.account_id"
             " WHERE au.kind = 'transactional' AND au.contact_id <> x.contact_id"
             if asking is None
-            else f"SELECT c.account_id, {dialect.no_moment()} FROM {waits} WHERE c.account_id IS NOT NULL"
+            else f"SELECT c.account_id, {dialect.no_moment()} FROM {waits} WHERE"
+            f" {'c.account_id IN (SELECT account_id FROM audience)' if asking.here else 'c.account_id IS NOT NULL'}"
         )
-        params.extend(_waits_params(rules, now))
+        params.extend(_waits_params(rules))
     statement.add(f", recent AS ({' UNION ALL '.join(branches)})", *params)
-    if asking is None or everywhere:
+    if asking is None or asking.here or everywhere:
         statement.add(", account_use AS (SELECT owner_id, COUNT(*) AS used FROM recent GROUP BY owner_id)")
         return
     # Planned asks count as the newest: when they will be sent is not known yet. Only full accounts are sorted.

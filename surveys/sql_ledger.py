@@ -7,13 +7,12 @@ There are two ways of reading. For few people (`entries`) the ledger is looked u
 summed up from its own side, by person and by address, and only what can still bear on today is read.
 """
 
-import datetime as dt
 from typing import Any, Protocol
 
 from surveys import sql_dialect as dialect
 from surveys.ask_rules import Asking, Purse, Rules, cost_of
 from surveys.choices import InvitationState, SurveyKind
-from surveys.sql_dialect import moment
+from surveys.sql_dialect import Ago
 
 RESERVED = f"('{InvitationState.PLANNED}', '{InvitationState.SENDING}')"
 WHOLE_JOINS = (
@@ -42,9 +41,7 @@ def kind_of(column: str, table: str = "surveys_surveyversion") -> str:
 
 
 # --- For few -------------------------------------------------------------------------------------------------
-def entries(
-    statement: Statement, rules: Rules, asking: Asking | None, *, key: str, now: dt.datetime, wave_id: int
-) -> None:
+def entries(statement: Statement, rules: Rules, asking: Asking | None, *, key: str, wave_id: int) -> None:
     """`entry`: each ask of each person of `audience`; `ledger`: what they come to, by person (or invitation)."""
     own = asking is None
     subject = "au.own_id" if own else "au.contact_id"
@@ -64,15 +61,15 @@ def entries(
             f" WHERE {moved}",
         ]
     statement.add(f", entry AS ({' UNION ALL '.join(branches)})")
-    sums, params = _sums(rules, asking, now)
+    sums, params = _sums(rules, asking)
+    in_wave = "MAX(CASE WHEN wave_id = %s THEN 1 ELSE 0 END)" if wave_id else "0"
     statement.add(
-        ", ledger AS (SELECT subject, MAX(asked_at) AS asked_at,"
-        f" MAX(CASE WHEN wave_id = %s THEN 1 ELSE 0 END) AS in_wave, {sums} FROM entry GROUP BY subject)",
-        wave_id,
+        f", ledger AS (SELECT subject, MAX(asked_at) AS asked_at, {in_wave} AS in_wave, {sums} FROM entry GROUP BY subject)",
+        *([wave_id] if wave_id else []),
         *params,
     )
-    if asking is not None:
-        _frees(statement, rules, asking, now)
+    if asking is not None and not asking.here:
+        _frees(statement, rules, asking)
 
 
 def _fields(rules: Rules) -> tuple[str, str]:
@@ -84,7 +81,7 @@ def _fields(rules: Rules) -> tuple[str, str]:
     return ours, theirs
 
 
-def _sums(rules: Rules, asking: Asking | None, now: dt.datetime) -> tuple[str, list[Any]]:
+def _sums(rules: Rules, asking: Asking | None) -> tuple[str, list[Any]]:
     ignored = "CASE WHEN scored_at IS NULL AND declined_at IS NULL THEN asked_at END"
     columns = [
         f"{_until(rules, asking, 'answered', 'scored_at')} AS answered_until",
@@ -100,7 +97,7 @@ def _sums(rules: Rules, asking: Asking | None, now: dt.datetime) -> tuple[str, l
             columns.append(f"0 AS used_{number}")
         else:
             columns.append(f"SUM(CASE WHEN asked_at > %s{counted} THEN cost ELSE 0 END) AS used_{number}")
-            params.append(moment(now - dt.timedelta(days=purse.days)))
+            params.append(Ago(purse.days))
     return ", ".join(columns), params
 
 
@@ -143,7 +140,7 @@ def _plus(column: str, days: dict[SurveyKind, int]) -> str:
     return f"CASE kind {whens} END"
 
 
-def _frees(statement: Statement, rules: Rules, asking: Asking, now: dt.datetime) -> None:
+def _frees(statement: Statement, rules: Rules, asking: Asking) -> None:
     """`free_n`: when the newest ask that has to leave the window for a budget to have room again was made.
 
     Only of those whose budget is overdrawn, who are few.
@@ -152,7 +149,7 @@ def _frees(statement: Statement, rules: Rules, asking: Asking, now: dt.datetime)
     for number, purse in enumerate(rules.purses(asking.kind)):
         if (counted := _counted(rules, purse)) is None:
             continue
-        since = moment(now - dt.timedelta(days=purse.days))
+        since = Ago(purse.days)
         newest = ", ".join(
             f"MAX(CASE WHEN total > {purse.limit - cost} THEN asked_at END) AS at_{cost}" for cost in costs
         )
@@ -180,9 +177,7 @@ def frees(number: int, purse: Purse, rules: Rules, asking: Asking, cost: str) ->
     return f"CASE {cost} " + " ".join(f"WHEN {c} THEN frees_{number}_{c}" for c in costs) + " END"
 
 
-def answers(
-    statement: Statement, rules: Rules, asking: Asking | None, *, now: dt.datetime, everywhere: bool = False
-) -> None:
+def answers(statement: Statement, rules: Rules, asking: Asking | None, *, everywhere: bool = False) -> None:
     """`answer`: until when answers ask for quiet, also those that came another way (another tool, an import, the API)."""
     own = asking is None
     kinds = SurveyKind if asking is None else (asking.kind,)
@@ -200,19 +195,19 @@ def answers(
     statement.add(
         f", answer AS (SELECT subject, {until} AS answered_until FROM"
         f" (SELECT {columns} FROM {source} r.responded_at > %s) given GROUP BY subject)",
-        moment(now - dt.timedelta(days=days)),
+        Ago(days),
     )
 
 
 # --- For everybody -------------------------------------------------------------------------------------------
-def whole(statement: Statement, rules: Rules, asking: Asking, *, now: dt.datetime) -> None:
+def whole(statement: Statement, rules: Rules, asking: Asking) -> None:
     """`by_contact` and `by_key`: what the asks that still matter come to, by person and by address."""
     purses = rules.purses(asking.kind)
     days = [
         rules.quiet_days(outcome, asking=asking.kind, about=asking.kind)
         for outcome in ("answered", "declined", "ignored")
     ]
-    since = moment(now - dt.timedelta(days=max([*days, *(purse.days for purse in purses)])))
+    since = Ago(max([*days, *(purse.days for purse in purses)]))
     ours, theirs = _fields(rules)
     who = "i.contact_id AS subject, i.recipient_key"
     source = (
@@ -223,20 +218,18 @@ def whole(statement: Statement, rules: Rules, asking: Asking, *, now: dt.datetim
     if rules.has_external:
         source += f" UNION ALL SELECT {who}, {theirs} FROM surveys_externalask i WHERE i.asked_at > %s"
         params.append(since)
-    sums, sum_params = _sums(rules, asking, now)
+    sums, sum_params = _sums(rules, asking)
     statement.add(
         f", by_contact AS (SELECT subject, {sums} FROM ({source}) asked WHERE subject IS NOT NULL GROUP BY subject)"
         f", by_key AS (SELECT recipient_key, MIN(COALESCE(subject, 0)) AS low, MAX(subject) AS high, {sums}"
         f" FROM ({source}) asked GROUP BY recipient_key)",
         *sum_params, *params, *sum_params, *params,
     )  # fmt: skip
-    answers(statement, rules, asking, now=now, everywhere=True)
+    answers(statement, rules, asking, everywhere=True)
 
 
 # --- What `clock` takes from them ----------------------------------------------------------------------------
-def columns(
-    rules: Rules, asking: Asking | None, *, key: str, now: dt.datetime, everywhere: bool
-) -> tuple[str, list[Any]]:
+def columns(rules: Rules, asking: Asking | None, *, key: str, everywhere: bool) -> tuple[str, list[Any]]:
     names = ("answered_until", "declined_until", "ignored_until")
     sides = ("l", "k") if everywhere else ("l",)
     found = []
@@ -261,13 +254,13 @@ def columns(
             found.append(f"COALESCE(l.used_{number}, 0) AS used_{number}")
         else:
             # Both sides name the same asks unless somebody's address changed hands; then they are added up one by one.
-            exact, exact_params = _exact(rules, purse, counted, key=key, now=now)
+            exact, exact_params = _exact(rules, purse, counted, key=key)
             found.append(
                 "CASE WHEN k.recipient_key IS NULL OR (k.low = au.contact_id AND k.high = au.contact_id)"
                 f" THEN COALESCE(l.used_{number}, 0) ELSE ({exact}) END AS used_{number}"
             )
             params += exact_params
-        if asking is not None and not everywhere and counted is not None:
+        if asking is not None and not asking.here and not everywhere and counted is not None:
             found += [f"free_{number}.at_{cost} AS frees_{number}_{cost}" for cost in _costs(asking)]
     return ", ".join(found), params
 
@@ -280,13 +273,13 @@ def free_joins(rules: Rules, asking: Asking) -> str:
     )
 
 
-def _exact(rules: Rules, purse: Purse, counted: str, *, key: str, now: dt.datetime) -> tuple[str, list[Any]]:
+def _exact(rules: Rules, purse: Purse, counted: str, *, key: str) -> tuple[str, list[Any]]:
     ours, theirs = _fields(rules)
     whose = f"(i.recipient_key = {key} OR i.contact_id = au.contact_id)"
     source = f"SELECT {ours} FROM surveys_invitation i WHERE NOT i.is_test AND {whose}"
     if rules.has_external:
         source += f" UNION ALL SELECT {theirs} FROM surveys_externalask i WHERE {whose}"
-    since = moment(now - dt.timedelta(days=purse.days))
+    since = Ago(purse.days)
     return (
         f"SELECT COALESCE(SUM(cost), 0) FROM ({source}) asked WHERE asked_at > %s{counted}",
         [since],

@@ -9,6 +9,8 @@ from django import forms
 
 from core.errors import Invalid
 from surveys import domain, logo, question_form, scales, texts
+from surveys.channels.sms import text as sms_text
+from surveys.channels.sms.words import words_for
 from surveys.choices import SurveyKind
 from surveys.content import (
     FOLLOW_UP_LENGTH,
@@ -19,6 +21,7 @@ from surveys.content import (
     NAME_LENGTH,
     PLAIN_LIMITS,
     PLAIN_TEXTS,
+    SMS_LENGTH,
     THANKS_LENGTH,
     Content,
     Issue,
@@ -58,6 +61,7 @@ HELP = {
     "intro": "An empty line begins a new paragraph.",
     "question": "{subject} stands for the product. The scale belongs to this question.",
     "signature": "The first line is the name, further lines say who that is.",
+    "sms": "{link} is where the link goes. Who asks, the link and how to stop are added where you leave them out.",
 }
 
 
@@ -79,6 +83,8 @@ class LanguageSection:
     is_on: bool
     is_open: bool
     mail: list[forms.BoundField]
+    sms: forms.BoundField
+    sms_sample: sms_text.Sample
     question: forms.BoundField
     ends: list[forms.BoundField]
     consents: list[forms.BoundField]
@@ -158,6 +164,7 @@ class SurveyForm(forms.Form):
         kind: str = SurveyKind.RELATIONSHIP,
     ) -> None:
         self.old = content
+        self.company = company
         self.kinds = kinds_of(content.metric)
         if data is None:
             self.drafts = question_form.drafts_of(content)
@@ -230,6 +237,8 @@ class SurveyForm(forms.Form):
                 is_on=tag in on,
                 is_open=tag == self["default_language"].value() or self._is_faulty(tag),
                 mail=[self[f"{tag}-{field}"] for field in MAIL_TEXTS],
+                sms=self[f"{tag}-sms"],
+                sms_sample=sms_text.sample(self.content, tag, company=self.company),
                 question=self[f"{tag}-question"],
                 ends=[self[f"{tag}-scale_low"], self[f"{tag}-scale_high"]],
                 consents=[self[f"{tag}-consent_contact"], self[f"{tag}-consent_quote"]],
@@ -334,6 +343,19 @@ def _words(tag: str, data: Mapping[str, Any], kinds: tuple[str, ...]) -> dict[st
     return made
 
 
+def _built_in_sms(tag: str, fallback: Wording, metric: str) -> str:
+    """What is sent where no SMS text is written, with the place of the link."""
+    scale = domain.scale(metric)
+    return words_for(tag).ask.format(
+        brand=fallback.brand,
+        question=fallback.question,
+        link="{link}",
+        low=scale.low,
+        high=scale.high,
+        best=fallback.scale_high,
+    )
+
+
 def _language_fields(tag: str, fallback: Wording, metric: str) -> Iterator[tuple[str, forms.Field]]:
     """The fields of a language; what is said when one is left empty stands in it as a placeholder."""
 
@@ -356,6 +378,7 @@ def _language_fields(tag: str, fallback: Wording, metric: str) -> Iterator[tuple
     rows = {"intro": 5, "closing": 2, "signature": 2, "question": 2}
     for name, limit in MAIL_TEXTS.items():
         yield text(f"{tag}-{name}", LABELS[name], limit, getattr(fallback, name), rows.get(name, 0))
+    yield text(f"{tag}-sms", LABELS["sms"], SMS_LENGTH, _built_in_sms(tag, fallback, metric), 3)
     for name, limit in PLAIN_LIMITS.items():
         yield text(f"{tag}-{name}", LABELS[name], limit, getattr(fallback, name), rows.get(name, 0))
     for kind in kinds_of(metric):

@@ -178,6 +178,7 @@ class Texts:
     pref_title: str  # {brand}
     pref_intro: str  # {brand}
     pref_link: str  # leads from the mail and other pages to this one
+    pref_language: str
     pref_topics: str
     pref_topic_relationship: str  # {brand}
     pref_topic_transactional: str

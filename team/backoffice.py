@@ -122,6 +122,11 @@ class BackOffice(_ModelAdmin):
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         return None
 
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> Any:
+        return []
+
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
         return None
 

@@ -1,6 +1,7 @@
 """The shape of input on sign-in and settings pages."""
 
 import datetime as dt
+import re
 import zoneinfo
 from functools import cache
 from typing import Any
@@ -139,6 +140,11 @@ class WorkspaceForm(forms.Form):
     edit_hours = forms.IntegerField(
         label="Hours in which an answer can be edited", min_value=0, max_value=720
     )
+    creates_contacts = forms.BooleanField(
+        label="Make a contact of somebody unknown whose account is certain",
+        required=False,
+        help_text="Certain: the domain of their e-mail address is that of exactly one account. Everybody else waits in the identity inbox.",
+    )
     require_mfa = forms.BooleanField(
         label="Administrators and leads need a second sign-in step",
         required=False,
@@ -259,12 +265,25 @@ class ProfileForm(forms.Form):
     name = forms.CharField(max_length=120)
     title = forms.CharField(label="Job title", max_length=120, required=False)
     time_zone = forms.ChoiceField(choices=lambda: [("", "As the company"), *zones()], required=False)
+    phone = forms.CharField(
+        label="Mobile number",
+        max_length=40,
+        required=False,
+        help_text="In international form, such as +49 151 1234 5678. Test SMS of surveys go there, nothing else.",
+        widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "tel"}),
+    )
     alert_mail = forms.BooleanField(
         label="Mail me when an alert is raised for me",
         required=False,
         help_text="Alerts stand in the app either way.",
     )
     task_mail = forms.BooleanField(label="Mail me when a task is given to me", required=False)
+
+    def clean_phone(self) -> str:
+        written = re.sub(r"[\s()./-]", "", self.cleaned_data["phone"])
+        if written and not re.fullmatch(r"\+[1-9][0-9]{6,14}", written):
+            raise forms.ValidationError("Write the number in international form, such as +49 151 1234 5678.")
+        return written
 
 
 class AuditFilter(forms.Form):

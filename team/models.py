@@ -34,6 +34,11 @@ class Workspace(models.Model):
     minimum_tenure_days = models.PositiveSmallIntegerField(default=0)
     partial_hours = models.PositiveSmallIntegerField(default=12)
     edit_hours = models.PositiveSmallIntegerField(default=24)
+    creates_contacts = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Whether somebody unknown becomes a contact when the domain of their address is certain.",
+    )
     require_mfa = models.BooleanField(default=False)
     is_demo = models.BooleanField(default=False)
 
@@ -74,6 +79,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     )
     team = models.ForeignKey(Team, on_delete=models.SET_NULL, null=True, blank=True, related_name="members")
     time_zone = models.CharField(max_length=64, blank=True, default="")
+    phone = models.CharField(
+        max_length=20, blank=True, default="", db_default="", help_text="Mobile number as +49…, for test SMS."
+    )
     is_active = models.BooleanField(default=True)
     session_epoch = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -4,12 +4,12 @@ declare(
     "team.Workspace",
     neutral="id name time_zone currency language postal_address logo colour fallback_owner day_start day_end"
     " account_ask_limit account_ask_days"
-    " minimum_tenure_days partial_hours edit_hours require_mfa is_demo",
+    " minimum_tenure_days partial_hours edit_hours creates_contacts require_mfa is_demo",
 )
 declare("team.Team", neutral="id name")
 declare(
     "team.User",
-    personal="email name title password",
+    personal="email name title phone password",
     neutral="id role team time_zone is_active is_superuser session_epoch last_login created_at groups user_permissions",
 )
 declare("team.RoleScope", neutral="id role scope")

@@ -13,6 +13,7 @@ from django_q.models import OrmQ
 
 from core import failures, outbox
 from core.outbox import Kind, State
+from surveys.api import door
 from surveys.channels import email
 from team import audit
 from team.domain import Role
@@ -41,7 +42,7 @@ def _database_engine() -> str:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_state(request: pytest.FixtureRequest) -> None:
+def _fresh_state(request: pytest.FixtureRequest) -> Iterator[None]:
     """Nothing kept by the process crosses from one test to the next."""
     failures._seen.clear()
     audit.calling_key.set(None)  # only a request clears it, and some tests authenticate without one
@@ -51,6 +52,8 @@ def _fresh_state(request: pytest.FixtureRequest) -> None:
             request.getfixturevalue(name)
             cache.clear()
             break
+    yield
+    door.hotline_of_answers.close()
 
 
 @pytest.fixture

@@ -41,6 +41,14 @@ BUILTIN: list[dict[str, Any]] = [
             }
         ],
     },
+    {
+        "key": "reply-received",
+        "name": "Reply received",
+        "description": "What a customer writes back to a survey mail or SMS alerts the account's owner.",
+        "trigger": "message.received",
+        "conditions": {},
+        "steps": [{"kind": "create_alert", "alert": "reply"}],
+    },
 ]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from accounts import extend
+from accounts import extend, timeline
 from accounts.extend import Panel, Relation
 from accounts.models import Event
 from core import clock
@@ -12,6 +12,7 @@ from team.permissions import can_work
 from workflows.domain import AlertState, TaskState
 from workflows.models import Alert, Task
 from workflows.queries import alerts, tasks
+from workflows.services import customers as forgetting
 
 
 def _of(target: str, obj: Any) -> dict[str, Any]:
@@ -75,8 +76,20 @@ def register() -> None:
         extend.event_renderer(kind, "workflows/_event_alert.html", _alerts_of, group="tasks")
     for kind in ("task.created", "task.completed", "task.cancelled"):
         extend.event_renderer(kind, "workflows/_event_task.html", _tasks_of, group="tasks")
-    for model in ("workflows.Run", "workflows.Alert", "workflows.Task"):
-        extend.relation(Relation(model, merge="move", reason="Work follows the customer."))
+    for model, erase in (
+        ("workflows.Run", None),
+        ("workflows.Alert", forgetting.forget_alerts),
+        ("workflows.Task", forgetting.forget_tasks),
+    ):
+        extend.relation(
+            Relation(model, erase=erase, reason="Work follows the customer; erased, its words go.")
+        )
     extend.relation(
-        Relation("workflows.HistoricalTask", merge="move", reason="The history of a task follows the task.")
+        Relation(
+            "workflows.HistoricalTask", erase=forgetting.forget_past_tasks, export=lambda contact: (),
+            reason="The history of a task follows the task.",
+        )
+    )  # fmt: skip
+    timeline.subscribe(
+        "workflows.relinked", forgetting.follow_answer, kinds=["response.updated", "response.unlinked"]
     )

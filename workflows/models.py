@@ -12,7 +12,7 @@ from simple_history.models import HistoricalRecords
 from accounts.models import Account, Contact, Event
 from accounts.querysets import OfAccountQuerySet
 from core.outbox import OutboxRow
-from surveys.models import Response
+from surveys.models import InboundMessage, Response
 from workflows.domain import AlertState, Priority, RunState, StepKind, TaskState
 
 
@@ -90,6 +90,7 @@ class Alert(models.Model):
     account = models.ForeignKey(Account, on_delete=models.CASCADE, null=True, related_name="alerts")
     contact = models.ForeignKey(Contact, on_delete=models.SET_NULL, null=True, related_name="alerts")
     response = models.ForeignKey(Response, on_delete=models.CASCADE, null=True, related_name="alerts")
+    message = models.ForeignKey(InboundMessage, on_delete=models.CASCADE, null=True, related_name="alerts")
     run = models.ForeignKey(Run, on_delete=models.SET_NULL, null=True, related_name="alerts")
     assignee = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="alerts"

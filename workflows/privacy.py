@@ -12,7 +12,7 @@ declare("workflows.RunStep", neutral=f"id run position kind settings result {OUT
 declare(
     "workflows.Alert",
     personal="outcome",
-    neutral="id dedupe_key kind account contact response run assignee state opened_at seen_at closed_at closed_by",
+    neutral="id dedupe_key kind account contact response message run assignee state opened_at seen_at closed_at closed_by",
 )
 declare(
     "workflows.Task",

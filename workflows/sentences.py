@@ -5,7 +5,10 @@ from typing import Any
 
 from workflows.models import Rule
 
-TRIGGERS = {"response.scored": "When somebody answers"}
+TRIGGERS = {
+    "response.scored": "When somebody answers",
+    "message.received": "When a customer writes back to a survey mail or SMS",
+}
 CATEGORIES = {
     "detractor": "0 to 6", "passive": "7 or 8", "promoter": "9 or 10",
     "satisfied": "satisfied (CSAT 4 or 5)", "dissatisfied": "dissatisfied (CSAT 1 or 2)",

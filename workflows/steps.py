@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from accounts.models import Contact
-from surveys.models import Response
+from surveys.models import InboundMessage, Response
 from workflows import engine, people
 from workflows.domain import Priority, StepKind
 from workflows.models import RunStep
@@ -16,6 +16,13 @@ def _response(row: RunStep) -> Response | None:
     if event is None or event.subject_type != "response":
         return None
     return Response.objects.filter(pk=event.subject_id or 0).first()
+
+
+def _message(row: RunStep) -> InboundMessage | None:
+    event = row.run.event
+    if event is None or event.subject_type != "message":
+        return None
+    return InboundMessage.objects.filter(pk=event.subject_id or 0).first()
 
 
 def _name(contact: Contact | None) -> str:
@@ -32,6 +39,7 @@ def create_alert(row: RunStep) -> Mapping[str, Any]:
         account=run.account,
         contact=run.contact,
         response=_response(row),
+        message=_message(row),
         run=run,
         assignee=people.responsible_for(run.account),
     )

@@ -8,6 +8,7 @@ app_name = "workflows"
 urlpatterns = [
     path("alerts/", alerts.alert_list, name="alert_list"),
     path("alerts/<int:pk>/", alerts.alert_detail, name="alert_detail"),
+    path("alerts/<int:pk>/seen/", alerts.alert_seen, name="alert_seen"),
     path("alerts/<int:pk>/reply/", alerts.alert_reply, name="alert_reply"),
     path("alerts/<int:pk>/log/", alerts.alert_log, name="alert_log"),
     path("alerts/<int:pk>/close/", alerts.alert_close, name="alert_close"),

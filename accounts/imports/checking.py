@@ -59,6 +59,7 @@ class Plan:
 
     decisions: list[Decision] = field(default_factory=list)
     new_accounts: list[Account] = field(default_factory=list)
+    unmatched: int = 0
     by_name: dict[str, Account] = field(default_factory=dict)
 
     def count(self, state: str) -> int:

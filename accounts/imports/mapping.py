@@ -257,6 +257,8 @@ class Columns:
     empty: str = KEEP
     unknown_owner: str = REFUSE
     unknown_stage: str = REFUSE
+    # What a registered target asks beside the columns (accounts/imports/targets.py).
+    options: dict[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -266,6 +268,7 @@ class Columns:
             "empty": self.empty,
             "unknown_owner": self.unknown_owner,
             "unknown_stage": self.unknown_stage,
+            "options": dict(self.options),
         }
 
     @classmethod
@@ -277,6 +280,7 @@ class Columns:
             empty=CLEAR if stored.get("empty") == CLEAR else KEEP,
             unknown_owner=LEAVE if stored.get("unknown_owner") == LEAVE else REFUSE,
             unknown_stage=LEAVE if stored.get("unknown_stage") == LEAVE else REFUSE,
+            options={str(key): str(value) for key, value in dict(stored.get("options") or {}).items()},
         )
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from accounts import custom
 from accounts.domain import ImportState
 from accounts.imports import mapping as maps
-from accounts.imports import words
+from accounts.imports import targets, words
 from accounts.imports.mapping import Columns, Target
 from accounts.imports.reading import Dialect
+from accounts.imports.targets import Look
 from accounts.models import Import, ImportRow
 from core import clock
 from team.models import User
@@ -63,6 +63,7 @@ class Column:
     chosen: str
     is_consent: bool
     is_repeated: bool
+    note: str = ""
 
     @property
     def place(self) -> int:
@@ -81,13 +82,13 @@ class MappingPage:
     questions: dict[str, str]
     odd: list[str]
     looks_headless: bool
+    merged: int = 0
 
 
-def mapping_page(
-    run: Import, headers: list[str], samples: list[list[str]], columns: Columns, dialect: Dialect
-) -> MappingPage:
+def mapping_page(run: Import, look: Look, columns: Columns, dialect: Dialect) -> MappingPage:
     """Everything the mapping page shows; reads the file's beginning only."""
-    targets = maps.targets_for(run.target, custom.definitions(run.target))
+    target = targets.named(run.target)
+    headers, samples = look.headers, look.samples
     names = [words.folded(header) for header in headers]
     shown = [
         Column(
@@ -97,19 +98,21 @@ def mapping_page(
             chosen=columns.columns.get(number, ""),
             is_consent=maps.is_consent(header),
             is_repeated=bool(header) and names.count(names[number]) > 1,
+            note=look.notes[number] if number < len(look.notes) and look.notes[number] != header else "",
         )
         for number, header in enumerate(headers)
     ]
     odd = [value for values in samples for value in [one for one in values if not one.isascii()][:2]]
     return MappingPage(
         columns=shown,
-        targets=list(targets.values()),
-        keys=maps.KEYS[run.target],
-        questions=maps.open_questions(columns, dialect, samples, targets),
+        targets=list(target.fields().values()),
+        keys=dict(target.keys),
+        questions=target.questions(columns, look, dialect),
         odd=list(dict.fromkeys(odd))[:4],
         looks_headless=any(
             "@" in header or header.replace(".", "").isdigit() for header in headers if header
         ),
+        merged=next((sheet["merged"] for sheet in run.sheets if sheet["file"] == run.file.name), 0),
     )
 
 

@@ -4,6 +4,7 @@ import codecs
 import csv
 import hashlib
 import io
+import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -30,11 +31,17 @@ ENCODINGS = {
 }
 DELIMITER_NAMES = {",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Vertical bar"}
 
+# How the first lines of a file are built where they are more than one line of names.
+PLAIN, QUALTRICS, QUALTRICS_OLD, SURVEYMONKEY = "", "qualtrics", "qualtrics_old", "surveymonkey"
+HEADER_ROWS = {PLAIN: 1, QUALTRICS: 3, QUALTRICS_OLD: 2, SURVEYMONKEY: 2}
+
 _AS_CSV = "Open it in your spreadsheet program, save it as “CSV UTF-8”, and upload that file."
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
-    (b"PK\x03\x04", f"This is an Excel workbook or another packed file, not CSV. {_AS_CSV}"),
-    (b"PK\x05\x06", f"This is a packed file, not CSV. {_AS_CSV}"),
-    (b"\xd0\xcf\x11\xe0", f"This is an old Excel workbook, not CSV. {_AS_CSV}"),
+    (b"PK\x05\x06", f"This is a packed file with nothing in it, not CSV. {_AS_CSV}"),
+    (
+        b"\xd0\xcf\x11\xe0",
+        f"This is an old Excel workbook (.xls) or one protected by a password. Save it as .xlsx without a password. Or: {_AS_CSV}",
+    ),
     (b"%PDF", "This is a PDF, not CSV. Export the list as CSV from the program it comes from."),
     (b"\x1f\x8b", "This file is compressed. Unpack it and upload the CSV file inside."),
     (b"7z\xbc\xaf", "This file is compressed. Unpack it and upload the CSV file inside."),
@@ -57,12 +64,18 @@ _SEP_LINE = re.compile(r"^\ufeff?\"?sep=(.)\"?\s*$", re.IGNORECASE)
 
 @dataclass(slots=True)
 class Dialect:
-    """How a file is written. `decimal` is "point", "comma" or "" (nobody has said), `dates` "dmy", "mdy" or ""."""
+    """How a file is written. `decimal` is "point", "comma" or "" (nobody has said), `dates` "dmy", "mdy" or "".
+
+    `form` says how its header is built; `numbered` is "rows" where a record is known by its row (a sheet of a
+    workbook), "" where it is known by the line it begins in.
+    """
 
     encoding: str = "utf-8"
     delimiter: str = ","
     decimal: str = ""
     dates: str = ""
+    form: str = PLAIN
+    numbered: str = ""
 
     def as_json(self) -> dict[str, str]:
         return asdict(self)
@@ -135,8 +148,35 @@ def guess(scan: Scan) -> Dialect:
         text = scan.head.decode(dialect.encoding, "ignore")
     except UnicodeError:
         text = scan.head.decode("latin-1")
-    dialect.delimiter = _guess_delimiter(text.lstrip("\ufeff"))
+    text = text.lstrip("\ufeff")
+    dialect.delimiter = _guess_delimiter(text)
+    dialect.form = guess_form(text, dialect.delimiter)
     return dialect
+
+
+def guess_form(text: str, delimiter: str) -> str:
+    """Exports with more than one header row, known by what stands in the second or third."""
+    first: list[list[str]] = []
+    try:
+        for cells in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+            if any(cell.strip() for cell in cells):
+                first.append([cell.strip() for cell in cells])
+            if len(first) == 3:
+                break
+    except csv.Error:
+        return PLAIN
+    if len(first) > 2:
+        said = [cell for cell in first[2] if cell]
+        if said and all(cell.replace(" ", "").startswith('{"ImportId":') for cell in said):
+            return QUALTRICS
+    if len(first) > 1:
+        old = {"ResponseID", "ResponseSet", "StartDate"}
+        if first[0][0] == "V1" and old & set(first[1]):
+            return QUALTRICS_OLD
+        names = {cell.casefold().replace("_", " ") for cell in first[0]}
+        if {"respondent id", "collector id"} <= names and not first[1][0]:
+            return SURVEYMONKEY
+    return PLAIN
 
 
 def _guess_encoding(scan: Scan) -> str:
@@ -232,13 +272,19 @@ class Reader:
         if encoding not in {*ENCODINGS, "utf-8-sig"} or dialect.delimiter not in DELIMITERS:
             raise Invalid("Choose an encoding and a delimiter from the list.", field="encoding")
         self.dialect = dialect
+        self._records = 0
+        # The source's own names of the columns, what was asked there, and its time zone, where the header says so.
+        self.ids: list[str] = []
+        self.notes: list[str] = []
+        self.zone = ""
         self._lines = _Lines(io.TextIOWrapper(file, encoding, errors=errors, newline=""))
         self._reader = csv.reader(self._lines, delimiter=dialect.delimiter)
         self.headers = self._header()
 
     def _next(self) -> tuple[int, list[str]] | None:
         self._lines.of_record = 0
-        begins = self._lines.count + 1
+        self._records += 1
+        begins = self._records if self.dialect.numbered else self._lines.count + 1
         try:
             cells = next(self._reader)
         except StopIteration:
@@ -275,7 +321,7 @@ class Reader:
             found = self._next()
         if found is None:
             raise Invalid("This file has no line of column names. Add one as its first line.", field="file")
-        cells = [clean_header(cell) for cell in found[1]]
+        cells = self._more_headers([clean_header(cell) for cell in found[1]])
         while cells and not cells[-1]:
             cells.pop()
         if len(cells) > MAX_COLUMNS:
@@ -284,6 +330,29 @@ class Reader:
                 field="file",
                 code="too_many_columns",
             )
+        return cells
+
+    def _more_headers(self, cells: list[str]) -> list[str]:
+        """Take in the header rows below the first; returns the names of the columns."""
+        form = self.dialect.form
+        below = []
+        for _ in range(HEADER_ROWS.get(form, 1) - 1):
+            found = self._next()
+            if found is None:
+                break
+            below.append(found[1])
+        if form == QUALTRICS and len(below) == 2:
+            self.notes = [clean_header(cell) for cell in below[0]]
+            for cell in below[1]:
+                said = _json_of(cell)
+                self.ids.append(str(said.get("ImportId", "")))
+                self.zone = self.zone or str(said.get("timeZone", ""))
+        elif form == QUALTRICS_OLD and below:
+            self.ids = cells
+            cells = [clean_header(cell) for cell in below[0]]
+        elif form == SURVEYMONKEY and below:
+            self.notes = [clean_header(cell) for cell in below[0]]
+            return _two_rows(cells, self.notes)
         return cells
 
     def __iter__(self) -> Iterator[Row]:
@@ -301,6 +370,8 @@ class Reader:
                     trouble = (
                         f"The row has {len(cells):,} cells, the header {width}. A cell that holds the delimiter must stand"
                         " in quotation marks."
+                        if not self.dialect.numbered
+                        else "The row has a value behind the last column that has a name. Give that column a name."
                     )
                 else:
                     cells = cells[:width]
@@ -313,6 +384,30 @@ class Reader:
                 trouble = f"The row holds bytes that are not {ENCODINGS[self.dialect.encoding]}. Save the whole file in one encoding."
                 cells = [_BAD_BYTE.sub("\ufffd", cell) for cell in cells]
             yield Row(line, cells, trouble)
+
+
+def _json_of(cell: str) -> dict[str, Any]:
+    try:
+        said = json.loads(cell)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+# What a column of an open question is called in the second row: it adds nothing to the question.
+_PLAIN_PARTS = {"response", "open-ended response", "antwort", "offene antwort"}
+
+
+def _two_rows(upper: list[str], lower: list[str]) -> list[str]:
+    """Questions above, their parts below: a question stands over its first part only."""
+    names, question = [], ""
+    for number in range(max(len(upper), len(lower))):
+        above = upper[number] if number < len(upper) else ""
+        part = lower[number] if number < len(lower) else ""
+        question = above or (question if part else "")
+        is_plain = not part or part.casefold() in _PLAIN_PARTS
+        names.append(question if is_plain else f"{question}: {part}"[:120])
+    return names
 
 
 def _is_sep(cells: list[str], delimiter: str) -> bool:

@@ -13,9 +13,10 @@ from typing import Any
 from django.db import IntegrityError, OperationalError, connection, transaction
 
 from accounts.domain import ImportState
-from accounts.imports import summary, writing
-from accounts.imports.checking import REFUSED, Judge, Plan, Prepared
+from accounts.imports import summary, targets
+from accounts.imports.checking import REFUSED, Plan, Prepared
 from accounts.imports.reading import Dialect, Reader
+from accounts.imports.targets import Judge
 from accounts.models import Import, ImportRow
 from core import bulk, clock, jobs
 from core.errors import Refused
@@ -79,12 +80,18 @@ def _count(run: Import, job: jobs.JobContext) -> None:
     """Once through the file: it must be readable to its end before anything is judged, and progress needs a total."""
     total = 0
     with _open(run) as file:
-        for _ in Reader(file, Dialect.of(run.dialect)):
+        reader = Reader(file, Dialect.of(run.dialect))
+        inspector = targets.named(run.target).inspector(run, reader)
+        for row in reader:
             total += 1
+            if inspector is not None:
+                inspector.see(row)
             if total % 50_000 == 0:
                 job.extend_lease()
     if not total:
         raise Refused("The file has column names but no rows.")
+    if inspector is not None:
+        inspector.settle()
     run.rows_total = total
     Import.objects.filter(pk=run.pk).update(rows_total=total)
 
@@ -92,7 +99,7 @@ def _count(run: Import, job: jobs.JobContext) -> None:
 def _go_through(run: Import, actor: User, job: jobs.JobContext) -> None:
     with _open(run) as file:
         reader = Reader(file, Dialect.of(run.dialect))
-        judge = Judge(run, actor, reader.headers)
+        judge = targets.named(run.target).judge(run, actor, reader)
         rows = iter(reader)
         for number, row in enumerate(itertools.islice(rows, run.position), start=1):
             judge.remember(row)
@@ -122,15 +129,14 @@ def _one_batch(
     is_check = run.state == ImportState.CHECKING
     for attempt in range(1, TRIES + 1):
         try:
-            plan = judge.decide(prepared, lock=False) if is_check else None
+            plan = judge.preview(prepared) if is_check else None
             with transaction.atomic():
                 held = _hold(run, job)
                 if plan is None:
                     if connection.vendor == "postgresql":
                         with connection.cursor() as cursor:
                             cursor.execute(_LOCK)
-                    plan = judge.decide(prepared, lock=True)
-                    writing.write(plan, target=run.target, actor=actor)
+                    plan = judge.carry_out(prepared)
                 _note(held, plan, is_check, judge)
                 held.position = held.rows_done = position
                 held.save(update_fields=_KEPT)
@@ -144,7 +150,7 @@ def _one_batch(
 
 _KEPT = [
     "position", "rows_done", "created_count", "updated_count", "unchanged_count", "refused_count", "accounts_created",
-    "checked",
+    "unmatched_count", "checked",
 ]  # fmt: skip
 
 
@@ -163,8 +169,9 @@ def _note(held: Import, plan: Plan, is_check: bool, judge: Judge) -> None:
     held.unchanged_count += plan.count("unchanged")
     held.refused_count += plan.count(REFUSED)
     held.accounts_created += len(plan.new_accounts)
+    held.unmatched_count += plan.unmatched
     if is_check:
-        summary.add_samples(held.checked, plan, judge)
+        judge.add_samples(held.checked, plan)
     refused = [
         ImportRow(
             run=held,

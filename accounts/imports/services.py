@@ -1,21 +1,25 @@
-"""What a person does with an import: upload, say how it is read and mapped, check, start, stop, carry on, delete."""
+"""What a person does with an import: upload, say how it is read and mapped, check, start, stop, carry on, take back, delete."""
 
 import datetime as dt
+import json
 import re
 import unicodedata
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
+from django.core.files.base import File
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.db.models import Q, TextField
+from django.db.models.functions import Cast
 
-from accounts import custom
 from accounts.domain import ImportState
-from accounts.imports import mapping as maps
-from accounts.imports import reading, running
+from accounts.imports import reading, running, targets, workbooks
 from accounts.imports.mapping import Columns
 from accounts.imports.reading import Dialect, Reader, Scan
+from accounts.imports.targets import Look
 from accounts.models import Import, ImportRow
 from core import clock, jobs
 from core.errors import Invalid, Refused
@@ -30,36 +34,66 @@ OPEN = frozenset({ImportState.UPLOADED, ImportState.CHECKED})
 def upload_import(*, file: "UploadedFile[Any]", target: str, actor: User) -> Import:
     """Take a file in: its kind is judged by its bytes, its digest taken, dialect and mapping proposed.
 
-    Refuses what is not a CSV file, is larger than NPS_MAX_IMPORT_BYTES, or has no header.
+    Refuses what is neither CSV nor an Excel workbook, is larger than NPS_MAX_IMPORT_BYTES, or has no header.
     """
-    if target not in maps.KEYS:
-        raise Invalid("Choose whether the file holds accounts or contacts.", field="target")
+    targets.named(target)
     refuse_too_large(file.size or 0)
     scan = Scan()
     for chunk in file.chunks():
         scan.feed(chunk)
         refuse_too_large(scan.size)
     scan.feed(b"", final=True)
-    reading.refuse_other_types(scan.head)
-    dialect = reading.guess(scan)
     run = Import(
         target=target, file_name=plain_file_name(file.name or ""), byte_size=scan.size, sha256=scan.sha256
     )
-    run.created_by, run.created_at, run.dialect = actor, clock.now(), dialect.as_json()
-    file.seek(0)
-    # Storage never sees the name it was uploaded under.
-    stored = run.file.storage.save(f"imports/{uuid.uuid4().hex}.csv", file)
-    run.file.name = stored
+    run.created_by, run.created_at = actor, clock.now()
     try:
-        headers, samples = _look(run, dialect)
-        _settle_questions(run, dialect, headers, samples, fresh=True)
+        if workbooks.is_packed(scan.head):
+            _store_sheets(run, file)
+            dialect = _dialect_of_sheet(run)
+        else:
+            reading.refuse_other_types(scan.head)
+            dialect = reading.guess(scan)
+            file.seek(0)
+            run.file.name = _store(run, file)
+        _settle_questions(run, dialect, _look(run, dialect), fresh=True)
         with transaction.atomic():
             run.save()
             audit.record(action="import.uploaded", actor=actor, obj=run, target=target, bytes=scan.size)
     except BaseException:
-        run.file.storage.delete(stored)
+        for name in _stored_names(run):
+            run.file.storage.delete(name)
         raise
     return run
+
+
+def _store(run: Import, file: Any) -> str:
+    """Storage never sees the name it was uploaded under."""
+    return str(run.file.storage.save(f"imports/{uuid.uuid4().hex}.csv", file))
+
+
+def _store_sheets(run: Import, file: "UploadedFile[Any]") -> None:
+    """Keep each sheet as CSV; the fullest one is proposed, for notes and legends are short."""
+    with workbooks.converted(file) as found:  # type: ignore[arg-type]  # an upload reads like a file
+        for sheet, path in found:
+            with path.open("rb") as csv_file:
+                run.sheets.append({**sheet.as_json(), "file": _store(run, File(csv_file))})
+    run.file.name = max(run.sheets, key=lambda sheet: int(sheet["rows"]))["file"]
+
+
+def _dialect_of_sheet(run: Import) -> Dialect:
+    """Cells of a workbook have a type: only their texts can leave dates and decimals open."""
+    scan = Scan()
+    with run.file.storage.open(run.file.name, "rb") as file:
+        scan.feed(file.read(reading.HEAD))
+    scan.feed(b"", final=True)
+    form = reading.guess_form(scan.head.decode("utf-8", "ignore"), ",")
+    return Dialect(form=form, numbered="rows")
+
+
+def _stored_names(run: Import) -> list[str]:
+    names = [str(sheet["file"]) for sheet in run.sheets]
+    return names if not run.file.name or run.file.name in names else [run.file.name, *names]
 
 
 def too_large_text() -> str:
@@ -79,29 +113,27 @@ def plain_file_name(name: str) -> str:
     return base[:200] or "file.csv"
 
 
-def look(run: Import, dialect: Dialect | None = None) -> tuple[list[str], list[list[str]]]:
+def look(run: Import, dialect: Dialect | None = None) -> Look:
     """Headers and sample values as the file reads in that dialect."""
     return _look(run, dialect or Dialect.of(run.dialect))
 
 
-def _look(run: Import, dialect: Dialect) -> tuple[list[str], list[list[str]]]:
+def _look(run: Import, dialect: Dialect) -> Look:
     if not run.file.name:
         raise Refused("The uploaded file has been deleted. Upload it again.")
     with run.file.storage.open(run.file.name, "rb") as file:
         reader = Reader(file, dialect)
-        return reader.headers, reading.sample_columns(reader, len(reader.headers))
+        samples = reading.sample_columns(reader, len(reader.headers))
+        return Look(reader.headers, samples, reader.ids, reader.notes, reader.zone, dialect.form)
 
 
-def _settle_questions(
-    run: Import, dialect: Dialect, headers: list[str], samples: list[list[str]], *, fresh: bool
-) -> None:
+def _settle_questions(run: Import, dialect: Dialect, seen: Look, *, fresh: bool) -> None:
     """Keep the headers, propose a mapping, and take over what the sample proves about dates and decimals."""
-    definitions = custom.definitions(run.target)
-    run.headers = headers
+    target = targets.named(run.target)
+    run.headers = seen.headers
     if fresh:
-        run.mapping = maps.propose(run.target, headers, samples, definitions).as_json()
-    targets = maps.targets_for(run.target, definitions)
-    for question, proved in maps.open_questions(Columns.of(run.mapping), dialect, samples, targets).items():
+        run.mapping = target.propose(run, seen).as_json()
+    for question, proved in target.questions(Columns.of(run.mapping), seen, dialect).items():
         if proved and not getattr(dialect, question):
             setattr(dialect, question, proved)
     run.dialect = dialect.as_json()
@@ -111,8 +143,24 @@ def _settle_questions(
 def change_dialect(*, run: Import, dialect: Dialect, actor: User) -> Import:
     """Read the file another way; the mapping is proposed anew where that changes the columns."""
     held = _hold(run, OPEN)
-    headers, samples = _look(held, dialect)
-    _settle_questions(held, dialect, headers, samples, fresh=headers != held.headers)
+    seen = _look(held, dialect)
+    _settle_questions(held, dialect, seen, fresh=seen.headers != held.headers)
+    _reset(held)
+    held.save()
+    return held
+
+
+@transaction.atomic
+def choose_sheet(*, run: Import, number: int, actor: User) -> Import:
+    """Read another sheet of the workbook; the mapping is proposed anew."""
+    held = _hold(run, OPEN)
+    if not 0 <= number < len(held.sheets):
+        raise Invalid("Choose one of the workbook's sheets.", field="sheet")
+    if not held.file.name:
+        raise Refused("The uploaded file has been deleted. Upload it again.")
+    held.file.name = held.sheets[number]["file"]
+    dialect = _dialect_of_sheet(held)
+    _settle_questions(held, dialect, _look(held, dialect), fresh=True)
     _reset(held)
     held.save()
     return held
@@ -122,12 +170,9 @@ def change_dialect(*, run: Import, dialect: Dialect, actor: User) -> Import:
 def start_check(*, run: Import, dialect: Dialect, columns: Columns, actor: User) -> Import:
     """Keep the mapping and have the whole file checked in the background. Refuses a mapping that cannot work."""
     held = _hold(run, OPEN)
-    headers, samples = _look(held, dialect)
-    targets = maps.targets_for(held.target, custom.definitions(held.target))
-    maps.check(
-        columns, target=held.target, headers=headers, targets=targets, dialect=dialect, samples=samples
-    )
-    _settle_questions(held, dialect, headers, samples, fresh=False)
+    seen = _look(held, dialect)
+    targets.named(held.target).check(held, columns, look=seen, dialect=dialect, actor=actor)
+    _settle_questions(held, dialect, seen, fresh=False)
     held.mapping, held.dialect = columns.as_json(), dialect.as_json()
     _reset(held)
     _submit(held, ImportState.CHECKING, actor)
@@ -139,6 +184,7 @@ def start_check(*, run: Import, dialect: Dialect, columns: Columns, actor: User)
 def start_import(*, run: Import, actor: User) -> Import:
     """Write what the check found. Refuses before a check, and twice."""
     held = _hold(run, {ImportState.CHECKED})
+    held.mapping = targets.named(held.target).begin(held, Columns.of(held.mapping), actor).as_json()
     _reset(held, keep_check=True)
     _submit(held, ImportState.RUNNING, actor)
     audit.record(action="import.started", actor=actor, obj=held)
@@ -174,6 +220,15 @@ def cancel(*, run: Import, actor: User) -> Import:
 
 
 @transaction.atomic
+def take_back(*, run: Import, actor: User) -> Import:
+    """Have what an import brought in counted no more, where its target knows how."""
+    held = _hold(run, {ImportState.DONE, ImportState.CANCELLED, ImportState.FAILED})
+    targets.named(held.target).take_back(held, actor)
+    audit.record(action="import.taken_back", actor=actor, obj=held)
+    return held
+
+
+@transaction.atomic
 def delete_import(*, run: Import, actor: User) -> None:
     """Delete the file, the refused rows and the entry itself; what was imported stays."""
     held = _hold(run, {state for state in ImportState if state not in WORKING})
@@ -200,7 +255,7 @@ def clear_old(today: dt.date) -> int:
         _drop_file(run)
         ImportRow.objects.filter(run=run).delete()
         run.headers, run.cleared_at = [], clock.now()
-        run.checked = {key: value for key, value in run.checked.items() if key != "samples"}
+        run.checked = {key: run.checked[key] for key in ("counts", "at", "by") if key in run.checked}
         if run.state in OPEN:
             run.state, run.finished_at = ImportState.CANCELLED, clock.now()
         run.save()
@@ -209,12 +264,35 @@ def clear_old(today: dt.date) -> int:
     return count
 
 
+@transaction.atomic
+def forget(texts: Sequence[str]) -> None:
+    """Somebody was erased: refused rows and samples in which one of these texts stands go, and so do the files of imports
+    that are over; other files go by their age (`clear_old`)."""
+    needles = {form for text in texts if text for form in (text, json.dumps(text)[1:-1])}
+    if needles:
+        for model, name in ((ImportRow, "cells"), (Import, "checked")):
+            rows: Any = model._base_manager.annotate(_text=Cast(name, TextField()))
+            hit = Q(pk__in=[])
+            for needle in needles:
+                hit |= Q(_text__icontains=needle)
+            if model is ImportRow:
+                rows.filter(hit).delete()
+                continue
+            for run in rows.filter(hit):
+                run.checked = {key: value for key, value in run.checked.items() if key != "samples"}
+                run.save(update_fields=["checked"])
+    over = Import.objects.select_for_update().filter(state=ImportState.DONE)
+    for run in over.exclude(file="").order_by("pk"):
+        _drop_file(run)
+        run.save(update_fields=["file"])
+
+
 def _drop_file(run: Import) -> None:
     """The file goes when the deletion is certain."""
-    name, storage = run.file.name, run.file.storage
-    run.file = ""
-    if name:
-        transaction.on_commit(lambda: storage.delete(name))
+    names, storage = _stored_names(run), run.file.storage
+    run.file, run.sheets = "", []
+    for name in names:
+        transaction.on_commit(lambda name=name: storage.delete(name))
 
 
 def _hold(run: Import, states: Any) -> Import:
@@ -241,9 +319,8 @@ def _reset(held: Import, *, keep_check: bool = False) -> None:
     """Back to the first row."""
     ImportRow.objects.filter(run=held).delete()
     held.position = held.rows_done = 0
-    held.created_count = held.updated_count = held.unchanged_count = held.refused_count = (
-        held.accounts_created
-    ) = 0
+    held.created_count = held.updated_count = held.unchanged_count = held.refused_count = 0
+    held.accounts_created = held.unmatched_count = 0
     held.finished_at, held.error, held.job_key = None, "", ""
     if not keep_check:
         held.rows_total, held.checked, held.state = 0, {}, ImportState.UPLOADED

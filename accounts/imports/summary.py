@@ -4,6 +4,7 @@ import datetime as dt
 from decimal import Decimal
 from typing import Any
 
+from accounts.imports import targets
 from accounts.imports.checking import CREATED, REFUSED, UNCHANGED, UPDATED, Decision, Judge, Plan
 from accounts.imports.mapping import targets_for
 from accounts.models import Import
@@ -14,7 +15,8 @@ _HIDDEN = {"email_key", "address_key"}
 
 
 def counts_of(run: Import) -> dict[str, Any]:
-    return {
+    more = {"unmatched": run.unmatched_count} if targets.named(run.target).has_unmatched else {}
+    return more | {
         "rows": run.rows_done,
         "created": run.created_count,
         "updated": run.updated_count,

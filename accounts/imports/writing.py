@@ -63,6 +63,9 @@ def _update_accounts(updated: Sequence[Decision], actor: User, now: dt.datetime,
         return
     today = team_queries.today()
     names = {"updated_at"}
+    contact_services.note_former(
+        [(one.thing.pk, one.thing.email_key) for one in updated if "email_key" in one.changes]
+    )
     for decision in updated:
         _apply(decision, now)
         names |= set(decision.changes)

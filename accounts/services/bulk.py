@@ -137,6 +137,7 @@ class Result:
 class _Plan:
     to_create: list[tuple[Row, Contact]] = field(default_factory=list)
     to_update: list[tuple[Row, Contact, list[str]]] = field(default_factory=list)
+    former: list[tuple[int, str | None]] = field(default_factory=list)
     results: dict[int, Result] = field(default_factory=dict)
 
 
@@ -321,6 +322,8 @@ def _lay_over(
     if not differing:
         plan.results[row.index] = Result(row.index, "unchanged", contact.pk, contact.external_id)
         return
+    if "email_key" in differing:
+        plan.former.append((contact.pk, contact.email_key))
     for name, value in differing.items():
         setattr(contact, name, value)
     contact_services.refuse_nameless(contact.first_name, contact.last_name, contact.email)
@@ -352,6 +355,7 @@ def _write(plan: _Plan, actor: User, origin: Origin) -> None:
                     facts=next(known),
                 )
             )
+    contact_services.note_former(plan.former)
     if plan.to_update:
         names = sorted({name for _, _, differing in plan.to_update for name in differing})
         bulk_update_with_history(

@@ -1,13 +1,13 @@
 """Writing contacts: one person, at one account, with an address that no other live contact has."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypedDict
 
 from django.db import IntegrityError, transaction
 
 from accounts import cleaning, custom, history, timeline, versions
 from accounts.domain import ContactRole, Origin
-from accounts.models import Account, Contact, CustomField
+from accounts.models import Account, Contact, CustomField, FormerAddress
 from core import clock, secrets
 from core.errors import Refused
 from team import audit
@@ -140,17 +140,29 @@ def update_contact(
     differing = versions.changed(contact, found)
     if not differing:
         return contact
+    former = contact.email_key if "email_key" in differing else None
     for name, value in differing.items():
         setattr(contact, name, value)
     refuse_nameless(contact.first_name, contact.last_name, contact.email)
     contact.updated_at = clock.now()
     history.sign(contact, actor)
     _write(lambda: contact.save(update_fields=[*differing, "updated_at"]), contact, actor)
+    note_former([(contact.pk, former)])
     shown = sorted(set(differing) - DERIVED)
     audit.record(action="contact.updated", actor=actor, obj=contact, fields=shown)
     stamp = f"{contact.updated_at:%Y%m%d%H%M%S%f}"
     _record("contact.updated", contact, actor, origin, f"contact:{contact.pk}:updated:{stamp}", fields=shown)
     return contact
+
+
+def note_former(addresses: Iterable[tuple[int, str | None]]) -> None:
+    """Remember the address each of these contacts (by id) had until now: an answer from there is suggested to be theirs."""
+    now = clock.now()
+    rows = [FormerAddress(contact_id=contact, email_key=key, until=now) for contact, key in addresses if key]
+    if rows:
+        FormerAddress.objects.bulk_create(
+            rows, update_conflicts=True, unique_fields=["contact", "email_key"], update_fields=["until"]
+        )
 
 
 def _record(

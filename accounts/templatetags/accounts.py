@@ -38,6 +38,13 @@ def field_words(names: Any) -> str:
 
 
 @register.filter
+def merge_label(name: str) -> str:
+    """A field's name as a heading: "job_title" is "Job title", "arr" is "ARR"."""
+    text = FIELDS.get(name, name.replace("_", " "))
+    return text[:1].upper() + text[1:]
+
+
+@register.filter
 def role_words(role: str) -> str:
     return OWNER_ROLE_LABELS[OwnerRole(role)]
 

@@ -141,8 +141,11 @@ def account_create(request: UserRequest) -> HttpResponse:
 @requires(can_view)
 @require_safe
 def account_detail(request: UserRequest, pk: int) -> HttpResponse:
+    survivor = queries.find_survivor("account", pk, request.user)
+    if survivor is not None:
+        return redirect("accounts:account_detail", pk=survivor)
     account = get_object_or_404(queries.list_accounts(request.user), pk=pk)
-    context = detail_context(request, "account", account)
+    context = detail_context(request, "account", account) | {"may_lead": can_lead(request.user)}
     if request.htmx.target == "timeline":
         return render(request, "accounts/_timeline.html", context)
     tab = context["tab"]

@@ -16,7 +16,7 @@ from accounts.views.accounts import offer_again, stored_values
 from accounts.views.detail import detail_context
 from core.errors import Refused
 from team.http import UserRequest, requires
-from team.permissions import can_export, can_view, can_work
+from team.permissions import can_export, can_lead, can_view, can_work
 
 FILTERS = ("owner", "role")
 
@@ -79,8 +79,14 @@ def contact_create(request: UserRequest) -> HttpResponse:
 @requires(can_view)
 @require_safe
 def contact_detail(request: UserRequest, pk: int) -> HttpResponse:
+    survivor = queries.find_survivor("contact", pk, request.user)
+    if survivor is not None:
+        return redirect("accounts:contact_detail", pk=survivor)
     contact = get_object_or_404(queries.list_contacts(request.user).select_related("account__stage"), pk=pk)
-    context = detail_context(request, "contact", contact)
+    context = detail_context(request, "contact", contact) | {
+        "may_lead": can_lead(request.user),
+        "may_export": can_export(request.user),
+    }
     if request.htmx.target == "timeline":
         return render(request, "accounts/_timeline.html", context)
     if context["tab"] == "overview":

@@ -36,7 +36,7 @@ def detail_context(request: UserRequest, target: str, thing: Account | Contact) 
     base = {**own, "place": target, "may_work": can_work(request.user)}
     context: dict[str, Any] = {**base, "tab": tab, "tabs": _tabs(request, target, thing, panels, tab)}
     if request.htmx.target != "timeline":
-        for column in ("top", "actions"):
+        for column in ("top", "actions", "menu"):
             context[f"{column}_panels"] = [
                 draw(p, request, thing, base) for p in panels if p.tab == "overview" and p.column == column
             ]

@@ -13,12 +13,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts import exports
+from accounts import exports, extend
 from accounts.domain import ImportState
 from accounts.imports import mapping as maps
-from accounts.imports import queries, reading, services
+from accounts.imports import queries, reading, services, targets
 from accounts.imports.mapping import Columns
 from accounts.imports.reading import Dialect
+from accounts.imports.targets import Look
 from accounts.models import Import
 from core.errors import Refused
 from team.http import UserRequest, requires
@@ -51,12 +52,12 @@ class CappedUpload(FileUploadHandler):
 class UploadForm(forms.Form):
     target = forms.ChoiceField(
         label="What is in the file",
-        choices=[("contact", "Contacts"), ("account", "Accounts")],
+        choices=extend.import_choices,
         widget=forms.RadioSelect,
     )
     file = forms.FileField(
         label="File",
-        widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,text/csv"}),
+        widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,.xlsx,text/csv"}),
         allow_empty_file=True,
     )
 
@@ -139,10 +140,18 @@ def import_detail(request: UserRequest, pk: int) -> HttpResponse:
             return response
         return render(request, "accounts/import_detail.html#progress", context)
     counts = run.checked.get("counts", {})
+    target = targets.named(run.target)
+    samples = run.checked.get("samples", {})
+    for row in [row for rows in samples.values() for row in rows if "pk" in row]:
+        row["url"] = target.url_of(row["pk"])
     context |= {
         "columns": Columns.of(run.mapping),
-        "key_label": maps.KEYS[run.target].get(Columns.of(run.mapping).key, ""),
-        "samples": run.checked.get("samples", {}),
+        "into": target,
+        "key_label": target.keys.get(Columns.of(run.mapping).key, ""),
+        "choices": target.choices(run),
+        "results": target.results(run, request.user),
+        "taken_back": target.taken_back(run, request.user),
+        "samples": samples,
         "counts": counts,
         "importable": counts.get("created", 0) + counts.get("updated", 0),
         "refused": list(queries.refused_rows(run)[:20]) if run.state not in services.OPEN else [],
@@ -161,6 +170,14 @@ def import_columns(request: UserRequest, pk: int) -> HttpResponse:
         return _columns_page(request, run, Dialect.of(run.dialect), Columns.of(run.mapping))
     dialect, columns = _read_post(request, run)
     try:
+        if request.POST.get("do") == "sheet":
+            number = request.POST.get("sheet", "")
+            services.choose_sheet(
+                run=run,
+                number=int(number) if number.isdecimal() and len(number) < 4 else -1,
+                actor=request.user,
+            )
+            return redirect("accounts:import_columns", pk=pk)
         if request.POST.get("do") == "read":
             services.change_dialect(run=run, dialect=dialect, actor=request.user)
             return redirect("accounts:import_columns", pk=pk)
@@ -192,6 +209,11 @@ def _read_post(request: UserRequest, run: Import) -> tuple[Dialect, Columns]:
         empty=maps.CLEAR if post.get("empty") == maps.CLEAR else maps.KEEP,
         unknown_owner=maps.LEAVE if post.get("unknown_owner") == maps.LEAVE else maps.REFUSE,
         unknown_stage=maps.LEAVE if post.get("unknown_stage") == maps.LEAVE else maps.REFUSE,
+        options={
+            name.removeprefix("option_"): str(value)[:200]
+            for name, value in post.items()
+            if name.startswith("option_")
+        },
     )
     return dialect, columns
 
@@ -200,15 +222,18 @@ def _columns_page(
     request: UserRequest, run: Import, dialect: Dialect, columns: Columns, *, refusal: Refused | None = None
 ) -> HttpResponse:
     trouble = refusal.message if refusal else run.error
+    target = targets.named(run.target)
     try:
-        headers, samples = services.look(run, dialect)
+        look = services.look(run, dialect)
     except Refused as unreadable:
-        headers, samples, trouble = list(run.headers), [[] for _ in run.headers], unreadable.message
+        look, trouble = Look(list(run.headers), [[] for _ in run.headers]), unreadable.message
     context = {
         "run": run,
+        "into": target,
         "dialect": dialect,
         "mapping": columns,
-        "page": queries.mapping_page(run, headers, samples, columns, dialect),
+        "page": queries.mapping_page(run, look, columns, dialect),
+        "options": target.options(run, look, columns, request.user),
         "encodings": reading.ENCODINGS,
         "delimiters": {"tab" if key == "\t" else key: name for key, name in reading.DELIMITER_NAMES.items()},
         "delimiter": "tab" if dialect.delimiter == "\t" else dialect.delimiter,
@@ -244,6 +269,12 @@ def import_cancel(request: UserRequest, pk: int) -> HttpResponse:
 @require_POST
 def import_carry_on(request: UserRequest, pk: int) -> HttpResponse:
     return _act(request, pk, services.carry_on)
+
+
+@requires(can_import)
+@require_POST
+def import_take_back(request: UserRequest, pk: int) -> HttpResponse:
+    return _act(request, pk, services.take_back)
 
 
 @requires(can_import)

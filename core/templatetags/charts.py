@@ -19,9 +19,20 @@ def trend_chart(
     noun: str = "answer",
     floor: float = -100,
     ceiling: float = 100,
+    places: int = 0,
+    unit: str = "",
 ) -> SafeString:
     """A line with its band of uncertainty and the answers behind each point."""
-    return charts.trend(points, title=title, noun=noun, floor=floor, ceiling=ceiling, signed=floor < 0)
+    return charts.trend(
+        points,
+        title=title,
+        noun=noun,
+        floor=floor,
+        ceiling=ceiling,
+        signed=floor < 0,
+        places=places,
+        unit=unit,
+    )
 
 
 @register.simple_tag

@@ -41,7 +41,7 @@ class ConnectionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiVie
     orderings: ClassVar[dict[str, tuple[str, ...]]] = {"id": (), "name": ("name",)}
 
     def get_queryset(self) -> QuerySet[Connection]:
-        return queries.list_connections(user=self._user)
+        return queries.list_connections(self._user).prefetch_related("surveys")
 
     @property
     def _user(self) -> User:
@@ -173,7 +173,7 @@ class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
     orderings: ClassVar[dict[str, tuple[str, ...]]] = {"id": ()}
 
     def get_queryset(self) -> QuerySet[SyncRun]:
-        return queries.list_runs(user=cast(User, self.request.user))
+        return queries.list_all_runs(cast(User, self.request.user))
 
 
 @extend_schema_view(list=extend_schema(summary="List lines of runs: what was not simply taken in, and why"))
@@ -185,4 +185,4 @@ class LineViewSet(mixins.ListModelMixin, ApiViewSet):
     orderings: ClassVar[dict[str, tuple[str, ...]]] = {"id": ()}
 
     def get_queryset(self) -> QuerySet[RunLine]:
-        return queries.list_lines(user=cast(User, self.request.user))
+        return queries.list_all_lines(cast(User, self.request.user))

@@ -435,13 +435,14 @@ def start_consent(*, connection: Connection, actor: User) -> str:
     """Where to send the person's browser to say yes. What comes back is good once, for a quarter of an hour, and only for
     the same person."""
     system = registry.get(connection.system)
-    if not system.needs_consent:
+    line = lines.open_line(connection)
+    if not system.asks_consent(line):
         raise Refused(f"{system.name} needs no consent in the browser.")
-    _refuse_incomplete(connection, but_consent=True)
+    _refuse_incomplete(connection)
     nonce = randomness.token_urlsafe(16)
     cache.set(_nonce_key(nonce), True, CONSENT_SECONDS)
     state = signing.dumps([connection.pk, actor.pk, nonce], salt=_SALT)
-    return system.consent_url(lines.open_line(connection), redirect=consent_redirect(), state=state)
+    return system.consent_url(line, redirect=consent_redirect(), state=state)
 
 
 def finish_consent(*, state: str, code: str, actor: User) -> Connection:
@@ -487,7 +488,7 @@ def _active_puller(connection: Connection) -> Connection:
     return held
 
 
-def _refuse_incomplete(connection: Connection, *, but_consent: bool = False) -> None:
+def _refuse_incomplete(connection: Connection) -> None:
     missing = missing_settings(connection)
     if missing:
         raise Refused(f"Still missing: {', '.join(missing)}.", code="incomplete")

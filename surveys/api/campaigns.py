@@ -15,7 +15,6 @@ from rest_framework.response import Response
 
 from core.api import ApiViewSet
 from core.errors import Invalid, Refused
-from surveys import eligibility
 from surveys.campaign_plan import NAMES, Plan
 from surveys.choices import Cadence, CampaignState, Channel, InvitationState, Reason, SuppressionReason
 from surveys.experiments import Outcome
@@ -268,8 +267,7 @@ class CampaignViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewS
     @action(detail=True, methods=["get"])
     def preview(self, request: Request, pk: int) -> Response:
         campaign: Campaign = self.get_object()
-        asking = eligibility.asking_of(campaign)
-        found = queries.preview(segment=campaign.segment, user=self._user, asking=asking)
+        found = queries.review(campaign, self._user)
         return Response(PreviewSerializer(found).data)
 
     @extend_schema(

@@ -18,7 +18,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import APIException
 
-from core import clock, ratelimit
+from core import clock, hotline, ratelimit
 from core.api import check_content_type, error_body, rate_headers, read_body, read_json
 from core.errors import Refused
 from surveys import ingest
@@ -79,7 +79,8 @@ class _Lane:
         taken: list[_Slot] = []
         try:
             taken += self._gathered()
-            _settle(taken)
+            with hotline_of_answers.held():
+                _settle(taken)
         finally:
             # Unsettled are some only in a worker that is being ended. Nobody must wait for it.
             for left in taken:
@@ -101,6 +102,7 @@ class _Lane:
 
 
 _lane = _Lane()
+hotline_of_answers = hotline.Hotline()
 
 
 def _settle(slots: list[_Slot]) -> None:
@@ -109,9 +111,10 @@ def _settle(slots: list[_Slot]) -> None:
         by_key.setdefault(slot.authorization, []).append(slot)
     for authorization, together in by_key.items():
         try:
-            user, key = authentication.authenticate_key(authorization, find=_find_key)
+            knock = _Knock(authorization, len(together))
+            user, key = authentication.authenticate_key(authorization, find=knock.find_key)
             audit.calling_key.set(key)
-            ready = [slot for slot in _rated(key, together) if _is_allowed(slot, user, key)]
+            ready = [slot for slot in _rated(key, together, knock.verdict) if _is_allowed(slot, user, key)]
             _write(ready, user)
         except Exception as error:
             for slot in together:
@@ -123,52 +126,83 @@ def _settle(slots: list[_Slot]) -> None:
 
 _KEY = """
 SELECT k.id, k.digest, k.scopes, k.rate_limit, k.expires_at, k.revoked_at, k.last_used_at,
-  u.id, u.role, u.team_id, u.is_active, s.scope
+  u.id AS user_id, u.role, u.team_id, u.is_active, s.scope
 FROM team_apikey k JOIN team_user u ON u.id = k.user_id LEFT JOIN team_rolescope s ON s.role = u.role
-WHERE k.prefix = %s"""
+WHERE k.prefix = """
+PER_SECONDS = 60
+# The same, and the rate of the key in one go: taken only where `authenticate_key` will let the key in.
+_KEY_AND_RATE = f"""
+WITH k AS MATERIALIZED ({_KEY}$1),
+right_key AS (
+  SELECT 'api:' || id AS bucket, rate_limit AS bucket_limit FROM k
+  WHERE digest = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $3::timestamptz) AND is_active
+    AND rate_limit >= $4::double precision),
+taken AS ({ratelimit.taking_sql("right_key", cost="$4::double precision", per_seconds=PER_SECONDS)})
+SELECT k.*, taken.tokens, taken.allowed FROM k LEFT JOIN taken ON TRUE"""
 
 
-def _key_row(prefix: str) -> Any:
-    # This reading may be repeated, so it stands for the look whether the kept connection still lives.
-    cast(Any, connection).health_check_done = True
-    for attempt in (1, 2):
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(_KEY, [prefix])
-                return cursor.fetchone()
-        except (OperationalError, InterfaceError):
-            if attempt == 2 or connection.in_atomic_block:
-                raise
-            connection.close()
-    return None
+class _Knock:
+    """The look at a key for requests that came with it, with its rate taken beside where that is one trip."""
 
+    def __init__(self, authorization: str | None, count: int) -> None:
+        self.authorization = authorization or ""
+        self.count = count
+        self.verdict: ratelimit.Verdict | None = None
 
-def _find_key(prefix: str) -> ApiKey | None:
-    """The key and its person with their row scope: what `authenticate_key` looks at, in one small statement."""
-    row = _key_row(prefix)
-    if row is None:
+    def find_key(self, prefix: str) -> ApiKey | None:
+        """The key and its person with their row scope: what `authenticate_key` looks at."""
+        row = self._row(prefix)
+        if row is None:
+            return None
+        (
+            pk,
+            digest,
+            scopes,
+            rate_limit,
+            expires_at,
+            revoked_at,
+            last_used_at,
+            user_pk,
+            role,
+            team,
+            is_active,
+            scope,
+            *taken,
+        ) = row
+        if taken and taken[0] is not None:
+            self.verdict = ratelimit.verdict(
+                *taken, limit=rate_limit, per_seconds=PER_SECONDS, cost=self.count
+            )
+        user = User(pk=user_pk, role=role, team_id=team, is_active=bool(is_active))
+        user._row_scope = RowScope(scope) if scope else DEFAULT_SCOPES[Role(role)]  # type: ignore[attr-defined]
+        return ApiKey(
+            pk=pk, user=user, prefix=prefix, digest=digest, rate_limit=rate_limit,
+            scopes=json.loads(scopes) if isinstance(scopes, str) else scopes,
+            expires_at=_aware(expires_at), revoked_at=_aware(revoked_at), last_used_at=_aware(last_used_at),
+        )  # fmt: skip
+
+    def _row(self, prefix: str) -> Any:
+        # This may be repeated, so it stands for the look whether the kept connection still lives; a token more than was
+        # used may then be gone.
+        cast(Any, connection).health_check_done = True
+        for attempt in (1, 2):
+            try:
+                return self._read(prefix)
+            except (OperationalError, InterfaceError):
+                if attempt == 2 or connection.in_atomic_block:
+                    raise
+                connection.close()
         return None
-    (
-        pk,
-        digest,
-        scopes,
-        rate_limit,
-        expires_at,
-        revoked_at,
-        last_used_at,
-        user_pk,
-        role,
-        team,
-        is_active,
-        scope,
-    ) = row
-    user = User(pk=user_pk, role=role, team_id=team, is_active=bool(is_active))
-    user._row_scope = RowScope(scope) if scope else DEFAULT_SCOPES[Role(role)]  # type: ignore[attr-defined]
-    return ApiKey(
-        pk=pk, user=user, prefix=prefix, digest=digest, rate_limit=rate_limit,
-        scopes=json.loads(scopes) if isinstance(scopes, str) else scopes,
-        expires_at=_aware(expires_at), revoked_at=_aware(revoked_at), last_used_at=_aware(last_used_at),
-    )  # fmt: skip
+
+    def _read(self, prefix: str) -> Any:
+        if not hotline.is_held():
+            with connection.cursor() as cursor:
+                cursor.execute(f"{_KEY}%s", [prefix])
+                return cursor.fetchone()
+        digest = authentication.digest(self.authorization.removeprefix("Bearer "))
+        params = [prefix, digest, clock.now().isoformat(), str(self.count)]
+        (rows,) = hotline.trip((_KEY_AND_RATE, [text.encode() for text in params]))
+        return rows[0] if rows else None
 
 
 def _aware(value: Any) -> dt.datetime | None:
@@ -179,17 +213,20 @@ def _aware(value: Any) -> dt.datetime | None:
     return found.replace(tzinfo=dt.UTC) if found is not None and found.tzinfo is None else found
 
 
-def _rated(key: ApiKey, slots: list[_Slot]) -> list[_Slot]:
-    """Those within the rate of the key: all in one step, or one by one where not all are."""
+def _rated(key: ApiKey, slots: list[_Slot], verdict: ratelimit.Verdict | None) -> list[_Slot]:
+    """Those within the rate of the key: all in one step, or one by one where not all are.
+
+    `verdict` is what was already taken for all of them, if that was.
+    """
     name = f"api:{key.pk}"
-    if len(slots) <= key.rate_limit:
-        verdict = ratelimit.take(name, limit=key.rate_limit, per_seconds=60, cost=len(slots))
-        if verdict.allowed:
-            for slot in slots:
-                slot.verdict = verdict
-            return slots
+    if verdict is None and len(slots) <= key.rate_limit:
+        verdict = ratelimit.take(name, limit=key.rate_limit, per_seconds=PER_SECONDS, cost=len(slots))
+    if verdict is not None and verdict.allowed:
+        for slot in slots:
+            slot.verdict = verdict
+        return slots
     for slot in slots:
-        slot.verdict = ratelimit.take(name, limit=key.rate_limit, per_seconds=60)
+        slot.verdict = ratelimit.take(name, limit=key.rate_limit, per_seconds=PER_SECONDS)
         if not slot.verdict.allowed:
             slot.error = authentication.TooManyRequests(slot.verdict)
     return [slot for slot in slots if slot.error is None]

@@ -13,6 +13,7 @@ import datetime as dt
 import json
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,9 +21,10 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 
 from core import clock, jobs, outbox
+from core.models import Job
 from surveys import domain
 from surveys.ingest import FOLD
-from surveys.models import FigureMark, FigureState
+from surveys.models import AccountScore, FigureMark, FigureState, Response, Tally
 from surveys.sql import COUNTED, is_postgresql, moment
 from team import queries as team_queries
 
@@ -35,6 +37,7 @@ BREAKDOWNS = {ALL: "''", "plan": "plan", "segment": "segment", "country": "count
               CHANNEL: "channel"}  # fmt: skip
 SCORE_COLUMNS = tuple(f"s{score}" for score in range(11))
 FOLD_LIMIT = 5_000
+REBUILD = "surveys.rebuild_figures"
 
 
 def state() -> FigureState:
@@ -227,10 +230,36 @@ def refresh_accounts(account_ids: Iterable[int] | None, *, zone: ZoneInfo) -> No
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What the people of an account say at present, in one metric."""
+
+    account: int
+    metric: str
+    people: int
+    promoters: int
+    detractors: int
+    mean: float
+    median: float
+
+
+def present_scores(account_ids: Iterable[int]) -> list[Present]:
+    """The present scores of these accounts, counted from the answers as they are: `AccountScore` follows with the fold."""
+    ids = sorted(set(account_ids))
+    if not ids:
+        return []
+    current = zone()
+    day = clock.now().astimezone(current).date()
+    start = moment(start_of(day - dt.timedelta(days=ACCOUNT_DAYS - 1), current))
+    end = moment(start_of(day + dt.timedelta(days=1), current))
+    some: object = ids if is_postgresql() else json.dumps(ids)
+    with connection.cursor() as cursor:
+        cursor.execute(_account_select(is_postgresql(), True), [current.key, start, end, end, some])
+        return [Present(*row[:5], float(row[5]), float(row[6])) for row in cursor.fetchall()]
+
+
 def expire_accounts() -> int:
     """Refresh the accounts of which an answer left the window since; returns how many. Runs with every tick."""
-    from surveys.models import AccountScore
-
     with transaction.atomic():
         current = _locked_state()
         zone = ZoneInfo(current.zone)
@@ -244,13 +273,17 @@ def expire_accounts() -> int:
 
 # --- Rebuilding ----------------------------------------------------------------------------------------------
 @transaction.atomic
-def rebuild(*, zone_name: str | None = None) -> int:
+def rebuild(*, zone_name: str | None = None, only_if_moved: bool = False) -> int:
     """Build all kept figures anew from the answers, in the workspace's zone; returns the number of tally rows.
 
     Answers that are written meanwhile are neither lost nor counted twice: their marks stay for the next fold.
+    With `only_if_moved` nothing is done where the figures are in that zone already.
     """
     current = _locked_state()
-    current.zone = zone_name or team_queries.workspace().time_zone
+    wanted = zone_name or team_queries.workspace().time_zone
+    if only_if_moved and current.zone == wanted:
+        return Tally.objects.count()
+    current.zone = wanted
     if is_postgresql():
         # Waits for whoever has written marks and not committed, so that every answer is either seen here or marked.
         _run("LOCK TABLE surveys_figuremark IN EXCLUSIVE MODE")
@@ -272,23 +305,49 @@ def rebuild(*, zone_name: str | None = None) -> int:
     refresh_accounts(None, zone=ZoneInfo(current.zone))
     current.built_at = clock.now()
     current.save(update_fields=["zone", "built_at"])
-    from surveys.models import Tally
-
     return Tally.objects.count()
 
 
 def check_zone() -> bool:
-    """Rebuild when the workspace's zone is no longer the one of the figures; runs with every tick."""
-    if state().zone == team_queries.workspace().time_zone:
+    """Queue a rebuild when the workspace's zone is no longer the one of the figures; runs with every tick.
+
+    Once for a change: a rebuild that failed waits for an administrator instead of failing every minute.
+    """
+    current, wanted = state(), team_queries.workspace().time_zone
+    if current.zone == wanted:
         return False
-    rebuild()
-    logger.info("The kept figures were rebuilt for a new time zone")
+    jobs.submit(REBUILD, key=_rebuild_key(current, wanted))
     return True
+
+
+def _rebuild_key(current: FigureState, wanted: str) -> str:
+    since = f"{current.built_at:%Y%m%d%H%M%S%f}" if current.built_at else "never"
+    return f"{REBUILD}:{current.zone}>{wanted}:{since}"
+
+
+def moving() -> Job | None:
+    """The job that counts the figures anew for another zone, while it waits, works or has failed."""
+    current, wanted = state(), team_queries.workspace().time_zone
+    if current.zone == wanted:
+        return None
+    return Job.objects.filter(key=_rebuild_key(current, wanted)).first()
+
+
+def _rebuild_for_zone(job: jobs.JobContext) -> None:
+    """The job. All of it is one transaction, so that no figure is ever half of one zone and half of another; a worker
+    that takes it over waits for the first one's lock and then finds nothing left to do."""
+    answers = Response.objects.filter(excluded_reason="").count()
+    job.report(0, answers)
+    job.extend_lease()
+    rebuild(only_if_moved=True)
+    job.report(answers, answers)
+    logger.info("The kept figures were rebuilt for a new time zone")
 
 
 def register() -> None:
     """Make folding known: woken after the commit of every change, looked for by the tick."""
     outbox.register(outbox.Kind(FOLD, "surveys.FigureMark", _no_rows, pump=fold))
+    jobs.handler(REBUILD, long=True)(_rebuild_for_zone)
     jobs.on_tick("figures_zone", check_zone)
     jobs.on_tick("figures_expire", expire_accounts)
 

@@ -192,6 +192,7 @@ LANGUAGE = Language(
         pref_title="استبيانات {brand}",
         pref_intro="اختاروا ما يمكن لـ {brand} أن تسألكم عنه ومتى.",
         pref_link="إعدادات الاستبيانات",
+        pref_language="لغة أسئلتنا",
         pref_topics="يمكن لـ {brand} أن تسألني عن",
         pref_topic_relationship="رأيي العام في {brand}",
         pref_topic_transactional="تجارب بعينها، مثل شراء أو طلب دعم",

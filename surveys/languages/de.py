@@ -204,6 +204,7 @@ LANGUAGE = Language(
         pref_title="Umfragen von {brand}",
         pref_intro="Wählen Sie, wonach {brand} Sie fragen darf und wann.",
         pref_link="Einstellungen für Umfragen",
+        pref_language="Sprache unserer Fragen",
         pref_topics="{brand} darf mich fragen nach",
         pref_topic_relationship="meiner Meinung zu {brand} insgesamt",
         pref_topic_transactional="einzelnen Erlebnissen, etwa einem Kauf oder einer Support-Anfrage",

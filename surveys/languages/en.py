@@ -198,6 +198,7 @@ LANGUAGE = Language(
         pref_title="Surveys from {brand}",
         pref_intro="Choose what {brand} may ask you about, and when.",
         pref_link="Survey settings",
+        pref_language="Language of our questions",
         pref_topics="{brand} may ask me about",
         pref_topic_relationship="my view of {brand} as a whole",
         pref_topic_transactional="single experiences, such as a purchase or a support request",

@@ -193,6 +193,7 @@ LANGUAGE = Language(
         pref_title="Encuestas de {brand}",
         pref_intro="Elija sobre qué puede preguntarle {brand}, y cuándo.",
         pref_link="Preferencias de encuestas",
+        pref_language="Idioma de nuestras preguntas",
         pref_topics="{brand} puede preguntarme por",
         pref_topic_relationship="mi opinión general sobre {brand}",
         pref_topic_transactional="experiencias concretas, como una compra o una consulta al soporte",

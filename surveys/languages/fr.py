@@ -197,6 +197,7 @@ LANGUAGE = Language(
         pref_title="Enquêtes de {brand}",
         pref_intro="Choisissez sur quoi {brand} peut vous interroger, et quand.",
         pref_link="Préférences d’enquête",
+        pref_language="Langue de nos questions",
         pref_topics="{brand} peut m’interroger sur",
         pref_topic_relationship="mon avis général sur {brand}",
         pref_topic_transactional="des expériences ponctuelles, comme un achat ou une demande d’assistance",

@@ -187,6 +187,7 @@ LANGUAGE = Language(
         pref_title="Sondaggi di {brand}",
         pref_intro="Scelga su che cosa {brand} può farLe domande, e quando.",
         pref_link="Preferenze dei sondaggi",
+        pref_language="Lingua delle nostre domande",
         pref_topics="{brand} può chiedermi di",
         pref_topic_relationship="la mia opinione generale su {brand}",
         pref_topic_transactional="singole esperienze, come un acquisto o una richiesta di assistenza",

@@ -178,6 +178,7 @@ LANGUAGE = Language(
         pref_title="{brand}からのアンケート",
         pref_intro="{brand}が何について、いつお尋ねしてよいかをお選びください。",
         pref_link="アンケートの設定",
+        pref_language="質問に使う言語",
         pref_topics="{brand}が尋ねてもよいこと",
         pref_topic_relationship="{brand}全体についての意見",
         pref_topic_transactional="購入やサポートへの問い合わせなど、個別の体験",

@@ -183,6 +183,7 @@ LANGUAGE = Language(
         pref_title="Enquêtes van {brand}",
         pref_intro="Kies waarover {brand} u iets mag vragen, en wanneer.",
         pref_link="Instellingen voor enquêtes",
+        pref_language="Taal van onze vragen",
         pref_topics="{brand} mag mij vragen naar",
         pref_topic_relationship="mijn mening over {brand} als geheel",
         pref_topic_transactional="losse ervaringen, zoals een aankoop of een vraag aan de helpdesk",

@@ -186,6 +186,7 @@ LANGUAGE = Language(
         pref_title="Ankiety od {brand}",
         pref_intro="Proszę wybrać, o co i kiedy {brand} może pytać.",
         pref_link="Ustawienia ankiet",
+        pref_language="Język naszych pytań",
         pref_topics="{brand} może pytać o",
         pref_topic_relationship="ogólną opinię o {brand}",
         pref_topic_transactional="pojedyncze doświadczenia, na przykład zakup lub zgłoszenie",

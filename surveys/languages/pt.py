@@ -181,6 +181,7 @@ LANGUAGE = Language(
         pref_title="Inquéritos de {brand}",
         pref_intro="Escolha sobre que temas {brand} lhe pode perguntar, e quando.",
         pref_link="Preferências de inquéritos",
+        pref_language="Idioma das nossas perguntas",
         pref_topics="{brand} pode perguntar-me sobre",
         pref_topic_relationship="a minha opinião geral sobre {brand}",
         pref_topic_transactional="experiências concretas, como uma compra ou um pedido de apoio",

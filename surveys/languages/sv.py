@@ -172,6 +172,7 @@ LANGUAGE = Language(
         pref_title="Undersökningar från {brand}",
         pref_intro="Välj vad {brand} får fråga dig om, och när.",
         pref_link="Inställningar för undersökningar",
+        pref_language="Språk för våra frågor",
         pref_topics="{brand} får fråga mig om",
         pref_topic_relationship="min syn på {brand} som helhet",
         pref_topic_transactional="enskilda upplevelser, till exempel ett köp eller ett supportärende",

@@ -166,6 +166,7 @@ LANGUAGE = Language(
         pref_title="{brand} anketleri",
         pref_intro="{brand} size neleri ve ne zaman sorabilir, seçin.",
         pref_link="Anket ayarları",
+        pref_language="Sorularımızın dili",
         pref_topics="{brand} bana şunları sorabilir",
         pref_topic_relationship="{brand} hakkındaki genel görüşüm",
         pref_topic_transactional="satın alma veya destek talebi gibi tek tek deneyimler",

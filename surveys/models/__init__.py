@@ -1,6 +1,14 @@
 """Asking and listening: surveys, campaigns, asks, answers, scores and the figures kept from them. One module a topic."""
 
-from surveys.models.answer import AccountScore, ContactScore, Response, ResponseRevision
+from surveys.models.answer import (
+    AccountScore,
+    ContactScore,
+    IdentityAction,
+    IdentityMove,
+    ImportedAnswer,
+    Response,
+    ResponseRevision,
+)
 from surveys.models.asking import Delivery, ExternalAsk, InboundMessage, Invitation, PageVisit, ScoreIntent
 from surveys.models.campaign import Campaign, Exclusion, Trigger, Variant, Wave, WaveDay
 from surveys.models.figures import FigureMark, FigureState, MetricDefinition, Tally
@@ -18,6 +26,9 @@ __all__ = [
     "ExternalAsk",
     "FigureMark",
     "FigureState",
+    "IdentityAction",
+    "IdentityMove",
+    "ImportedAnswer",
     "InboundMessage",
     "Invitation",
     "MetricDefinition",

@@ -7,8 +7,16 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from accounts.models import Account, Contact
-from surveys.choices import Channel, Identity, LoopStatus, MetricFamily, ResponseState, pairs
+from accounts.models import Account, Contact, Import
+from surveys.choices import (
+    Channel,
+    Identity,
+    IdentityActionKind,
+    LoopStatus,
+    MetricFamily,
+    ResponseState,
+    pairs,
+)
 from surveys.models.asking import Invitation
 from surveys.models.survey import Survey, SurveyVersion
 from surveys.querysets import ResponseQuerySet
@@ -118,6 +126,9 @@ class ResponseRevision(models.Model):
     survey_key = models.BigIntegerField()
     is_excluded = models.BooleanField(default=False)
     is_deleted = models.BooleanField(default=False)
+    is_waiting = models.BooleanField(
+        default=False, db_default=False, help_text="Nobody knew whose it was, so it counted nowhere."
+    )
     attributes = models.JSONField(default=dict)
 
     class Meta:
@@ -125,6 +136,18 @@ class ResponseRevision(models.Model):
 
     def __str__(self) -> str:
         return f"Revision {self.pk}"
+
+
+class ImportedAnswer(models.Model):
+    """Which import made an answer, so that its page can show them and take them back."""
+
+    response = models.OneToOneField(
+        Response, on_delete=models.CASCADE, primary_key=True, related_name="imported"
+    )
+    run = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="+")
+
+    def __str__(self) -> str:
+        return f"Response {self.response_id} of import {self.run_id}"
 
 
 class ContactScore(models.Model):
@@ -183,3 +206,54 @@ class AccountScore(models.Model):
     @property
     def passives(self) -> int:
         return self.people - self.promoters - self.detractors
+
+
+class IdentityAction(models.Model):
+    """One decision about whose answers are whose: one row of the inbox, or ten thousand at once. It can be undone.
+
+    `effect` holds the figures before and after, as numbers and keys.
+    """
+
+    kind = models.CharField(max_length=10, choices=pairs(IdentityActionKind))
+    number = models.PositiveIntegerField(default=0, help_text="How many answers it changed.")
+    contacts_made = models.PositiveIntegerField(default=0)
+    effect = models.JSONField(default=dict)
+    done_at = models.DateTimeField()
+    done_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    undone_at = models.DateTimeField(null=True)
+    undone_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    sealed_at = models.DateTimeField(null=True, help_text="From then on it can no longer be undone.")
+
+    class Meta:
+        indexes = [models.Index(fields=["-done_at", "-id"], name="surveys_identityaction_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+
+class IdentityMove(models.Model):
+    """What one decision did to one answer: enough to put it back, and nothing once the decision is sealed."""
+
+    action = models.ForeignKey(IdentityAction, on_delete=models.CASCADE, related_name="moves", db_index=False)
+    response = models.ForeignKey(Response, on_delete=models.CASCADE, related_name="+")
+    from_contact = models.BigIntegerField(null=True)
+    from_account = models.BigIntegerField(null=True)
+    from_identity = models.CharField(max_length=10, choices=pairs(Identity))
+    to_contact = models.BigIntegerField(null=True)
+    to_account = models.BigIntegerField(null=True)
+    to_identity = models.CharField(max_length=10, choices=pairs(Identity))
+    hint = models.JSONField(default=dict)
+    attributes = models.JSONField(default=dict)
+    made_contact = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["action", "response"], name="surveys_identitymove_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"Move {self.pk}"

@@ -201,7 +201,11 @@ class PageVisit(models.Model):
     at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["invitation", "at"], name="surveys_pagevisit_invitation")]
+        indexes = [
+            models.Index(fields=["invitation", "at"], name="surveys_pagevisit_invitation"),
+            # What is forgotten every night is found by its age.
+            models.Index(fields=["at"], name="surveys_pagevisit_at"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}"

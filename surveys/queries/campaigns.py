@@ -19,6 +19,7 @@ from surveys.campaign_plan import ANCHORS, CUSTOM, Plan
 from surveys.choices import InvitationState, Reason
 from surveys.eligibility import PRIORITY, Preview, ReasonCount, Verdict
 from surveys.models import Campaign, Delivery, Exclusion, Invitation, Survey, Wave
+from surveys.queries import empty_fields
 from surveys.queries.audience import audience
 from team import queries as team_queries
 from team.models import User
@@ -296,9 +297,15 @@ def preview(*, segment: Segment | None, user: User, asking: Asking | None = None
     return eligibility.preview(audience(segment=segment, user=user), asking)
 
 
-def preview_due(campaign: Campaign, user: User, asking: Asking | None = None) -> Preview:
-    """The same of those alone whose turn it is today, for a campaign that asks a few every day."""
-    return eligibility.preview(_due_today(campaign, user), asking)
+def review(campaign: Campaign, user: User, *, due: bool = False) -> Preview:
+    """The same for a campaign before its launch, those set apart whose message could not be made.
+
+    `due`: of those alone whose turn it is today, for a campaign that asks a few every day.
+    """
+    asking = eligibility.asking_of(campaign)
+    people = _due_today(campaign, user) if due else audience(segment=campaign.segment, user=user)
+    lacking = empty_fields.lacking(campaign, people)
+    return eligibility.preview_lacking(eligibility.preview(people, asking), people, asking, lacking)
 
 
 def _due_today(campaign: Campaign, user: User) -> QuerySet[Contact]:
@@ -316,18 +323,18 @@ class Judged:
 
 
 def list_judged(
-    *,
-    segment: Segment | None,
-    user: User,
-    reason: Reason | None,
-    offset: int,
-    limit: int,
-    asking: Asking | None = None,
-    due_for: Campaign | None = None,
+    campaign: Campaign, user: User, *, reason: Reason | None, offset: int, limit: int, due: bool = False
 ) -> list[Judged]:
-    """A page of the people behind one number of the preview; with `due_for` of `preview_due`."""
-    asked = audience(segment=segment, user=user) if due_for is None else _due_today(due_for, user)
-    found = eligibility.list_judged(asked, asking, reason=reason, offset=offset, limit=limit)
+    """A page of the people behind one number of `review`."""
+    asked = _due_today(campaign, user) if due else audience(segment=campaign.segment, user=user)
+    found = eligibility.list_judged(
+        asked,
+        eligibility.asking_of(campaign),
+        reason=reason,
+        lacking=empty_fields.lacking(campaign, asked),
+        offset=offset,
+        limit=limit,
+    )
     people = {
         c.pk: c
         for c in Contact.objects.filter(pk__in=[v.contact_id for v in found]).select_related("account")

@@ -32,6 +32,7 @@ class Ask:
     as_owner: bool | None
     tester_name: str | None
     tester_email: str | None
+    tester_phone: str | None
     reason: str | None
     context: str | None  # JSON: the data of the event that caused the ask
     account: Account | None

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
-from accounts.models import Account, Contact
+from accounts.models import CustomField, Event, LifecycleStage
+from accounts.timeline import CUSTOM_FACTS
 from surveys.choices import Identity
 from surveys.content import Content, QuestionWords
 from surveys.models import Response, ResponseRevision, SurveyVersion
@@ -68,86 +69,21 @@ def _described(before: ResponseRevision | None, now: ResponseRevision) -> str:
     if before.score != now.score:
         said.append(f"score changed from {before.score} to {now.score}")
     if before.contact_key != now.contact_key:
-        said.append("linked to a contact" if before.contact_key is None else "linked to another contact")
+        said.append(_new_owner(before, now))
     if before.is_excluded != now.is_excluded:
         said.append("excluded from figures" if now.is_excluded else "counted again")
-    if now.is_deleted and not before.is_deleted:
-        said.append("deleted at its source")
+    if now.is_deleted != before.is_deleted:
+        said.append("deleted at its source" if now.is_deleted else "back at its source")
     if not said:
         said.append("comment or details added")
     text = ", ".join(said)
     return text[0].upper() + text[1:]
 
 
-@dataclass(frozen=True, slots=True)
-class Suggestion:
-    """A contact an unmatched answer may belong to, and why."""
-
-    contact: Contact
-    reason: str
-
-
-def suggestions_for(responses: Sequence[Response], user: User) -> dict[int, list[Suggestion]]:
-    """Contacts that answers in the inbox may belong to: same phone, same name, or the mail's domain and the name.
-
-    Two queries for a whole page of the inbox.
-    """
-    phones, names, domains = set(), set(), set()
-    for response in responses:
-        hint = response.identity_hint
-        if hint.get("phone"):
-            phones.add(hint["phone"])
-        if hint.get("name"):
-            names.add(tuple(_split(hint["name"])))
-        if "@" in hint.get("email", ""):
-            domains.add(hint["email"].rpartition("@")[2].lower())
-    wanted = Q(pk__in=[])
-    if phones:
-        wanted |= Q(phone__in=phones)
-    for first, last in names:
-        wanted |= Q(first_name__iexact=first, last_name__iexact=last)
-    if domains:
-        wanted |= Q(account__domain__in=domains)
-    contacts = list(
-        Contact.objects.visible_to(user)
-        .live()
-        .filter(wanted)
-        .select_related("account")
-        .order_by("last_name", "pk")[:500]
-    )
-    return {response.pk: _suggested(response, contacts) for response in responses}
-
-
-def _split(name: str) -> tuple[str, str]:
-    first, _, last = " ".join(name.split()).rpartition(" ")
-    return first or last, last if first else ""
-
-
-def _suggested(response: Response, contacts: list[Contact]) -> list[Suggestion]:
-    hint = response.identity_hint
-    phone, name = hint.get("phone", ""), hint.get("name", "")
-    domain = hint.get("email", "").rpartition("@")[2].lower()
-    first, last = _split(name) if name else ("", "")
-    found: list[tuple[int, Suggestion]] = []
-    for contact in contacts:
-        same_name = bool(name) and (contact.first_name.lower(), contact.last_name.lower()) == (
-            first.lower(), last.lower(),
-        )  # fmt: skip
-        if phone and contact.phone == phone:
-            found.append((0, Suggestion(contact, "same phone number")))
-        elif same_name:
-            found.append((1, Suggestion(contact, "same name")))
-        elif domain and contact.account is not None and contact.account.domain == domain:
-            found.append((2, Suggestion(contact, f"works at {domain}")))
-    return [suggestion for _, suggestion in sorted(found, key=lambda pair: pair[0])[:3]]
-
-
-def accounts_by_domain(response: Response, user: User) -> list[Account]:
-    """Accounts a new contact may belong to, by the domain of the address."""
-    domain = response.identity_hint.get("email", "").rpartition("@")[2].lower()
-    if not domain:
-        return []
-    return list(Account.objects.visible_to(user).filter(domain=domain).order_by("name")[:5])
+def _new_owner(before: ResponseRevision, now: ResponseRevision) -> str:
+    if now.contact_key is None:
+        return "taken away from its contact"
+    return "linked to a contact" if before.contact_key is None else "linked to another contact"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +126,56 @@ def spoken_answer(question: Question, said: QuestionWords, given: Any) -> str:
             said.options.get(key, key) for key in (given if isinstance(given, list) else [given])
         )
     return str(given)
+
+
+_THEN = {
+    "plan": "Plan", "segment": "Segment", "owner": "Owner", "stage": "Stage", "country": "Country", "industry": "Industry",
+    "seats": "Seats", "arr": "ARR", "currency": "Currency", "customer_since": "Customer since", "renewal_on": "Renewal",
+    "role": "Role of the contact",
+}  # fmt: skip
+_DERIVED = {"score", "category"}
+
+
+def customer_then(response: Response) -> list[tuple[str, str]]:
+    """Plan, owner, and all fields that segments know, as they were when the answer came (or was linked); label and value.
+
+    What figures are broken down by stands with the answer, the rest with the event that announced it.
+    """
+    event = (
+        Event.objects.filter(
+            contact=response.contact_id,
+            subject_type="response",
+            subject_id=response.pk,
+            kind="response.scored",
+        )
+        .order_by("pk")
+        .first()
+        if response.contact_id
+        else None
+    )
+    known: dict[str, Any] = {**(event.facts if event is not None else {}), **response.attributes}
+    found = []
+    labels = dict(_THEN)
+    custom = CustomField.objects.filter(is_personal=False).values_list("target", "key", "label")
+    labels |= {f"{CUSTOM_FACTS[target]}{key}": label for target, key, label in custom}
+    for key, value in known.items():
+        if value in (None, "") or key in _DERIVED or isinstance(value, (dict, list)):
+            continue
+        found.append((labels.get(key, key.replace("_", " ")), _then(key, value)))
+    order = list(labels.values())
+    return sorted(found, key=lambda pair: order.index(pair[0]) if pair[0] in order else len(order))
+
+
+def _then(key: str, value: Any) -> str:
+    if key == "owner":
+        owner = User.objects.filter(pk=value).first() if str(value).isdigit() else None
+        return str(owner) if owner else "somebody who left"
+    if key == "stage":
+        stage = LifecycleStage.objects.filter(pk=value).first() if str(value).isdigit() else None
+        return stage.name if stage else "a stage that is gone"
+    if key == "role":
+        return str(value).replace("_", " ")
+    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
 
 
 def question_columns(responses: QuerySet[Response]) -> list[str]:

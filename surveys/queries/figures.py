@@ -365,11 +365,28 @@ class ScalePage:
     as_of: dt.date
     now: Summary
     previous: Summary
-    trend: Sequence[tuple[dt.date, Summary]]
+    trend: Sequence[charts.TrendPoint]
     distribution: Sequence[tuple[int, int, float, str]]  # score, answers, share, address of the rows
     surveys: Sequence[tuple[Survey, Summary]]
     url: str
     zone: str
+
+
+def _scale_point(question: Question, day: dt.date, one: Summary) -> charts.TrendPoint:
+    """What a scale is led by: of a CSAT the share of good answers in percent, of a CES the mean."""
+    interval: Interval | None
+    if question.metric == "csat":
+        value, interval = one.share, one.share_interval
+    else:
+        value, interval = one.mean, one.mean_interval
+    return charts.TrendPoint(
+        label=f"{day:%b}",
+        value=value if one.n else None,
+        low=interval.low if one.n and interval else None,
+        high=interval.high if one.n and interval else None,
+        n=one.n,
+        url=f"{rows_url(question, day)}&metric={question.metric}" if one.n else "",
+    )
 
 
 def scale_page(question: Question) -> ScalePage:
@@ -397,7 +414,9 @@ def scale_page(question: Question) -> ScalePage:
         as_of=today,
         now=now,
         previous=said[before],
-        trend=list(dropwhile(lambda row: not row[1].n, ((day, said[day]) for day in days))),
+        trend=list(
+            dropwhile(lambda point: not point.n, (_scale_point(question, day, said[day]) for day in days))
+        ),
         distribution=[
             (
                 score,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from accounts.models import Contact
-from surveys import tokens
+from surveys import texts, tokens
 from surveys.choices import SurveyKind
 from surveys.models import Invitation, Preference
 from surveys.queries import respond
@@ -15,8 +15,9 @@ from surveys.queries.respond import HostedPage
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """`paused_until` is in the future, or None."""
+    """`paused_until` is in the future, or None; `language` is the one of ours that future asks speak."""
 
+    language: str
     wanted: frozenset[SurveyKind]
     paused_until: dt.datetime | None
 
@@ -31,10 +32,14 @@ def choices_of(invitation: Invitation, *, now: dt.datetime) -> Choices:
     found = None
     if not invitation.is_test:
         found = Preference.objects.filter(address_key=invitation.recipient_key).first()
+    spoken = invitation.contact.language if invitation.contact is not None else ""
+    language = texts.language_for(spoken or invitation.language).tag
     if found is None:
-        return Choices(frozenset(SurveyKind), None)
+        return Choices(language, frozenset(SurveyKind), None)
     paused = found.paused_until if found.paused_until and found.paused_until > now else None
-    return Choices(frozenset(kind for kind in SurveyKind if kind.value not in found.unwanted), paused)
+    return Choices(
+        language, frozenset(kind for kind in SurveyKind if kind.value not in found.unwanted), paused
+    )
 
 
 def export(contact: Contact) -> Iterable[Mapping[str, Any]]:

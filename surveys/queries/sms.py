@@ -26,6 +26,20 @@ def latest_ask(phone_key: str) -> Invitation | None:
     )
 
 
+def latest_test(phone_key: str, *, after: dt.datetime | None) -> Invitation | None:
+    """The last test SMS that one of the team sent to this number of theirs, if nothing real went there since."""
+    rows = _ASKED.filter(
+        recipient_key=phone_key,
+        is_test=True,
+        channel=Channel.SMS,
+        asked_at__isnull=False,
+        tester__is_active=True,
+    )
+    if after is not None:
+        rows = rows.filter(asked_at__gt=after)
+    return rows.order_by("-asked_at", "-pk").first()
+
+
 def contact_of(phone_key: str) -> Contact | None:
     """The one live contact of a number; None where it is nobody's or several people's."""
     found = list(Contact.objects.live().filter(phone_key=phone_key).select_related("account")[:2])

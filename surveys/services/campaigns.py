@@ -36,7 +36,7 @@ from surveys.choices import (
     WaveState,
 )
 from surveys.content import Content
-from surveys.models import Campaign, Delivery, Exclusion, Invitation, ScoreIntent, Wave
+from surveys.models import Campaign, Delivery, Invitation, ScoreIntent, Wave
 from surveys.queries.audience import audience
 from surveys.services import rounds, suppressions
 from team import audit
@@ -488,8 +488,12 @@ def forget_person(*, contact: Contact, stand_in: str) -> None:
     keys = set(asks.values_list("recipient_key", flat=True)) | (
         {contact.address_key} if contact.address_key else set()
     )
-    for key in keys:
+    for key in sorted(keys - {contact.phone_key}):
         suppressions.suppress(address_key=key, reason=SuppressionReason.ERASED)
+    if contact.phone_key:
+        suppressions.suppress(
+            address_key=contact.phone_key, reason=SuppressionReason.ERASED, channel=Channel.SMS
+        )
     Delivery.objects.filter(invitation__in=asks, state__in=["pending", "claimed"]).update(
         state="cancelled", error="The person was erased", finished_at=Now(), lease_until=None
     )
@@ -499,12 +503,6 @@ def forget_person(*, contact: Contact, stand_in: str) -> None:
     ScoreIntent.objects.filter(invitation__in=asks).update(
         comment="", answers={}, may_contact=False, may_quote=False
     )
-    asks.update(recipient_key=stand_in)
-
-
-@transaction.atomic
-def merge_exclusions(loser: Contact, survivor: Contact) -> None:
-    """Of two reasons in the same wave the survivor's stays."""
-    doubled = Exclusion.objects.filter(contact=survivor).values("wave")
-    Exclusion.objects.filter(contact=loser, wave__in=doubled).delete()
-    Exclusion.objects.filter(contact=loser).update(contact=survivor)
+    # What a server answered may name the address.
+    Delivery.objects.filter(invitation__in=asks).exclude(error="").update(error="")
+    asks.update(recipient_key=stand_in, context={}, override_reason="")

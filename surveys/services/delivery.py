@@ -163,7 +163,7 @@ def _send(
 
 def _item(row: Delivery, ask: Ask, in_reply_to: str = "") -> Item:
     if ask.is_test:
-        name, address, phone = ask.tester_name or "", ask.tester_email or "", ""
+        name, address, phone = ask.tester_name or "", ask.tester_email or "", ask.tester_phone or ""
         first, _, last = name.partition(" ")
         account, owner = "Your account", name
     else:
@@ -559,14 +559,16 @@ def call_off(*, delivery: Delivery, actor: User) -> None:
 
 # --- Tests ---------------------------------------------------------------------------------------------------
 @transaction.atomic
-def send_test(*, version: SurveyVersion, language: str, actor: User) -> Delivery:
-    """Send the mail of a version, also of a draft, to the person who asks for it. It never enters any figure."""
+def send_test(
+    *, version: SurveyVersion, language: str, actor: User, channel: Channel = Channel.EMAIL
+) -> Delivery:
+    """Send the mail or SMS of a version, also of a draft, to the person who asks for it. It never enters any figure."""
     if not settings.SENDING_ENABLED:
         raise Refused("Sending is switched off on this installation (NPS_SENDING_ENABLED).")
     spoken = Content.from_json(version.content).language_for(language)
     invitation = Invitation.objects.create(
-        version=version, recipient_key=address_key(actor.email.lower()), language=spoken,
-        state=InvitationState.SENDING, is_test=True, tester=actor, planned_at=clock.now(),
+        version=version, recipient_key=address_key(actor.phone if channel == Channel.SMS else actor.email.lower()),
+        language=spoken, channel=channel, state=InvitationState.SENDING, is_test=True, tester=actor, planned_at=clock.now(),
     )  # fmt: skip
     pacing.write_deliveries([invitation.pk])
     jobs.wake(pacing.MAIL)

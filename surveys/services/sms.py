@@ -55,12 +55,15 @@ def take_in(sms: Incoming) -> str:
     key = address_key(number)
     body = ingest.clean_comment(sms.body[:MAX_BODY])
     ask = queries.latest_ask(key)
+    test = queries.latest_test(key, after=ask.asked_at if ask is not None else None)
     page = pages.page_of(ask.pk, now=now) if ask is not None else None
     contact = ask.contact if ask is not None else queries.contact_of(key)
     language = ask.language if ask is not None else (contact.language if contact is not None else "")
     guess = queries.survey_asked_lately(now) if contact is None and page is None else None
     scale = domain.scale(guess.metric) if guess is not None else domain.NPS
     reading = read(body, language=language, scale=page.content.scale if page is not None else scale)
+    if test is not None and reading.kind in (MessageKind.SCORE, MessageKind.REPLY):
+        return _test_reply(reading, test)
     answers = _answers(reading, page, guess)
     received = messages.receive(
         channel=Channel.SMS,
@@ -91,6 +94,17 @@ def take_in(sms: Incoming) -> str:
     elif answers and guess is not None:
         _answer_of_nobody(sms, guess, number, reading, now=now)
     return ""
+
+
+def _test_reply(reading: Reading, test: Invitation) -> str:
+    """What somebody is told who tries out the reply to their own test: nothing of it is kept."""
+    scale = Content.from_json(test.version.content).scale
+    understood = (
+        f"Understood as {reading.score}."
+        if reading.score is not None and reading.score in scale.scores
+        else "Not understood as a score; people would read it under Messages."
+    )
+    return f"{understood} This was a test, so it is counted nowhere." if settings.SENDING_ENABLED else ""
 
 
 def _answers(reading: Reading, page: HostedPage | None, guess: Survey | None) -> bool:

@@ -49,6 +49,7 @@ def suppress(
                     reason=reason,
                     detail=detail[:200],
                     created_by=actor,
+                    created_at=clock.now(),
                 )
         except IntegrityError:
             # Somebody else suppressed the same address in the same moment.

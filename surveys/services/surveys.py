@@ -12,14 +12,19 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 
+from accounts import cleaning
 from core.errors import Invalid, Refused
-from surveys.choices import CampaignState, SurveyKind, SurveyState
+from surveys.channels import sms
+from surveys.channels.sms import text as sms_text
+from surveys.choices import CampaignState, Channel, SurveyKind, SurveyState
 from surveys.content import Content, Issue, Logo
 from surveys.logo import Picture
 from surveys.models import Campaign, Delivery, Invitation, Response, Survey, SurveyVersion, Wave
 from surveys.services import delivery
 from team import audit
+from team import queries as team_queries
 from team.models import User
+from team.services import people
 
 NAME_LENGTH = 120
 LIVE_CAMPAIGNS = (CampaignState.SCHEDULED, CampaignState.RUNNING, CampaignState.PAUSED)
@@ -223,6 +228,33 @@ def send_test(*, survey: Survey, language: str, actor: User) -> Delivery:
     _check(Content.from_json(survey.current.content))
     made = delivery.send_test(version=survey.current, language=language, actor=actor)
     audit.record(action="survey.tested", actor=actor, obj=survey)
+    return made
+
+
+@transaction.atomic
+def send_test_sms(*, survey: Survey, language: str, number: str, actor: User) -> Delivery:
+    """Send the SMS of the current version to the telephone of who asks, whose number is kept with their profile.
+
+    Raises `Refused` where SMS are not set up, and `Invalid` for a number that is none and a text that cannot be sent.
+    """
+    if not sms.is_configured():
+        raise Refused("SMS are not set up on this installation (NPS_SMS_PROVIDER).", code="sms_not_set_up")
+    assert survey.current is not None
+    content = Content.from_json(survey.current.content)
+    _check(content)
+    workspace = team_queries.workspace()
+    spoken = content.language_for(language)
+    issues = [
+        issue for issue in sms_text.problems(content, company=workspace.name) if issue.language == spoken
+    ]
+    if issues:
+        raise Unfit(issues)
+    phone = cleaning.international(number, country=cleaning.country_of_zone(workspace.time_zone))
+    if not phone:
+        raise Invalid("Write your number in international form, such as +49 151 1234 5678.", field="phone")
+    people.set_phone(person=actor, phone=phone)
+    made = delivery.send_test(version=survey.current, language=spoken, actor=actor, channel=Channel.SMS)
+    audit.record(action="survey.tested", actor=actor, obj=survey, channel=Channel.SMS.value)
     return made
 
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from core import clock
 from core.errors import Refused
-from surveys import cadence, campaign_words, eligibility
+from surveys import cadence, campaign_words
 from surveys.campaign_forms import AudienceForm, BasicsForm, ChannelsForm, LimitsForm, PlanForm, TimingForm
 from surveys.campaign_plan import Plan
 from surveys.choices import Cadence, CampaignState, Channel, Reason
@@ -146,12 +146,8 @@ def campaign_review(request: UserRequest, pk: int) -> HttpResponseBase:
     if campaign.state not in BEFORE_LAUNCH:
         return redirect("surveys:campaign_detail", pk=pk)
     try:
-        preview = queries.preview(
-            segment=campaign.segment, user=request.user, asking=eligibility.asking_of(campaign)
-        )
-        due = None
-        if campaign.cadence in cadence.DAILY:
-            due = queries.preview_due(campaign, request.user, eligibility.asking_of(campaign))
+        preview = queries.review(campaign, request.user)
+        due = queries.review(campaign, request.user, due=True) if campaign.cadence in cadence.DAILY else None
         forecast = forecast_queries.of_campaign(campaign, request.user)
     except Refused as refusal:  # a field that the segment asks for was taken away
         messages.error(request, f"The segment can no longer be read. {refusal.message}")
@@ -186,20 +182,15 @@ def campaign_people(request: UserRequest, pk: int) -> HttpResponseBase:
         return redirect("surveys:campaign_detail", pk=pk)
     code = request.GET.get("reason", "")
     reason = reason_of(code)
-    asking = eligibility.asking_of(campaign)
-    due_for = campaign if request.GET.get("due") and campaign.cadence in cadence.DAILY else None
-    if due_for is not None:
-        counts = queries.preview_due(campaign, request.user, asking)
-    else:
-        counts = queries.preview(segment=campaign.segment, user=request.user, asking=asking)
+    is_due = bool(request.GET.get("due")) and campaign.cadence in cadence.DAILY
+    counts = queries.review(campaign, request.user, due=is_due)
     total = next((c.count for c in counts.excluded if c.reason == reason), 0) if reason else counts.asked
     # The statement pages by itself, so the paginator only has to know how many there are.
     page = Paginator(range(total), PAGE_SIZE).get_page(request.GET.get("page"))
     judged = queries.list_judged(
-        asking=asking,
-        due_for=due_for,
-        segment=campaign.segment,
-        user=request.user,
+        campaign,
+        request.user,
+        due=is_due,
         reason=reason,
         offset=max(page.start_index() - 1, 0),
         limit=PAGE_SIZE,
@@ -209,7 +200,7 @@ def campaign_people(request: UserRequest, pk: int) -> HttpResponseBase:
         "page": page,
         "judged": judged,
         "reason": REASONS[reason] if reason else None,
-        "is_due": due_for is not None,
+        "is_due": is_due,
     }
     return render(request, "surveys/campaign_people.html", context)
 

@@ -31,7 +31,9 @@ CHUNK = 500
 
 def _filtered(request: UserRequest) -> ResponseFilter:
     """What the address asks for; answers that wait in the inbox have a page of their own."""
-    rows = queries.list_responses(request.user).exclude(identity__in=["inbox", "ignored"])
+    rows = queries.list_responses(request.user)
+    if not request.GET.get("imported"):  # what an import made is shown whole, also what waits in the inbox
+        rows = rows.exclude(identity__in=["inbox", "ignored"])
     return ResponseFilter(request.GET, rows, request=request)
 
 
@@ -154,6 +156,7 @@ def _page(request: UserRequest, response: Response, *, status: int = 200, **form
         "asked": queries.wording_of(response),
         "previous": queries.previous_answers(response, request.user),
         "changes": queries.changes_of(response),
+        "then": queries.customer_then(response),
         "exclude_form": ExcludeForm(),
         "assign_form": AssigneeForm(initial={"assignee": response.assignee_id}),
         "statuses": [(s.value, s.value.capitalize()) for s in LoopStatus],

@@ -109,6 +109,7 @@ def nps(request: UserRequest) -> HttpResponse:
         "parts": [(part, _narrowed(request, page.by, part.value)) for part in page.parts],
         "funnel_note": f"last {question.days} days",
         "trouble": trouble,
+        "moving": rollups.moving(),
         "windows": queries.WINDOWS,
         "by_choices": queries.BY,
         "by_label": queries.BY[page.by],

@@ -1,4 +1,4 @@
-"""The preference page: what somebody may be asked about, and a pause. Looking at it changes nothing."""
+"""The preference page: what somebody may be asked about and in which language, and a pause. Looking at it changes nothing."""
 
 import datetime as dt
 from typing import Any
@@ -38,9 +38,14 @@ def preferences(request: HttpRequest, token: str) -> HttpResponseBase:
             services.resume(invitation=page.invitation, now=now)
         case "save":
             chosen = set(request.POST.getlist("topic"))
-            services.choose(invitation=page.invitation, wanted=[k for k in SurveyKind if k.value in chosen])
-            if request.POST.get("pause"):
-                services.pause(invitation=page.invitation, now=now)
+            language = request.POST.get("language", "")
+            services.choose(
+                invitation=page.invitation,
+                wanted=[k for k in SurveyKind if k.value in chosen],
+                is_paused=bool(request.POST.get("pause")),
+                language=language if language in dict(texts.choices()) else "",
+                now=now,
+            )
         case _:
             return _render(request, page, now=now, status=400)
     return _render(request, page, now=now, is_saved=True)
@@ -69,6 +74,7 @@ def _render(
             (kind.value, texts.fill(said, brand=wording.brand), kind in chosen.wanted)
             for kind, said in topics.items()
         ],
+        "spoken": [(tag, texts.language_for(tag).name, tag == chosen.language) for tag, _ in texts.choices()],
         "paused": texts.fill(words.pref_paused_until, date=_day(chosen.paused_until, wording))
         if chosen.paused_until
         else "",

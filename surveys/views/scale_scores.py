@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 
 from surveys import domain
 from surveys.choices import Unit
+from surveys.insight import rollups
 from surveys.queries import figures as queries
 from team.http import UserRequest, requires
 from team.permissions import can_view
@@ -29,6 +30,7 @@ def scale_scores(request: UserRequest, metric: str) -> HttpResponseBase:
     )
     context = {
         "page": queries.scale_page(question),
+        "moving": rollups.moving(),
         "surveys": surveys,
         "survey": survey,
         "windows": queries.WINDOWS,

@@ -15,7 +15,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from core.errors import Refused
 from surveys import previews, question_form, questions, scales, starters, texts
-from surveys.choices import SurveyState
+from surveys.channels import sms
+from surveys.channels.sms import text as sms_text
+from surveys.choices import Channel, SurveyState
 from surveys.content import Content, Gap
 from surveys.models import Survey
 from surveys.previews import Asked
@@ -82,6 +84,7 @@ def survey_detail(request: UserRequest, pk: int) -> HttpResponseBase:
         "option_counts": queries.count_options(request.user, survey, content),
         "waiting_clicks": queries.count_waiting_clicks(request.user, survey),
         "may_edit": can_lead(request.user),
+        "has_sms": sms.is_configured(),
     }
     return render(request, "surveys/survey_detail.html", context)
 
@@ -190,16 +193,8 @@ def survey_edit(request: UserRequest, pk: int) -> HttpResponseBase:
 @framed
 def survey_preview(request: UserRequest, pk: int | None = None) -> HttpResponseBase:
     """The document of the preview frame for what is in the form now. Saves nothing."""
-    survey = _survey(request, pk) if pk is not None else None
+    survey, form = _typed(request, pk)
     workspace = team_queries.workspace()
-    chosen = starters.starter(request.GET.get("from", ""))
-    old = (
-        Content.from_json(survey.current.content)
-        if survey is not None and survey.current is not None
-        else Content(metric=chosen.metric if chosen is not None else "nps")
-    )
-    form = SurveyForm(request.POST, content=old, company=workspace.name)
-    form.is_valid()
     has_logo = survey is not None and survey.current is not None and not form.cleaned_data.get("remove_logo")
     document = previews.render(
         form.content,
@@ -211,6 +206,16 @@ def survey_preview(request: UserRequest, pk: int | None = None) -> HttpResponseB
         user=request.user,
     )
     return HttpResponse(document, headers={"Cache-Control": "no-store"})
+
+
+@requires(can_lead)
+@require_POST
+def sms_count(request: UserRequest, pk: int | None = None) -> HttpResponseBase:
+    """How the SMS of one language counts, for what is in the form now. Saves nothing."""
+    _, form = _typed(request, pk)
+    language = form.content.language_for(request.GET.get("language", "")[:20])
+    sample = sms_text.sample(form.content, language, company=team_queries.workspace().name)
+    return render(request, "surveys/_sms_count.html", {"sample": sample})
 
 
 @requires(can_view)
@@ -260,18 +265,37 @@ def survey_copy(request: UserRequest, pk: int) -> HttpResponseBase:
 @requires(can_lead)
 @require_POST
 def survey_test(request: UserRequest, pk: int) -> HttpResponseBase:
-    """Send the saved version to the reader's own address; nobody else's can be given."""
+    """Send the saved version to the reader's own address, or as SMS to the number they give as theirs."""
     language = request.POST.get("language", "")[:20]
+    survey = _survey(request, pk)
     try:
-        services.send_test(survey=_survey(request, pk), language=language, actor=request.user)
+        if request.POST.get("channel") == Channel.SMS:
+            number = request.POST.get("phone", "")[:40]
+            services.send_test_sms(survey=survey, language=language, number=number, actor=request.user)
+        else:
+            services.send_test(survey=survey, language=language, actor=request.user)
     except Refused as refusal:
         messages.error(request, refusal.message)
     else:
-        messages.success(
-            request, f"A test is on its way to {request.user.email}. Its answer is counted nowhere."
-        )
+        by_sms = request.POST.get("channel") == Channel.SMS
+        to = request.user.phone if by_sms else request.user.email
+        messages.success(request, f"A test is on its way to {to}. Its answer is counted nowhere.")
     back = request.POST.get("back", "")
     return redirect("surveys:survey_edit" if back == "edit" else "surveys:survey_detail", pk=pk)
+
+
+def _typed(request: UserRequest, pk: int | None) -> tuple[Survey | None, SurveyForm]:
+    """The survey that is being edited, and the form as it was typed so far."""
+    survey = _survey(request, pk) if pk is not None else None
+    chosen = starters.starter(request.GET.get("from", ""))
+    old = (
+        Content.from_json(survey.current.content)
+        if survey is not None and survey.current is not None
+        else Content(metric=chosen.metric if chosen is not None else "nps")
+    )
+    form = SurveyForm(request.POST, content=old, company=team_queries.workspace().name)
+    form.is_valid()
+    return survey, form
 
 
 def _survey(request: UserRequest, pk: int) -> Survey:
@@ -383,6 +407,10 @@ def _editor(request: UserRequest, form: SurveyForm, survey: Survey | None) -> Ht
         "scale": form.old.scale,
         "starter": starters.starter(request.GET.get("from", "")) or starters.STARTERS[0],
         "languages": [(tag, texts.language_for(tag).name) for tag, _ in texts.choices()],
+        "has_sms": sms.is_configured(),
+        "sms_count_url": reverse("surveys:sms_count", args=[survey.pk])
+        if survey is not None
+        else reverse("surveys:survey_new_sms_count"),
         "saved_languages": [(tag, texts.language_for(tag).name) for tag in form.old.languages],
         "warnings": form.content.warnings() if not form.is_bound or form.is_valid() else [],
         "has_logo": bool(survey is not None and survey.current is not None and survey.current.logo),

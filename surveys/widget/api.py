@@ -2,7 +2,7 @@
 
 They are open to browsers of the origins that the widget lists, without credentials and without cookies; what a request
 may do rests on signatures alone (identity.py, tickets.py). Bodies are JSON objects of at most 16 KB, sent as
-application/json or, as beacons are, as text/plain. Limits are exact: per visitor, per address and per widget.
+application/json or, as beacons are, as text/plain. Limits hold per visitor, per address and per widget (limits.py).
 
 A decision costs two statements, the count of the limits and the look at the visitor; "nothing for you" that is still
 good costs none. Everything else it needs is kept by the process (config.py).
@@ -12,13 +12,10 @@ import datetime as dt
 import json
 import logging
 import re
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -29,17 +26,16 @@ from core.api import error_body
 from core.api_wire import read_body, read_json
 from core.errors import Invalid, Refused
 from core.failures import log_failure
-from core.secrets import address_key
 from surveys.ingest import clean_comment
-from surveys.widget import identity, queries, services, targeting, tickets, words
+from surveys.widget import identity, lane, limits, services, targeting, tickets, words
 from surveys.widget.config import Config, config_of, content_of
 from surveys.widget.decision import HONOURED, Nothing, Offer, Scope, decide
 from surveys.widget.identity import Person, Untrusted
+from surveys.widget.limits import short
 from surveys.widget.services import Given, Happened, Said, Somebody
 from surveys.widget.targeting import Visit
 from surveys.widget.tickets import Kind
 from team.http import public
-from team.receivers import ip_of
 
 logger = logging.getLogger(__name__)
 MAX_BODY = 16_384
@@ -190,46 +186,10 @@ def _identifier(body: Mapping[str, Any], name: str) -> str:
 
 
 # --- Limits ----------------------------------------------------------------------------------------------------
-class TooMany(Refused):
-    code = "throttled"
-    status = 429
-
-    def __init__(self, seconds: float) -> None:
-        self.wait = int(seconds) + 1
-        super().__init__(f"Too many requests. Try again in {self.wait} s.")
-
-
-# Buckets known to be empty, until when: whoever floods costs no statement while they wait.
-_empty: dict[str, float] = {}
-
-
 def _count(call: Call, request: HttpRequest) -> None:
     """Count this request against the visitor, the address and the widget; refuse when one of them is over its limit."""
-    config = call.config
-    limits = {
-        f"widget:{config.widget_id}:v:{_short(call.key)}": settings.WIDGET_VISITOR_RATE,
-        f"widget:{config.widget_id}": settings.WIDGET_RATE,
-    }
-    address = ip_of(request)
-    if address is not None:
-        limits[f"widget:ip:{address_key(address)[:32]}"] = settings.WIDGET_ADDRESS_RATE
-    present = time.monotonic()
-    for name in limits:
-        until = _empty.get(name, 0.0)
-        if until > present:
-            raise TooMany(until - present)
-    verdicts = ratelimit.take_each(limits, per_seconds=60)
-    refused = {name: verdict for name, verdict in verdicts.items() if not verdict.allowed}
-    if refused:
-        if len(_empty) > 10_000:
-            _empty.clear()
-        for name, verdict in refused.items():
-            _empty[name] = present + verdict.reset_seconds
-        raise TooMany(max(verdict.reset_seconds for verdict in refused.values()))
-
-
-def _short(text: str) -> str:
-    return sha256(text.encode()).hexdigest()[:24]
+    due = limits.buckets(call.config, call.key, request)
+    limits.settle(ratelimit.take_each(due, per_seconds=limits.PER_SECONDS))
 
 
 # --- Deciding --------------------------------------------------------------------------------------------------
@@ -243,9 +203,12 @@ def _decide(call: Call, request: HttpRequest) -> HttpResponse:
     kept = _kept_nothing(call)
     if kept is not None:
         return _nothing(call, kept)
-    _count(call, request)
     person = call.who.person
-    standing = queries.standing(config=config, keys=call.who.keys, person=person, now=now)
+    due = limits.buckets(config, call.key, request)
+    standing, counted = lane.look_up(
+        lane.Visit(config=config, keys=call.who.keys, person=person, due=due, now=now)
+    )
+    limits.settle(counted)
     found = decide(
         config=config,
         standing=standing,
@@ -279,7 +242,7 @@ def _kept_nothing(call: Call) -> Nothing | None:
     found = tickets.read(Kind.NOTHING, told, now=call.now, good_for=HONOURED) if told else None
     if (
         found is None
-        or found["k"] != _short(call.key)
+        or found["k"] != short(call.key)
         or found["s"] != call.config.stamp
         or found["u"] <= call.now.timestamp()
         or found.get("x", call.who.session) != call.who.session
@@ -296,7 +259,7 @@ def _nothing(call: Call, nothing: Nothing) -> HttpResponse:
     }  # fmt: skip
     if nothing.scope is Scope.VISITOR:
         ticket: dict[str, Any] = {
-            "k": _short(call.key), "s": call.config.stamp, "u": int(nothing.until.timestamp()), "r": nothing.reason,
+            "k": short(call.key), "s": call.config.stamp, "u": int(nothing.until.timestamp()), "r": nothing.reason,
         }  # fmt: skip
         if nothing.reason == "seen_this_session":
             ticket["x"] = call.who.session
@@ -322,7 +285,7 @@ def _offered(call: Call, offer: Offer, *, is_test: bool = False) -> HttpResponse
     )
     ticket = {
         "w": call.config.widget_id, "c": offer.campaign_id, "v": offer.version_id, "i": offer.invitation_id,
-        "k": _short(call.key), "l": survey["language"],
+        "k": short(call.key), "l": survey["language"],
     }  # fmt: skip
     survey |= {
         "ticket": tickets.seal(Kind.OFFER, ticket | ({"test": 1} if is_test else {}), now=call.now),
@@ -362,7 +325,7 @@ def _ticket(call: Call, kind: Kind, good_for: dt.timedelta) -> dict[str, Any]:
 
 def _view(call: Call) -> HttpResponse:
     offer = _ticket(call, Kind.OFFER, OFFER_GOOD_FOR)
-    if offer["k"] != _short(call.key):
+    if offer["k"] != short(call.key):
         raise Refused("This survey was offered to somebody else.", code="unknown_ticket", status=410)
     ask = {"w": offer["w"], "v": offer["v"], "i": 0, "r": 0, "l": offer["l"]}
     if offer.get("test"):

@@ -57,7 +57,11 @@ class Placed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """A widget with its running placements. `planned` are the campaigns whose invitations may wait for a visit."""
+    """A widget with its running placements.
+
+    `placements` ask whoever comes by. `planned` are the campaigns whose invitations may wait for a visit, and `places`
+    where those of them show that have a placement too: their own cadence says who is asked and when.
+    """
 
     widget_id: int
     key: str
@@ -66,11 +70,14 @@ class Config:
     theme: str
     creates_contacts: bool
     placements: tuple[Placed, ...]
+    places: tuple[Placed, ...]
     planned: frozenset[int]
     rules: Rules
     company: str
     zone: str
     stamp: str = ""
+    # Statements about visitors, made at their first use (queries.py).
+    texts: dict[tuple[int, bool], Text] = field(default_factory=dict, repr=False, compare=False)
 
     def secrets_now(self, now: dt.datetime) -> list[str]:
         return [secret for secret, until in self.secrets if until is None or now < until]
@@ -92,6 +99,10 @@ class Config:
         return any(placed.asks_strangers for placed in self.placements)
 
     def placed(self, campaign_id: int) -> Placed | None:
+        return next((p for p in (*self.placements, *self.places) if p.campaign_id == campaign_id), None)
+
+    def asking(self, campaign_id: int) -> Placed | None:
+        """The placement by which a campaign asks on sight; None where it plans whom it asks."""
         return next((p for p in self.placements if p.campaign_id == campaign_id), None)
 
 
@@ -145,13 +156,14 @@ def _read(key: str) -> Config | None:
         return None
     running = {c.pk: c for c in Campaign.objects.filter(state=CampaignState.RUNNING)}
     planned = frozenset(pk for pk, c in running.items() if Channel.IN_APP in c.channels)
-    placements = tuple(
-        _placed(placement)
+    placed = [
+        placement
         for placement in Placement.objects.filter(widget=widget, campaign__in=running)
         .select_related("campaign__survey__current", "campaign__segment", "campaign__launched_by")
         .order_by("campaign__launched_at", "campaign_id")
         if placement.campaign.survey.current_id is not None
-    )
+    ]
+    placements = [_placed(one) for one in placed if one.campaign.asks_on_sight]
     workspace = team_queries.workspace()
     elsewhere = set(
         Placement.objects.filter(campaign__in=planned)
@@ -167,6 +179,7 @@ def _read(key: str) -> Config | None:
         creates_contacts=widget.creates_contacts,
         # Relationship surveys first: the frequent ones after something happened must not starve them.
         placements=tuple(sorted(placements, key=lambda p: p.kind != SurveyKind.RELATIONSHIP)),
+        places=tuple(_placed(one) for one in placed if not one.campaign.asks_on_sight),
         planned=frozenset(planned - elsewhere),
         rules=eligibility.rules(),
         company=workspace.name,
@@ -188,11 +201,11 @@ def _stamped(config: Config) -> Config:
         (
             config.theme, config.creates_contacts, config.rules, config.company, sorted(config.planned),
             [(p.campaign_id, p.version_id, p.mode, p.url_pattern, p.trait_conditions, p.event, sorted(p.devices),
-              p.sample_percent, p.asks_strangers, p.audience and p.audience.sql) for p in config.placements],
+              p.sample_percent, p.asks_strangers, p.audience and p.audience.sql) for p in (*config.placements, *config.places)],
             list(waves) if config.planned else [],
         )
     )  # fmt: skip
-    return replace(config, stamp=sha256(told.encode()).hexdigest()[:16])
+    return replace(config, stamp=sha256(told.encode()).hexdigest()[:16], texts={})
 
 
 def _placed(placement: Placement) -> Placed:

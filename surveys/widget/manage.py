@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from core import clock
 from core import secrets as vault
 from core.errors import Invalid, Refused
-from surveys.choices import CampaignState, WidgetMode, WidgetTheme
+from surveys.choices import Cadence, CampaignState, Channel, WidgetMode, WidgetTheme
 from surveys.models import Campaign, Placement, Widget
 from surveys.widget import config, targeting
 from team import audit
@@ -148,6 +148,18 @@ def save_placement(
     campaign = Campaign.objects.select_for_update().get(pk=campaign.pk)
     if campaign.state in {CampaignState.STOPPED, CampaignState.FINISHED}:
         raise Refused("This campaign is over. Make a copy to ask again.")
+    if campaign.state != CampaignState.DRAFT and Channel.IN_APP not in campaign.channels:
+        raise Refused(
+            "This campaign does not ask in the product. Choose that channel for it first.", field="widget"
+        )
+    if asks_strangers and not (
+        campaign.cadence == Cadence.ONCE and list(campaign.channels) == [Channel.IN_APP]
+    ):
+        raise Invalid(
+            "Only a campaign that asks once, and in the product alone, can ask people it does not know: this one plans"
+            " whom it asks.",
+            field="asks_strangers",
+        )
     if not widget.is_active:
         raise Refused("This widget is switched off. Choose another, or switch it on.", field="widget")
     if mode not in set(WidgetMode):

@@ -185,7 +185,7 @@ def _ask(
     now: dt.datetime,
 ) -> Invitation | str | None:
     """Ask somebody on sight. A contact gets an invitation in the present round; of a stranger only the showing is kept."""
-    placed = config.placed(campaign.pk)
+    placed = config.asking(campaign.pk)
     if placed is None:
         return "not_running"
     if visitor.person is not None:

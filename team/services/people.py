@@ -193,15 +193,33 @@ def reset_second_step(*, person: User, actor: User) -> None:
 
 @transaction.atomic
 def update_profile(
-    *, person: User, name: str, title: str, time_zone: str, alert_mail: bool, task_mail: bool
+    *,
+    person: User,
+    name: str,
+    title: str,
+    time_zone: str,
+    alert_mail: bool,
+    task_mail: bool,
+    phone: str | None = None,
 ) -> User:
-    """What everybody may change about themselves."""
+    """What everybody may change about themselves. No phone leaves the number as it is; an empty one takes it away."""
     if not name.strip():
         raise Invalid("Give your name; colleagues see it beside your work.", field="name")
     person.name, person.title, person.time_zone = name.strip(), title.strip(), time_zone
-    person.save(update_fields=["name", "title", "time_zone"])
+    person.phone = person.phone if phone is None else phone
+    person.save(update_fields=["name", "title", "time_zone", "phone"])
     NotificationPreference.objects.update_or_create(
         user=person, defaults={"alert_mail": alert_mail, "task_mail": task_mail}
     )
     audit.record(action="person.profile_updated", actor=person, obj=person)
+    return person
+
+
+@transaction.atomic
+def set_phone(*, person: User, phone: str) -> User:
+    """Keep a person's own mobile number, in international form such as +4915112345678."""
+    if phone != person.phone:
+        person.phone = phone
+        person.save(update_fields=["phone"])
+        audit.record(action="person.profile_updated", actor=person, obj=person)
     return person

@@ -21,6 +21,7 @@ def profile(request: UserRequest) -> HttpResponse:
         "name": person.name,
         "title": person.title,
         "time_zone": person.time_zone,
+        "phone": person.phone,
         "alert_mail": mails.alert_mail,
         "task_mail": mails.task_mail,
     }

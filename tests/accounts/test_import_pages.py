@@ -140,7 +140,7 @@ def test_refused_rows_are_downloaded_with_reason_and_harmless(as_lead: Client, l
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"PK\x03\x04", "Excel workbook"),
+        (b"PK\x03\x04", "This workbook cannot be read"),
         (b"", "empty"),
         (b"%PDF-1.4", "PDF"),
         (b",".join(b"c%d" % i for i in range(1000)) + b"\n", "1,000 columns"),

@@ -14,7 +14,7 @@ from accounts.models import TrackedEvent
 from surveys import content as contents
 from surveys.models import Invitation, PageVisit, Response, Visitor
 from surveys.questions import Question, When
-from surveys.widget import api, config, identity, installing
+from surveys.widget import config, identity, installing, limits
 from team.domain import Role
 from tests import factories
 from tests.browser.test_accessibility import RULES
@@ -124,7 +124,7 @@ class Stage:
 @pytest.fixture
 def shop(host: Host) -> Shop:
     config.forget()
-    api._empty.clear()
+    limits.forget()
     lead = factories.user("lead@example.com", role=Role.LEAD, name="Lea Lead")
     return Shop(lead, origins=(host.origin,))
 

@@ -356,7 +356,6 @@ def test_the_work_and_its_answer_are_stored_together(db: None):
     assert not IdempotencyKey.objects.exists()
 
 
-@pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_a_request_still_in_flight_is_409():
     inside, go_on = Barrier(2), Barrier(2)

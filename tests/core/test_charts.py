@@ -250,3 +250,16 @@ def test_labels_stay_text_in_every_chart() -> None:
         assert "<script" not in html
         assert "style=" not in html
         parse(html)
+
+
+def test_a_trend_of_shares_and_of_means_says_its_values_in_their_own_way() -> None:
+    share = charts.trend([TrendPoint("Nov", 81, 74, 86, 120)], title="CSAT", floor=0, signed=False, unit=" %")
+    mean = charts.trend(
+        [TrendPoint("Nov", 5.25, 5.0, 5.5, 40), TrendPoint("Dec", 5.3, 5.11, 5.42, 44)],
+        title="CES", floor=1, ceiling=7, signed=False, places=2,
+    )  # fmt: skip
+
+    assert "Nov: 81 % (74 to 86 %), 120 answers" in share
+    assert "<td>74 % to 86 %</td>" in share or "74 % to 86 %" in share
+    assert "Nov: 5.25 ± 0.25, 40 answers" in mean
+    assert "Dec: 5.30 (5.11 to 5.42), 44 answers" in mean

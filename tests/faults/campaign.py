@@ -147,7 +147,7 @@ def storm(
             mailing.stop()
             mailing.let_leases_run_out()
             mailing.start("worker")
-            calm = wait_until(mailing.at_rest, 60 + people * 0.05, meanwhile=lambda: mailing.wake("tick"))
+            calm = wait_until(mailing.at_rest, 240 + people * 0.1, meanwhile=lambda: mailing.wake("tick"))
             states = mailing.deliveries()
             mailing.stop()
             received = Counter(rcpt.split(b"<")[1].split(b">")[0].decode() for rcpt, _ in server.messages)

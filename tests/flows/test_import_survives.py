@@ -25,13 +25,15 @@ PROGRAM = "tests.flows.import_process"
 
 
 class Importing(Deployment):
+    program = PROGRAM
+
     def __init__(self, database_url: str = "") -> None:
         # The whole product, where the fault tests of the ground need only its lowest apps.
         super().__init__(database_url=database_url, DJANGO_SETTINGS_MODULE="nps_crm.settings")
 
     def call(self, *arguments: str) -> str:
         done = subprocess.run(
-            [sys.executable, "-m", PROGRAM, *arguments],
+            [sys.executable, "-m", self.program, *arguments],
             cwd=ROOT,
             env=self.environment,
             capture_output=True,
@@ -42,7 +44,9 @@ class Importing(Deployment):
         return done.stdout
 
     def begin(self, *arguments: str) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen([sys.executable, "-m", PROGRAM, *arguments], cwd=ROOT, env=self.environment)
+        return subprocess.Popen(
+            [sys.executable, "-m", self.program, *arguments], cwd=ROOT, env=self.environment
+        )
 
     def position(self) -> int:
         return int(self.sql("SELECT position FROM accounts_import")[0][0])

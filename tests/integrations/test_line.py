@@ -6,6 +6,7 @@ from typing import ClassVar
 import pytest
 from pytest_django import Settings as SettingsWrapper
 
+from core.fetch import Reply
 from integrations.contract import AccessDenied, Gone, Link, System, Trouble, TryLater, Unusable
 from integrations.line import Line
 from tests.integrations.vendor import Vendor, reply
@@ -58,6 +59,7 @@ def test_every_refusal_has_its_kind_and_no_secret_in_it(
         line.call("GET", f"{vendor.url}/things?page=2")
 
     assert str(status) in caught.value.message
+    assert caught.value.answered == status
     assert "sesame" not in caught.value.message
     assert "page=2" not in caught.value.message
 
@@ -111,3 +113,22 @@ def test_definitions_are_asked_for_once(vendor: Vendor, line: Line) -> None:
 
     assert line.remember("form", read) == line.remember("form", read) == {"id": 1}
     assert len(vendor.calls) == 1
+
+
+class Talkative(Echo):
+    def trouble(self, reply: Reply) -> Trouble | None:
+        return TryLater("The day's calls are used up.", after=900) if b"1040" in reply.body else None
+
+
+def test_a_system_may_say_more_of_a_failure_than_its_status(
+    vendor: Vendor, line_to: Callable[..., Line]
+) -> None:
+    line = line_to(Talkative(), secrets={"token": "x"})
+    vendor.fail(reply({"error": {"id": "1040"}}, 429, Retry_After="1"), reply({}, 429, Retry_After="1"))
+
+    with pytest.raises(TryLater, match="day's calls") as caught:
+        line.call("GET", f"{vendor.url}/things")
+    assert caught.value.after == 900
+    with pytest.raises(TryLater, match="slow down") as caught:
+        line.call("GET", f"{vendor.url}/things")
+    assert caught.value.after == 1

@@ -59,3 +59,18 @@ def test_a_score_is_read_as_number_or_text(said: object, score: int) -> None:
 )
 def test_what_is_no_score_is_never_bent_into_one(said: object) -> None:
     assert records.score(said) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(10**400, id="huge"),
+        pytest.param(-(10**400), id="minus huge"),
+        float("nan"),
+        float("inf"),
+        1e308,
+    ],
+)
+def test_a_number_that_no_clock_and_no_scale_holds_is_none(value: float) -> None:
+    assert records.moment(value) is None
+    assert records.score(value) is None

@@ -1,19 +1,25 @@
 """Reports of mail providers as each documents them: what is posted, where, and how it proves where it comes from."""
 
 import base64
+import datetime as dt
 import hashlib
 import hmac
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.x509.oid import NameOID
 from django.test import Client
 
 SECRET = "hook:5f1e-secret"
 SIGNING_KEY = "key-of-the-provider"
+RESEND_SECRET = "whsec_" + base64.b64encode(b"key-of-resend-24-bytes!!").decode()
 _sendgrid_key = ec.generate_private_key(ec.SECP256R1())
 _sendgrid_public = _sendgrid_key.public_key().public_bytes(
     serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -27,6 +33,8 @@ ANYMAIL = {
     "MAILTRAP_TRACKING_SECRET": SIGNING_KEY,
     "SENDGRID_TRACKING_WEBHOOK_VERIFICATION_KEY": base64.b64encode(_sendgrid_public).decode(),
     "BREVO_API_KEY": "unused",
+    "RESEND_SIGNING_SECRET": RESEND_SECRET,
+    "RESEND_INBOUND_SECRET": RESEND_SECRET,
 }
 AT = 1773748800  # 17 March 2026, noon UTC
 ISO = "2026-03-17T12:00:00Z"
@@ -143,6 +151,35 @@ def sendgrid(kind: str, key: str, provider_id: str) -> Post | None:
     )
 
 
+@cache
+def _amazon() -> tuple[rsa.RSAPrivateKey, bytes]:
+    """A key of our own and its certificate, as if Amazon's."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = (
+        made.serial_number(1)
+        .not_valid_before(dt.datetime(2020, 1, 1))
+        .not_valid_after(dt.datetime(2120, 1, 1))
+    )
+    return key, made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def amazons_certificate() -> bytes:
+    return _amazon()[1]
+
+
+def signed_by_amazon(message: Mapping[str, Any], version: str = "1") -> dict[str, Any]:
+    """The message with the signature over its fields, as the documentation of SNS describes it."""
+    names = ["Message", "MessageId", "Subject", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"]
+    if message["Type"] == "Notification":
+        names = [name for name in names if name not in {"SubscribeURL", "Token"}]
+    text = "".join(f"{name}\n{message[name]}\n" for name in names if name in message)
+    digest = hashes.SHA1() if version == "1" else hashes.SHA256()
+    signature = _amazon()[0].sign(text.encode(), padding.PKCS1v15(), digest)
+    return {**message, "SignatureVersion": version, "Signature": base64.b64encode(signature).decode()}
+
+
 def sns(said: Mapping[str, Any], *, hook: str = "amazon_ses/tracking/", **more: Any) -> Post:
     message = {
         "Type": "Notification", "MessageId": "19ba9823", "TopicArn": "arn:aws:sns:us-east-1:123456789012:ses",
@@ -151,7 +188,7 @@ def sns(said: Mapping[str, Any], *, hook: str = "amazon_ses/tracking/", **more: 
     } | more  # fmt: skip
     return Post(
         hook,
-        json.dumps(message).encode(),
+        json.dumps(signed_by_amazon(message)).encode(),
         "text/plain; charset=UTF-8",
         {"X-Amz-Sns-Message-Type": message["Type"], "X-Amz-Sns-Message-Id": message["MessageId"]},
     )
@@ -251,9 +288,20 @@ def resend(kind: str, key: str, provider_id: str) -> Post | None:
         return None
     headers = [{"name": "X-Metadata", "value": json.dumps({"delivery": key})}]
     data = {"email_id": provider_id, "to": [TO], "subject": "A question", "headers": headers} | event[1]
-    return _json(
-        "resend/tracking/", {"type": event[0], "created_at": ISO, "data": data}, **{"svix-id": "msg_1"}
-    )
+    return signed_by_resend({"type": event[0], "created_at": ISO, "data": data})
+
+
+def signed_by_resend(said: Any, hook: str = "resend/tracking/") -> Post:
+    """As Svix signs: over id, moment and body with the base64 secret behind "whsec_"."""
+    post = _json(hook, said)
+    moment = str(int(time.time()))
+    key = base64.b64decode(RESEND_SECRET.removeprefix("whsec_"))
+    text = f"msg_1.{moment}.".encode() + post.body
+    signature = base64.b64encode(hmac.new(key, text, hashlib.sha256).digest()).decode()
+    post.headers |= {
+        "svix-id": "msg_1", "svix-timestamp": moment, "svix-signature": f"v1a,AAAA v1,{signature}",
+    }  # fmt: skip
+    return post
 
 
 def mandrill(kind: str, key: str, provider_id: str) -> Post | None:
@@ -335,4 +383,4 @@ PROVIDERS: Mapping[str, Maker] = {
     )
 }  # fmt: skip
 # Those that sign what they send, and so are refused even with the shared secret when the signature is wrong.
-SIGNED = {"mailgun", "mandrill", "sendgrid", "mailersend", "mailtrap"}
+SIGNED = {"mailgun", "mandrill", "sendgrid", "mailersend", "mailtrap", "resend"}

@@ -9,8 +9,10 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Contact, Segment
+from core.secrets import address_key
 from surveys import pacing, planning
 from surveys.choices import CampaignState
+from surveys.content import Words
 from surveys.models import Campaign, Delivery, Invitation, Survey
 from surveys.services import campaigns
 from team.models import AuditEntry, Team, User
@@ -88,6 +90,59 @@ def test_the_review_lists_the_people_behind_each_number(as_lead: Client, survey:
     assert first.email not in asked
     assert first.email in bounced
     assert "Correct the address" in bounced
+
+
+def nameless(survey_content: dict[str, object], *, channels: list[str]) -> Campaign:
+    """A campaign to Ada, who has a name and an owner, and to Bo and Cy, who have neither; Cy speaks German."""
+    owned = make_account("Owned", owner=User.objects.create_user("owner@x.example", name="Olga Owner"))
+    free = make_account("Free")
+    for account, address, fields in (
+        (owned, "ada@fjord.example", {"first_name": "Ada"}),
+        (free, "bo@fjord.example", {"first_name": " "}),
+        (free, "cy@fjord.example", {"first_name": "", "language": "de_AT"}),
+    ):
+        make_contact(account, address, phone="", **{"last_name": "", **fields})
+    return make_campaign(make_survey(**survey_content), state=CampaignState.DRAFT, channels=channels)
+
+
+@pytest.mark.parametrize(
+    ("english", "german", "left_out"),
+    [
+        ({"intro": "Hi {{ first_name }}"}, {}, ["bo"]),
+        ({"intro": "Hi {{ first_name }}"}, {"intro": "Hallo {{ first_name }}"}, ["bo", "cy"]),
+        ({"subject": "From {{ owner_name }}"}, {"closing": "{{ account_name }}"}, ["bo"]),
+        ({"intro": "Hi {{ first_name|there }}, {{ brand }}"}, {"intro": "Hallo{{ first_name| }}"}, []),
+        ({"sms": "Hi {{ first_name }}"}, {}, []),
+    ],
+)
+def test_the_review_sets_apart_who_lacks_what_the_text_names(
+    as_lead: Client, english: dict[str, str], german: dict[str, str], left_out: list[str]
+) -> None:
+    campaign = nameless({"languages": {"en": Words(**english), "de": Words(**german)}}, channels=["email"])
+
+    review = go(as_lead, "campaign_review", campaign)
+    asked = go(as_lead, "campaign_people", campaign)
+    lacking = go(as_lead, "campaign_people", campaign, reason="empty_field")
+
+    assert f"Asked if launched now {3 - len(left_out)}" in review
+    assert ("A name in the text is empty" in review) == bool(left_out)
+    for name in ("ada", "bo", "cy"):
+        assert (f"{name}@fjord.example" in lacking) == (name in left_out)
+        assert (f"{name}@fjord.example" in asked) == (name not in left_out)
+
+
+def test_an_sms_lacks_only_what_the_sms_names(as_lead: Client) -> None:
+    words = {"languages": {"en": Words(intro="Hi {{ last_name }}", sms="Hi {{ first_name }}, {link}")}}
+    campaign = nameless(words, channels=["sms", "email"])
+    for number, contact in enumerate(Contact.objects.order_by("pk")):
+        Contact.objects.filter(pk=contact.pk).update(
+            phone=f"+49170123456{number}", phone_key=address_key(f"+49170123456{number}")
+        )
+
+    review = go(as_lead, "campaign_review", campaign)
+
+    assert "Asked if launched now 1" in review
+    assert "2" in review.partition("complete the contact.")[2][:4]
 
 
 def test_an_empty_segment_is_refused_with_the_remedy(as_lead: Client, survey: Survey, lead: User) -> None:

@@ -611,7 +611,7 @@ def named(suppression: str) -> str:
 
 
 def reached(
-    world: World, contact: Contact, channels: tuple[Channel, ...]
+    world: World, contact: Contact, channels: tuple[Channel, ...], *, here: bool = False
 ) -> tuple[Channel | None, str | None]:
     """The channel that reaches somebody, or why none does."""
     mail = world.suppressed.get(contact.address_key or "")
@@ -627,7 +627,7 @@ def reached(
         ),
         Channel.SMS: barred or ("no_address" if contact.phone_key is None else named(sms) if sms else None),
         Channel.LINK: barred,
-        Channel.IN_APP: barred or (None if seen is not None and seen > -24 * 30 else "no_address"),
+        Channel.IN_APP: barred or (None if here or (seen is not None and seen > -24 * 30) else "no_address"),
     }  # fmt: skip
     usable = [channel for channel in channels if channel in why]
     for channel in usable:
@@ -689,7 +689,7 @@ def budget_of(
 
 
 def reference(
-    world: World, asking: Asking
+    world: World, asking: Asking, *, alone: Contact | None = None
 ) -> dict[int, tuple[str | None, dt.datetime | None, Channel | None]]:
     """The rules as one would explain them, one person after the other."""
     rules = world.rules
@@ -704,8 +704,8 @@ def reference(
         for c in world.contacts
         if (w := at(world.people[c.pk].waits)) and NOW - 7 * DAY < w <= NOW + gap * DAY
     }
-    for contact in world.contacts:
-        by_phone = Channel.SMS in asking.channels
+    for contact in [alone] if alone else world.contacts:
+        by_phone = asking.here or Channel.SMS in asking.channels
         keys[contact.pk] = key = contact.address_key or (contact.phone_key if by_phone else None)
         own = [a for a in world.told if a.contact == contact.pk or (key and a.key == key)]
         answered = [(a.scored, a.kind) for a in own if a.scored]
@@ -724,7 +724,7 @@ def reference(
         }
         running = {name: until for name, until in clocks.items() if until and until > NOW}
         last = max((a.asked for a in own if a.asked), default=None)
-        channel, unreached = reached(world, contact, asking.channels)
+        channel, unreached = reached(world, contact, asking.channels, here=asking.here)
         channels[contact.pk] = channel
         overdrawn = budget_of(world, asking, own, COSTS[channel]) if channel else None
         lot = hashlib.sha256(
@@ -761,7 +761,8 @@ def reference(
     verdicts: dict[int, tuple[str | None, dt.datetime | None]] = {}
     seen: set[str] = set()
     askable: dict[int, list[Contact]] = {}
-    for contact in sorted(world.contacts, key=lambda c: (c.account_id is None, c.account_id or 0, c.pk)):
+    judged = [alone] if alone else world.contacts
+    for contact in sorted(judged, key=lambda c: (c.account_id is None, c.account_id or 0, c.pk)):
         reason, until, _ = personal[contact.pk]
         key = keys[contact.pk]
         if reason is None and key in seen:
@@ -813,3 +814,22 @@ def test_the_statement_agrees_with_the_reference(
         r for r, *_ in expected.values() if r
     )
     assert counts.asked == sum(r is None for r, *_ in expected.values())
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(rules=rule_sets, kind=st.sampled_from(SurveyKind), firms=companies, crowd=people)
+def test_the_short_form_for_somebody_who_is_here_agrees_with_the_reference(
+    rules: Rules, kind: SurveyKind, firms: list[Company], crowd: list[Person]
+) -> None:
+    asking = Asking(kind=kind, channels=(Channel.IN_APP,), here=True)
+    with transaction.atomic():
+        world = build(rules, firms, crowd)
+        expected = {c.pk: reference(world, asking, alone=c)[c.pk][0] for c in world.contacts}
+        found = {
+            c.pk: verdict.reason and verdict.reason.value
+            for c in world.contacts
+            for verdict in eligibility.judge_all(Contact.objects.filter(pk=c.pk), asking, now=NOW)
+        }
+        transaction.set_rollback(True)
+
+    assert found == expected

@@ -14,6 +14,7 @@ from core import clock
 from surveys import pacing, planning, tokens
 from surveys.channels.mail import replies
 from surveys.models import Delivery, InboundMessage, Invitation, Suppression
+from surveys.services import sns
 from tests.surveys import mail_providers
 from tests.surveys.asking import make_account, make_campaign, make_contact, make_wave
 from tests.surveys.mail_providers import AT, Post
@@ -24,8 +25,9 @@ IDA = "ida@fjord.example"
 
 
 @pytest.fixture(autouse=True)
-def hooks(settings: SettingsWrapper) -> SettingsWrapper:
+def hooks(settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch) -> SettingsWrapper:
     settings.ANYMAIL = mail_providers.ANYMAIL
+    monkeypatch.setattr(sns, "_certificate", lambda url: mail_providers.amazons_certificate())
     settings.DEFAULT_FROM_EMAIL = "Nordlicht <ask@nordlicht.example>"
     settings.INBOUND_ADDRESS = "replies@in.nordlicht.example"
     return settings

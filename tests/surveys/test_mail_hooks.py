@@ -1,15 +1,17 @@
 """Reports of mail providers over HTTP: what each sends, what it means, and what a forger gets."""
 
+import datetime as dt
 import itertools
 import json
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings as SettingsWrapper
 
 from accounts.models import Event
-from core import clock
+from core import clock, fetch
 from surveys import pacing, planning, provider_events
 from surveys.models import Delivery, Invitation, PageVisit, Suppression
 from surveys.services import delivery, sns
@@ -27,8 +29,9 @@ EVERY = [
 
 
 @pytest.fixture(autouse=True)
-def hooks(settings: SettingsWrapper) -> SettingsWrapper:
+def hooks(settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch) -> SettingsWrapper:
     settings.ANYMAIL = mail_providers.ANYMAIL
+    monkeypatch.setattr(sns, "_certificate", lambda url: mail_providers.amazons_certificate())
     return settings
 
 
@@ -118,7 +121,7 @@ def test_a_signature_counts_beside_the_secret(sent: Delivery, name: str, how: st
     post = report(name, "hard", sent)
     if how == "of another body":
         post.body = (
-            post.body.replace(b"5.1.1", b"5.1.2")
+            post.body.replace(b"5.1.1", b"5.1.2").replace(b"Permanent", b"Transient")
             if name != "mailgun"
             else post.body.replace(b'"1773748800"', b'"1773748801"')
         )
@@ -317,16 +320,130 @@ def test_a_subscription_of_amazon_waits_for_an_administrator(no_network: list[st
     assert no_network == []
 
 
+CERTIFICATE = "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-12345.pem"
+
+
+def changed(post: Post, **values: Any) -> Post:
+    """The notice with other values, signed as it was."""
+    post.body = json.dumps(json.loads(post.body) | values).encode()
+    return post
+
+
 @pytest.mark.parametrize(
-    "url", ["https://sns.evil.com/x.pem", "http://sns.us-east-1.amazonaws.com/x.pem", 5, None]
+    "url",
+    [
+        "https://sns.evil.com/SimpleNotificationService-1.pem",
+        "http://sns.us-east-1.amazonaws.com/SimpleNotificationService-1.pem",
+        # Whatever else lies there may be put there by anybody.
+        "https://sns.us-east-1.amazonaws.com/x.pem",
+        "https://sns.us-east-1.amazonaws.com/?Action=GetEndpoint&x=/SimpleNotificationService-1.pem",
+        CERTIFICATE + "?Action=x",
+        CERTIFICATE + "/../x",
+        5,
+        None,
+    ],
 )
 def test_a_notification_signed_elsewhere_is_refused(sent: Delivery, url: Any) -> None:
-    post = report("amazon_ses", "hard", sent)
-    said = json.loads(post.body) | {"SigningCertURL": url}
-    post.body = json.dumps(said).encode()
+    post = changed(report("amazon_ses", "hard", sent), SigningCertURL=url)
 
-    assert post.send().status_code == (200 if url is None else 400)
-    assert standing() == (UNTOUCHED | MEANING["hard"] if url is None else UNTOUCHED)
+    assert post.send().status_code == 400
+    assert standing() == UNTOUCHED
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"Signature": ""}, {"Signature": "AAAA"}, {"Signature": "not base64 ~"}, {"Signature": None},
+        {"SignatureVersion": "2"}, {"SignatureVersion": "3"}, {"SignatureVersion": None},
+        {"Timestamp": "2027-01-01T00:00:00.000Z"}, {"TopicArn": "arn:aws:sns:us-east-1:123456789012:other"},
+        {"Subject": "added"},
+    ],
+)  # fmt: skip
+def test_a_notification_that_was_changed_is_refused(sent: Delivery, values: dict[str, Any]) -> None:
+    assert changed(report("amazon_ses", "hard", sent), **values).send().status_code == 400
+    assert standing() == UNTOUCHED
+
+
+def test_the_newer_signature_of_amazon_is_understood(sent: Delivery) -> None:
+    post = report("amazon_ses", "hard", sent)
+    unsigned = json.loads(post.body) | {"Subject": "Amazon SES Email Event Notification"}
+    post.body = json.dumps(mail_providers.signed_by_amazon(unsigned, "2")).encode()
+
+    assert post.send().status_code == 200
+    assert standing() == UNTOUCHED | MEANING["hard"]
+
+
+def test_a_subscription_that_amazon_did_not_sign_is_not_shown() -> None:
+    sns.forget()
+
+    assert changed(confirmation(GOOD), SubscribeURL=GOOD + "2").send().status_code == 400
+
+    assert sns.waiting() is None
+
+
+def test_amazons_signature_is_not_asked_for_where_nothing_may_be_called(
+    sent: Delivery, hooks: SettingsWrapper
+) -> None:
+    hooks.SNS_VERIFY = False
+
+    assert changed(report("amazon_ses", "hard", sent), Signature="x").send().status_code == 200
+
+
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The real way to the certificate, with Amazon at its end; the addresses that were fetched."""
+    asked: list[str] = []
+
+    def get(url: str, **_: Any) -> fetch.Reply:
+        asked.append(url)
+        return fetch.Reply(status=200, headers={}, body=mail_providers.amazons_certificate())
+
+    cache.clear()
+    monkeypatch.undo()
+    monkeypatch.setattr(fetch, "get", get)
+    return asked
+
+
+def test_the_certificate_is_fetched_once(sent: Delivery, fetched: list[str]) -> None:
+    for _ in range(2):
+        assert report("amazon_ses", "hard", sent).send().status_code == 200
+
+    assert fetched == [CERTIFICATE]
+
+
+def test_no_certificate_is_fetched_for_who_does_not_know_the_secret(
+    sent: Delivery, fetched: list[str]
+) -> None:
+    assert report("amazon_ses", "hard", sent).send(secret="hook:wrong").status_code == 400
+
+    assert fetched == []
+
+
+@pytest.mark.parametrize("trouble", [fetch.Unreachable("away"), 500, 403, b"no certificate"])
+def test_a_notice_comes_again_where_the_certificate_cannot_be_had(
+    sent: Delivery,
+    fetched: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: Any,
+) -> None:
+    def get(url: str, **_: Any) -> fetch.Reply:
+        if isinstance(trouble, Exception):
+            raise trouble
+        if isinstance(trouble, bytes):
+            return fetch.Reply(status=200, headers={}, body=trouble)
+        return fetch.Reply(status=trouble, headers={}, body=b"")
+
+    monkeypatch.setattr(fetch, "get", get)
+
+    assert report("amazon_ses", "hard", sent).send().status_code == 503
+    assert standing() == UNTOUCHED
+
+
+def test_a_certificate_that_ran_out_signs_nothing(sent: Delivery, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "now", lambda: dt.datetime(2121, 1, 1, tzinfo=dt.UTC))
+
+    with pytest.raises(sns.NotSigned, match="not valid now"):
+        sns.verify(json.loads(mail_providers.sns({}).body))
 
 
 def test_amazon_is_asked_for_the_secret(sent: Delivery) -> None:

@@ -6,8 +6,10 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from accounts.models import Contact, Event
 from core import clock
 from surveys import eligibility, tokens
+from surveys.choices import SurveyKind
 from surveys.models import Invitation, Preference, Suppression
 from surveys.services import preferences
 from team.models import User
@@ -89,7 +91,7 @@ def test_a_pause_is_never_made_shorter(asked: Invitation) -> None:
     far = clock.now() + dt.timedelta(days=900)
     Preference.objects.create(address_key=asked.recipient_key, paused_until=far)
 
-    preferences.pause(invitation=asked, now=clock.now())
+    preferences.choose(invitation=asked, wanted=list(SurveyKind), is_paused=True, now=clock.now())
 
     assert Preference.objects.get().paused_until == far
 
@@ -162,8 +164,69 @@ def test_the_link_works_for_ever(asked: Invitation, anybody: Client) -> None:
 
 def test_an_erased_persons_choices_go(asked: Invitation) -> None:
     assert asked.contact is not None
-    preferences.pause(invitation=asked, now=clock.now())
+    preferences.choose(invitation=asked, wanted=list(SurveyKind), is_paused=True, now=clock.now())
 
     preferences.forget(asked.contact)
 
     assert not Preference.objects.exists()
+
+
+# --- The language of future asks, and what colleagues see ------------------------------------------------------
+BOTH = ["relationship", "transactional"]
+
+
+def test_the_language_of_future_asks_can_be_chosen(asked: Invitation, anybody: Client) -> None:
+    page = anybody.get(url(asked)).content.decode()
+    assert '<option value="en" lang="en" selected>English</option>' in page
+
+    anybody.post(url(asked), {"act": "save", "topic": BOTH, "language": "fr"})
+
+    asked.contact.refresh_from_db()
+    assert asked.contact.language == "fr"
+    assert "selected>Français</option>" in anybody.get(url(asked)).content.decode()
+    event = Event.objects.get(kind="preferences.changed")
+    assert (event.contact_id, event.data) == (asked.contact_id, {"language": "fr"})
+
+
+@pytest.mark.parametrize("sent", ["xx", "", "<b>"])
+def test_no_language_of_ours_changes_nothing(asked: Invitation, anybody: Client, sent: str) -> None:
+    anybody.post(url(asked), {"act": "save", "topic": BOTH, "language": sent})
+
+    asked.contact.refresh_from_db()
+    assert asked.contact.language != sent or not sent
+    assert not Event.objects.filter(kind="preferences.changed").exists()
+
+
+def test_a_regional_form_of_the_same_language_is_kept(asked: Invitation, anybody: Client) -> None:
+    Contact.objects.filter(pk=asked.contact_id).update(language="de-AT")
+
+    anybody.post(url(asked), {"act": "save", "topic": BOTH, "language": "de"})
+
+    asked.contact.refresh_from_db()
+    assert asked.contact.language == "de-AT"
+
+
+def test_every_change_of_what_may_be_asked_stands_on_the_timeline_once(
+    asked: Invitation, anybody: Client, as_lead: Client
+) -> None:
+    anybody.post(url(asked), {"act": "save", "topic": ["relationship"], "pause": "1"})
+    anybody.post(url(asked), {"act": "save", "topic": ["relationship"]})
+    anybody.post(url(asked), {"act": "resume"})
+    anybody.post(url(asked), {"act": "resume"})
+
+    first, second = Event.objects.filter(kind="preferences.changed").order_by("pk")
+    assert set(first.data) == {"unwanted", "paused_until"}
+    assert first.data["unwanted"] == ["transactional"]
+    assert second.data == {"paused_until": ""}
+    page = as_lead.get(reverse("accounts:contact_detail", args=[asked.contact_id]), {"tab": "timeline"})
+    shown = " ".join(page.content.decode().split())
+    assert "no transactional surveys" in shown
+    assert "no pause any more" in shown
+
+
+def test_a_test_writes_no_event_and_changes_no_language(anybody: Client, lead: User) -> None:
+    tried = hosted.invitation(is_test=True, tester=lead)
+
+    anybody.post(url(tried), {"act": "save", "topic": [], "pause": "1", "language": "fr"})
+
+    assert not Event.objects.filter(kind="preferences.changed").exists()

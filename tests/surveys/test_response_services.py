@@ -9,6 +9,7 @@ from core import clock
 from core.errors import Invalid, Refused
 from surveys.models import ContactScore, Response, ResponseRevision
 from surveys.queries import feedback
+from surveys.queries import inbox as inbox_queries
 from surveys.services import inbox, responses
 from team.models import AuditEntry, Workspace
 from tests import factories
@@ -245,9 +246,9 @@ def test_suggestions_name_their_reason_best_first(waiting, ann, lead):
     colleague = factories.a_contact("carl@acme.example", account=ann.account, last_name="Zorn")
     namesake = factories.a_contact("other@else.example", first_name="ann", last_name="LEE")
 
-    found = feedback.suggestions_for([waiting], lead)[waiting.pk]
+    found = inbox_queries.look([waiting], lead)[waiting.pk]
 
-    assert [(s.contact.pk, s.reason) for s in found] == [
+    assert [(s.contact.pk, s.reason) for s in found.suggestions] == [
         (ann.pk, "same phone number"), (namesake.pk, "same name"), (colleague.pk, "works at acme.example"),
     ]  # fmt: skip
 

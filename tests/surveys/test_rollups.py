@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from core import clock
 from core.errors import Refused
+from core.models import Job
 from surveys import domain
 from surveys.ingest import ingest
 from surveys.insight import rollups
@@ -224,18 +225,52 @@ def test_a_rebuild_gives_what_folding_gave(survey, ann, frozen):
     assert kept_accounts() == accounts
 
 
-def test_a_new_time_zone_rebuilds_the_days(survey, ann, frozen):
+def test_a_new_time_zone_rebuilds_the_days_in_a_job(survey, ann, frozen, drain):
     frozen.move_to(dt.datetime(2026, 3, 17, 23, 30, tzinfo=dt.UTC))
     factories.respond(survey, 9, email=ann.email)
     fold_all()
     assert {row.day for row in Tally.objects.filter(span=0)} == {dt.date(2026, 3, 18)}
     Workspace.objects.filter(pk=1).update(time_zone="America/New_York")
 
+    # The tick only queues it, and once.
     assert rollups.check_zone() is True
+    assert rollups.check_zone() is True
+    assert {row.day for row in Tally.objects.filter(span=0)} == {dt.date(2026, 3, 18)}
+    job = Job.objects.get(kind=rollups.REBUILD)
+    assert rollups.moving() == job
 
+    drain()
+
+    job.refresh_from_db()
+    assert (job.state, job.progress_done, job.progress_total) == ("done", 1, 1)
+    assert rollups.moving() is None
     assert {row.day for row in Tally.objects.filter(span=0)} == {dt.date(2026, 3, 17)}
     assert FigureState.objects.get().zone == "America/New_York"
     assert rollups.check_zone() is False
+
+    # Back again is another change, with a job of its own.
+    Workspace.objects.filter(pk=1).update(time_zone="Europe/Berlin")
+    rollups.check_zone()
+    drain()
+    assert {row.day for row in Tally.objects.filter(span=0)} == {dt.date(2026, 3, 18)}
+
+
+def test_a_rebuild_that_failed_is_said_and_not_tried_every_minute(survey, as_lead, monkeypatch, drain):
+    rollups.state()
+    Workspace.objects.update_or_create(pk=1, defaults={"time_zone": "America/New_York"})
+    monkeypatch.setattr(rollups, "rebuild", refuse)
+
+    rollups.check_zone()
+    assert "being counted anew" in as_lead.get("/nps/").content.decode()
+    drain()
+    rollups.check_zone()
+
+    assert Job.objects.get(kind=rollups.REBUILD).state == "failed"
+    assert "Counting them anew failed" in as_lead.get("/nps/").content.decode()
+
+
+def refuse(**_: object) -> int:
+    raise Refused("The disk is full.")
 
 
 def test_an_account_forgets_an_answer_when_it_is_a_year_old(survey, ann, frozen):

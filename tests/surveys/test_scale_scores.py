@@ -137,8 +137,18 @@ def test_a_csm_sees_figures_of_their_rows_alone(asked: Survey, as_csm: Client, a
 def test_the_trend_begins_with_the_first_answers(asked: Survey, as_lead: Client) -> None:
     trend = as_lead.get("/scores/csat/").context["page"].trend
 
-    assert trend[0][1].n > 0
-    assert trend[-1][1].n == 4
+    assert trend[0].n > 0
+    assert trend[-1].n == 4
+
+
+@pytest.mark.django_db
+def test_the_trend_is_drawn_with_its_interval_and_leads_to_the_rows(asked: Survey, as_lead: Client) -> None:
+    page = as_lead.get("/scores/csat/").content.decode()
+
+    assert "CSAT at the end of each month" in page
+    assert 'class="n-bar"' in page
+    assert re.search(r"<title>\w+: \d+ % (± \d+|\(\d+ to \d+ %\)), 4 answers</title>", page)
+    assert "metric=csat" in page
 
 
 @pytest.mark.django_db

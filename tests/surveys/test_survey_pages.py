@@ -363,3 +363,46 @@ def test_names_with_markup_are_shown_as_text(as_lead: Client) -> None:
         assert "<script>alert" not in words(as_lead.get(url))
     shown = words(as_lead.get(reverse("surveys:survey_version_preview", args=[made.pk, 1])))
     assert "<b>Fleet</b>" not in shown
+
+
+# --- SMS -------------------------------------------------------------------------------------------------------
+def test_the_editor_counts_the_sms_as_it_is_typed(as_lead: Client) -> None:
+    typed = form(**{"en-sms": "How are we doing? " + "x" * 150})
+
+    page = as_lead.post(reverse("surveys:survey_new_sms_count") + "?language=en", typed)
+
+    assert "2 parts" in words(page)
+    assert not Survey.objects.exists()
+    typed = form(**{"en-sms": "x" * 470})
+    assert "at most 3 are allowed. Shorten it." in words(
+        as_lead.post(reverse("surveys:survey_new_sms_count") + "?language=en", typed)
+    )
+
+
+def test_the_preview_shows_the_sms_as_somebody_gets_it(as_lead: Client) -> None:
+    typed = form(**{"en-sms": "Hi {{ first_name }}, well?", "preview-view": "sms"})
+
+    page = as_lead.post(reverse("surveys:survey_new_preview"), typed)
+
+    assert "Hi Alexandra, well? http" in words(page)
+    assert "1 part" in words(page)
+
+
+def test_a_test_sms_is_sent_from_the_page_where_sms_are_set_up(
+    as_lead: Client, lead: Any, settings: Any
+) -> None:
+    made = hosted.survey(state="draft")
+    page = reverse("surveys:survey_detail", args=[made.pk])
+    assert "Your mobile number" not in words(as_lead.get(page))
+    settings.SMS_PROVIDER = "catcher"
+    assert "Your mobile number" in words(as_lead.get(page))
+
+    said = as_lead.post(
+        reverse("surveys:survey_test", args=[made.pk]),
+        {"language": "de", "channel": "sms", "phone": "+49 170 1234567"},
+        follow=True,
+    )
+
+    assert "A test is on its way to +491701234567." in words(said)
+    test = Invitation.objects.get()
+    assert (test.is_test, test.channel, test.language) == (True, "sms", "de")

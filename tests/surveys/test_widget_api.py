@@ -22,7 +22,7 @@ from surveys.models import (
     Wave,
 )
 from surveys.services import campaigns as campaign_services
-from surveys.widget import api, config, manage
+from surveys.widget import config, limits, manage
 from team.models import User
 from tests.surveys import asking
 from tests.surveys.in_app import ORIGIN, Browser, Shop, milliseconds, person
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> Iterator[None]:
     config.forget()
-    api._empty.clear()
+    limits.forget()
     yield
     config.forget()
 

@@ -16,7 +16,7 @@ from core.errors import Invalid, Refused
 from surveys import content as contents
 from surveys.choices import CampaignState
 from surveys.models import Campaign, Invitation, Response, Survey, Visitor
-from surveys.widget import api, config, manage, queries
+from surveys.widget import config, limits, manage, queries
 from team.models import User
 from tests.surveys import asking
 from tests.surveys.in_app import ORIGIN, Browser, Shop, person
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> Iterator[None]:
     config.forget()
-    api._empty.clear()
+    limits.forget()
     yield
     config.forget()
 
@@ -267,7 +267,7 @@ def test_g46_limits_are_per_widget_and_per_address(shop: Shop, settings: Any) ->
     assert Browser(second).send("decide").status_code == 200, "others are served"
 
     settings.WIDGET_ADDRESS_RATE = 10
-    api._empty.clear()
+    limits.forget()
     by_address = [
         Browser(second, visitor=f"visitor-00000001{n:02d}").send("decide").status_code for n in range(15)
     ]
@@ -472,7 +472,7 @@ def test_g49_trouble_with_the_database_is_a_quiet_later(
         raise DatabaseError("down")
 
     browser.decide()
-    monkeypatch.setattr(queries, "standing", broken)
+    monkeypatch.setattr(queries, "look_at", broken)
 
     answer = browser.send("decide")
 

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from surveys.models import Invitation, Placement, Response, Visitor, Widget
-from surveys.widget import api, config
+from surveys.widget import config, limits
 from team.models import User
 from tests.surveys import asking
 from tests.surveys.in_app import Shop
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> Iterator[None]:
     config.forget()
-    api._empty.clear()
+    limits.forget()
     yield
     config.forget()
 
@@ -78,7 +78,7 @@ def test_a_viewer_sees_neither_widgets_nor_their_test(as_viewer: Client, shop: S
 
 
 def test_a_lead_says_where_a_campaign_shows(as_lead: Client, shop: Shop) -> None:
-    campaign = asking.make_campaign(name="Placed")
+    campaign = asking.make_campaign(name="Placed", channels=["in_app"])
     url = f"/campaigns/{campaign.pk}/in-app/"
     form = {
         "widget": shop.widget.pk, "mode": "modal", "url_pattern": "/reports/*", "delay_seconds": "3",

@@ -9,10 +9,13 @@ from django.core import mail
 from accounts.domain import Origin
 from accounts.models import Event
 from core import clock, outbox
+from surveys.choices import Channel, MessageKind
 from surveys.models import Survey
+from surveys.services import messages
 from team.models import NotificationPreference, User, Workspace
 from tests import factories
 from workflows.models import Alert, Notice, Rule, Run, RunStep, Task
+from workflows.services import loop
 
 pytestmark = pytest.mark.django_db
 
@@ -214,3 +217,65 @@ def test_a_mail_server_that_is_away_costs_an_alert_mail_no_attempt(
     notice = Notice.objects.get()
     assert (notice.state, notice.attempts) == ("pending", 0)
     assert notice.next_at > clock.now() + dt.timedelta(seconds=30)
+
+
+# --- Replies ---------------------------------------------------------------------------------------------------
+def write_back(contact: Any, body: str = "Please call me <b>", kind: MessageKind = MessageKind.REPLY) -> Any:
+    return messages.receive(
+        channel=Channel.EMAIL,
+        provider="test",
+        provider_id=f"{kind}-{body}",
+        kind=kind,
+        from_address=contact.email,
+        from_key="k",
+        received_at=clock.now(),
+        subject="Your survey",
+        body=body,
+        contact=contact,
+    ).message
+
+
+def test_a_reply_to_a_survey_alerts_the_owner_in_the_app_and_by_mail_once(
+    ann: Any, csm: User, as_csm: Any, drain: Any
+) -> None:
+    write_back(ann)
+    write_back(ann)
+    drain()
+
+    alert = Alert.objects.get()
+    assert (alert.kind, alert.assignee, alert.contact) == ("reply", csm, ann)
+    (sent,) = mail.outbox
+    assert sent.subject == "Ann Vogt at Acme wrote back"
+    assert "Please call me <b>" in sent.body
+    assert "Please call me &lt;b&gt;" in sent.alternatives[0][0]
+    page = as_csm.get(f"/alerts/{alert.pk}/").content.decode()
+    assert "Please call me &lt;b&gt;" in page
+    assert "Re: Your survey" in page
+    assert "wrote back" in as_csm.get("/alerts/").content.decode().lower()
+    assert not Task.objects.exists()
+
+
+def test_closing_the_alert_of_a_reply_settles_the_message(ann: Any, csm: User, drain: Any) -> None:
+    message = write_back(ann)
+    drain()
+
+    loop.close_loop(alert=Alert.objects.get(), outcome="Called", actor=csm)
+
+    message.refresh_from_db()
+    assert message.handled_by == csm
+
+
+@pytest.mark.parametrize("kind", [MessageKind.AUTO_REPLY, MessageKind.STOP, MessageKind.SCORE])
+def test_what_needs_no_reply_alerts_nobody(ann: Any, kind: MessageKind, drain: Any) -> None:
+    write_back(ann, kind=kind)
+    drain()
+
+    assert not Alert.objects.exists()
+
+
+def test_the_rule_for_replies_can_be_switched_off(ann: Any, drain: Any) -> None:
+    Rule.objects.filter(key="reply-received").update(is_active=False)
+    write_back(ann)
+    drain()
+
+    assert not Alert.objects.exists()

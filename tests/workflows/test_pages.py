@@ -14,6 +14,7 @@ from surveys.models import Response
 from team.models import AuditEntry, User
 from tests import factories
 from workflows.models import Alert, Rule, Run, Task
+from workflows.services import alerts
 
 pytestmark = pytest.mark.django_db
 COMMENT = "Reports are slow <script>alert(1)</script> {{ 7*7 }} 🐌"
@@ -80,15 +81,36 @@ def test_the_alert_shows_the_comment_as_it_was_written(alert: Alert, as_csm: Cli
 def test_opening_it_is_noted_once_and_only_for_the_assignee(
     alert: Alert, as_csm: Client, as_lead: Client
 ) -> None:
-    page(as_lead, "workflows:alert_detail", alert.pk)
+    address = reverse("workflows:alert_seen", args=[alert.pk])
+    assert address not in page(as_lead, "workflows:alert_detail", alert.pk)
+    as_lead.post(address)
     assert Alert.objects.get().seen_at is None
 
-    page(as_csm, "workflows:alert_detail", alert.pk)
+    # Looking alone changes nothing; the page tells when a browser shows it.
+    assert address in page(as_csm, "workflows:alert_detail", alert.pk)
+    assert ">new<" in page(as_csm, "workflows:alert_list")
+    assert Alert.objects.get().seen_at is None
+    assert as_csm.get(address).status_code == 405
+    assert as_csm.post(address).status_code == 204
     seen = Alert.objects.get().seen_at
-    page(as_csm, "workflows:alert_detail", alert.pk)
+    as_csm.post(address)
 
     assert seen is not None
     assert Alert.objects.get().seen_at == seen
+    assert address not in page(as_csm, "workflows:alert_detail", alert.pk)
+    assert ">new<" not in page(as_csm, "workflows:alert_list")
+
+
+def test_who_acts_has_seen_it_and_who_is_given_it_has_not(
+    alert: Alert, as_csm: Client, csm: User, lead: User
+) -> None:
+    as_csm.post(
+        reverse("workflows:alert_log", args=[alert.pk]), {"kind": "call", "body": "Rang", "outcome": "Fine"}
+    )
+    assert Alert.objects.get().seen_at is not None
+
+    alerts.assign_alert(alert=Alert.objects.get(), assignee=lead, actor=csm)
+    assert Alert.objects.get().seen_at is None
 
 
 def test_a_reply_is_mailed_logged_and_counts_as_contact(

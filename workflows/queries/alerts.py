@@ -16,7 +16,7 @@ def list_alerts(*, user: User) -> QuerySet[Alert]:
     visible = Alert.objects.visible_to(user) | Alert.objects.filter(assignee=user)
     return (
         visible.distinct()
-        .select_related("account", "contact", "response", "assignee", "run__rule")
+        .select_related("account", "contact", "response", "message", "assignee", "run__rule")
         .order_by("-opened_at", "-pk")
     )
 

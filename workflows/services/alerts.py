@@ -6,7 +6,7 @@ from accounts import timeline
 from accounts.models import Account, Contact
 from core import clock, jobs, outbox
 from core.errors import Refused
-from surveys.models import Response
+from surveys.models import InboundMessage, Response
 from team import audit
 from team.models import NotificationPreference, User
 from workflows.domain import AlertState
@@ -25,6 +25,7 @@ def raise_alert(
     response: Response | None,
     run: Run | None,
     assignee: User | None,
+    message: InboundMessage | None = None,
 ) -> Alert:
     """Open an alert, once per `dedupe_key`, and queue the mail to its assignee."""
     alert, is_new = Alert.objects.get_or_create(
@@ -34,6 +35,7 @@ def raise_alert(
             "account": account,
             "contact": contact,
             "response": response,
+            "message": message,
             "run": run,
             "assignee": assignee,
             "opened_at": clock.now(),
@@ -72,9 +74,14 @@ def _notify(alert: Alert) -> None:
     jobs.wake(NOTICE)
 
 
+def is_new_to(alert: Alert, user: User) -> bool:
+    """Whether the alert is this person's and they have not looked at it yet."""
+    return alert.seen_at is None and alert.assignee_id == user.pk
+
+
 def mark_seen(*, alert: Alert, user: User) -> None:
-    """Remember when the assignee first opened the alert."""
-    if alert.seen_at is None and alert.assignee_id == user.pk:
+    """Remember when the assignee first saw the alert, or acted on it."""
+    if is_new_to(alert, user):
         Alert.objects.filter(pk=alert.pk, seen_at__isnull=True).update(seen_at=clock.now())
 
 
@@ -83,8 +90,10 @@ def assign_alert(*, alert: Alert, assignee: User, actor: User) -> None:
     """Give the alert to somebody else and tell them."""
     if not assignee.is_active:
         raise Refused("This person is deactivated. Choose an active colleague.", field="assignee")
+    if assignee.pk != alert.assignee_id:
+        alert.seen_at = None
     alert.assignee = assignee
-    alert.save(update_fields=["assignee"])
+    alert.save(update_fields=["assignee", "seen_at"])
     audit.record(action="alert.assign", actor=actor, obj=alert, assignee=assignee.pk)
     if assignee != actor:
         _notify(alert)
@@ -96,6 +105,8 @@ def close_alert(*, alert: Alert, outcome: str, actor: User | None) -> None:
     closed = Alert.objects.filter(pk=alert.pk, state=AlertState.OPEN).update(
         state=AlertState.CLOSED, closed_at=clock.now(), closed_by=actor, outcome=outcome[:200]
     )
+    if actor is not None:
+        mark_seen(alert=alert, user=actor)
     if not closed:
         raise Refused("This alert is closed already.", code="already_closed")
     alert.refresh_from_db()

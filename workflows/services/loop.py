@@ -10,7 +10,7 @@ from core import clock
 from core.errors import Refused
 from surveys.choices import LoopStatus
 from surveys.models import Response
-from surveys.services import responses
+from surveys.services import messages, responses
 from team.models import User
 from workflows.domain import AlertState, TaskState
 from workflows.models import Alert, Task
@@ -21,7 +21,11 @@ def suggested_reply(*, alert: Alert, user: User) -> dict[str, str]:
     """A beginning for the reply, in the person's own name. Nothing is sent that nobody has read."""
     name = alert.contact.first_name if alert.contact else ""
     greeting = f"Hello {name}," if name else "Hello,"
-    return {"subject": "Your feedback", "body": f"{greeting}\n\n\n\nBest regards\n{user.name}"}
+    subject = "Your feedback"
+    if alert.message is not None and alert.message.subject:
+        known = alert.message.subject
+        subject = known if known.lower().startswith("re:") else f"Re: {known}"
+    return {"subject": subject, "body": f"{greeting}\n\n\n\nBest regards\n{user.name}"}
 
 
 @transaction.atomic
@@ -29,6 +33,7 @@ def reply(*, alert: Alert, subject: str, body: str, actor: User) -> Interaction:
     """Write to the contact from the page; the mail goes out through the outbox and answers come to `actor`."""
     if alert.contact is None or alert.account is None or not alert.contact.email:
         raise Refused("There is no address to reply to. Log a call instead.", code="no_address")
+    alerts.mark_seen(alert=alert, user=actor)
     interaction = interactions.send_mail(contact=alert.contact, subject=subject, body=body, actor=actor)
     _mark_contacted(alert, actor)
     return interaction
@@ -39,6 +44,7 @@ def log_contact(*, alert: Alert, kind: str, body: str, outcome: str, close: bool
     """Log a call, meeting, mail or note about the alert; with `close`, settle the matter with its outcome."""
     if alert.account is None:
         raise Refused("The answer belongs to no account yet. Link it in the inbox first.", code="no_account")
+    alerts.mark_seen(alert=alert, user=actor)
     interaction = interactions.log_interaction(
         account=alert.account,
         contact=alert.contact,
@@ -62,6 +68,8 @@ def close_loop(*, alert: Alert, outcome: str, actor: User) -> None:
     if alert.state != AlertState.OPEN:
         raise Refused("This alert is closed already.", code="already_closed")
     alerts.close_alert(alert=alert, outcome=outcome, actor=actor)
+    if alert.message is not None and alert.message.handled_at is None:
+        messages.handle(message=alert.message, actor=actor)
     if alert.response is None:
         return
     _set_status(alert, LoopStatus.CLOSED, actor)

@@ -27,7 +27,13 @@ def _message(notice: Notice) -> EmailMultiAlternatives:
     if notice.alert is not None:
         path = reverse("workflows:alert_detail", args=[notice.alert.pk])
         at = f" at {notice.alert.account.name}" if notice.alert.account else ""
-        title = f"{who}{at} answered {_said(response)}" if response else f"Alert{at}"
+        title = (
+            f"{who}{at} answered {_said(response)}"
+            if response
+            else f"{who}{at} wrote back"
+            if notice.alert.message
+            else f"Alert{at}"
+        )
     else:
         path = reverse("workflows:task_detail", args=[notice.task_id])
         title = notice.task.title if notice.task else "Task"
@@ -36,6 +42,7 @@ def _message(notice: Notice) -> EmailMultiAlternatives:
         "title": title,
         "who": who,
         "response": response,
+        "written": notice.alert.message if notice.alert is not None else None,
         "account": subject.account if subject else None,
         "contact": contact,
         "url": settings.BASE_URL + path,
@@ -60,7 +67,7 @@ def send_batch(batch: "outbox.Batch[Notice]") -> None:
     rows = {
         n.pk: n
         for n in Notice.objects.filter(pk__in=[row.pk for row in batch.rows]).select_related(
-            "user", "alert__account", "alert__contact", "alert__response", "task__account", "task__contact",
+            "user", "alert__account", "alert__contact", "alert__response", "alert__message", "task__account", "task__contact",
             "task__response",
         )
     }  # fmt: skip

@@ -45,6 +45,7 @@ def _page(request: UserRequest, alert: Alert, *, status: int = 200, **forms: obj
         "close_form": CloseForm(),
         "assign_form": AssignForm(initial={"assignee": alert.assignee_id}),
         "may_work": can_work(request.user),
+        "is_new": services.is_new_to(alert, request.user),
         **forms,
     }
     return render(request, "workflows/alert_detail.html", context, status=status)
@@ -52,9 +53,16 @@ def _page(request: UserRequest, alert: Alert, *, status: int = 200, **forms: obj
 
 @requires(can_view)
 def alert_detail(request: UserRequest, pk: int) -> HttpResponse:
-    alert = _alert(request, pk)
-    services.mark_seen(alert=alert, user=request.user)
-    return _page(request, alert)
+    """Looking changes nothing: the page itself tells `alert_seen` that a browser showed it."""
+    return _page(request, _alert(request, pk))
+
+
+@requires(can_view)
+@require_POST
+def alert_seen(request: UserRequest, pk: int) -> HttpResponse:
+    """The page was shown to somebody. Without script an alert counts as seen once they act on it."""
+    services.mark_seen(alert=_alert(request, pk), user=request.user)
+    return HttpResponse(status=204)
 
 
 @requires(can_work)

@@ -89,6 +89,28 @@ if (box) {
     colour.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(tellContrast, 250); });
     tellContrast();
   }
+  // How an SMS counts depends on more than its own text: the names and the question are in it too.
+  const counts = [...(editor?.querySelectorAll("[data-sms-count]") ?? [])];
+  let counting = 0;
+  async function tellCounts() {
+    const mine = ++counting;
+    for (const place of counts.filter((one) => one.closest("details")?.open)) {
+      const typed = new FormData(editor);
+      typed.delete("picture");
+      const answer = await fetch(place.dataset.smsCount, { method: "POST", body: typed, headers: { "X-Requested-With": "fetch" } });
+      if (!answer.ok || mine !== counting) return;
+      const told = new DOMParser().parseFromString(await answer.text(), "text/html");
+      place.replaceChildren(...told.body.children);
+    }
+  }
+  if (counts.length) {
+    let waiting = 0;
+    editor.addEventListener("input", (event) => {
+      if (event.target.type === "file") return;
+      clearTimeout(waiting);
+      waiting = setTimeout(tellCounts, PAUSE);
+    });
+  }
   if (editor && !current().getAttribute("src")) refresh();
 
   // Leaving with changes asks first; saving and previewing do not.

@@ -5,6 +5,8 @@ units where a single character is outside that alphabet. A longer one is cut int
 carries a header, and nothing that belongs together (an escaped character, a surrogate pair) is cut in two.
 """
 
+import re
+import sys
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +16,8 @@ from django.conf import settings
 from django.urls import reverse
 
 from surveys import domain, merge, tokens
-from surveys.channels.sms.words import words_for
-from surveys.content import Content, Issue
+from surveys.channels.sms.words import command_words, words_for
+from surveys.content import Content, Issue, Wording
 from surveys.domain import Scale
 from surveys.tokens import Purpose
 
@@ -105,35 +107,110 @@ def compose(
 ) -> str:
     """The SMS of a survey to one person. Raises `Unsendable` where a name is missing or the text is too long."""
     wording = content.wording(language, company=company)
-    words = words_for(wording.tag)
-    try:
-        parsed = merge.parse(wording.question)
-    except merge.MergeError as error:
-        raise Unsendable(f"The question cannot be filled in. {error}") from None
     known = {**tags, "brand": wording.brand}
-    for part in parsed.parts:
-        if isinstance(part, merge.Tag) and not (known.get(part.name) or part.default):
-            raise Unsendable(
-                f"The question names {part.name}, which is empty for this contact and has no default."
-            )
-    pattern = words.remind if is_reminder else words.ask
-    body = pattern.format(
-        brand=plain(wording.brand),
-        question=plain(parsed.fill(known)),
-        link=link,
-        low=content.scale.low,
-        high=content.scale.high,
-        best=plain(wording.scale_high),
+    body = (
+        _in_own_words(wording, link, known)
+        if wording.sms
+        else _in_built_in_words(content.scale, wording, link, known, is_reminder=is_reminder)
     )
     counted = count(body)
     if counted.segments > limit:
-        raise Unsendable(_too_long(counted, limit))
+        raise Unsendable(_too_long(counted, limit, is_own=bool(wording.sms)))
     return body
 
 
-def _too_long(counted: Count, limit: int) -> str:
+def _in_built_in_words(
+    scale: Scale, wording: Wording, link: str, known: Mapping[str, str | None], *, is_reminder: bool
+) -> str:
+    words = words_for(wording.tag)
+    pattern = words.remind if is_reminder else words.ask
+    return pattern.format(
+        brand=plain(wording.brand),
+        question=plain(_filled(wording.question, known, "question")),
+        link=link,
+        low=scale.low,
+        high=scale.high,
+        best=plain(wording.scale_high),
+    )
+
+
+def _in_own_words(wording: Wording, link: str, known: Mapping[str, str | None]) -> str:
+    """What the author wrote. Who asks, the link and the way out are added where it has none: without them an SMS is
+    neither answered on the page nor lawful everywhere."""
+    brand = plain(wording.brand)
+    pieces = [_filled(piece, known, "SMS text") for piece in wording.sms.split("{link}")]
+    body = plain(link.join(pieces))
+    if brand.casefold() not in plain(" ".join(pieces)).casefold():
+        body = f"{brand}: {body}"
+    if len(pieces) == 1:
+        body = f"{body} {link}"
+    return body if _names_way_out(wording.sms) else f"{body} {words_for(wording.tag).way_out}"
+
+
+def _names_way_out(text: str) -> bool:
+    """Whether a word that is obeyed as a wish to stop stands in `text`, in capitals as such words are written."""
+    known = {word.upper() for word in command_words()["stop"]}
+    return any(word in known for word in re.findall(r"\w+", text))
+
+
+def _filled(text: str, known: Mapping[str, str | None], what: str) -> str:
+    try:
+        parsed = merge.parse(text)
+    except merge.MergeError as error:
+        raise Unsendable(f"The {what} cannot be filled in. {error}") from None
+    missing = parsed.missing(known)
+    if missing:
+        raise Unsendable(
+            f"The {what} names {missing[0]}, which is empty for this contact and has no default."
+        )
+    return parsed.fill(known)
+
+
+def _too_long(counted: Count, limit: int, *, is_own: bool) -> str:
     why = "" if counted.encoding == "GSM-7" else ", because it holds a character outside the SMS alphabet"
-    return f"The SMS takes {counted.segments} parts{why}; at most {limit} are allowed. Shorten the question or the company name."
+    remedy = "Shorten it." if is_own else "Shorten the question or the company name, or write an SMS text."
+    return f"The SMS takes {counted.segments} parts{why}; at most {limit} are allowed. {remedy}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The SMS of a language as somebody gets it, how it counts, and what stands against it."""
+
+    body: str
+    count: Count
+    problem: str = ""
+
+    @property
+    def room(self) -> int:
+        """How many units fit in as many parts as it takes."""
+        alone, part = (160, 153) if self.count.encoding == "GSM-7" else (70, 67)
+        return alone if self.count.segments == 1 else part * self.count.segments
+
+
+def sample(content: Content, language: str, *, company: str, limit: int | None = None) -> Sample:
+    """The SMS of a survey to an invented person with a name of ordinary length, however long it is."""
+    limit = settings.SMS_MAX_SEGMENTS if limit is None else limit
+    try:
+        body = compose(
+            content,
+            language,
+            company=company,
+            link=link(_SAMPLE_ID),
+            tags=_sample_tags(content),
+            limit=sys.maxsize,
+        )
+    except Unsendable as error:
+        return Sample("", count(""), str(error))
+    counted = count(body)
+    is_own = bool(content.wording(language, company=company).sms)
+    return Sample(body, counted, _too_long(counted, limit, is_own=is_own) if counted.segments > limit else "")
+
+
+def _sample_tags(content: Content) -> dict[str, str | None]:
+    """An invented value for every tag, those of events included, whose names are the author's own."""
+    said = " ".join(text for words in content.languages.values() for text in (words.sms, words.question))
+    events = re.findall(r"event\.[A-Za-z][A-Za-z0-9_-]{0,59}", said)
+    return dict.fromkeys([*merge.TAGS, *events], "Alexandra")
 
 
 def help_text(language: str, *, brand: str, scale: Scale = domain.NPS) -> str:
@@ -149,17 +226,17 @@ def problems(content: Content, *, company: str, limit: int | None = None) -> lis
     limit = settings.SMS_MAX_SEGMENTS if limit is None else limit
     found = []
     for tag in content.languages:
-        sample = dict.fromkeys(merge.TAGS, "Alexandra")
         try:
             compose(
                 content,
                 tag,
                 company=company,
                 link=link(_SAMPLE_ID),
-                tags=sample,
+                tags=_sample_tags(content),
                 is_reminder=True,
                 limit=limit,
             )
         except Unsendable as error:
-            found.append(Issue(f"languages.{tag}.question", str(error), tag))
+            field = "sms" if content.wording(tag, company=company).sms else "question"
+            found.append(Issue(f"languages.{tag}.{field}", str(error), tag))
     return found

@@ -20,6 +20,11 @@ class Words:
     start: str = ""
     info: str = ""
 
+    @property
+    def way_out(self) -> str:
+        """How to get no more of them, as it stands behind the link of `ask`."""
+        return self.ask.rpartition("{link}")[2].strip()
+
 
 EN = Words(
     ask="{brand}: {question} Reply {low}-{high} ({high} = {best}) and why, or {link} STOP to opt out",

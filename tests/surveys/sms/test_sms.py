@@ -16,7 +16,7 @@ from surveys import pacing, planning
 from surveys.choices import CampaignState, Identity, MessageKind
 from surveys.content import Words
 from surveys.models import Delivery, InboundMessage, Invitation, Response, Suppression
-from surveys.services import campaigns, delivery, sms
+from surveys.services import campaigns, delivery, sms, surveys
 from surveys.services.sms import Incoming
 from team.models import User
 from tests.core.http_server import HttpServer, hang_up, plain, silence
@@ -64,7 +64,7 @@ def ask(*people: Contact, language: str = "en") -> list[Invitation]:
     wave = make_wave(campaign)
     planning.plan_wave(wave.pk)
     pacing.release(wave.pk, now=DAYTIME)
-    assert Delivery.objects.filter(channel="sms").count() == len(people)
+    assert Delivery.objects.filter(channel="sms", invitation__is_test=False).count() == len(people)
     return list(Invitation.objects.order_by("pk"))
 
 
@@ -563,3 +563,60 @@ def test_the_list_of_suppressions_shows_numbers_too(as_lead: Client, client: Cli
     assert NUMBER in shown
     assert "SMS" in shown
     assert "1 address" in found
+
+
+# --- Trying it out -------------------------------------------------------------------------------------------
+def test_a_test_sms_goes_to_ones_own_number_and_enters_nothing(
+    deployment: SettingsWrapper, client: Client, lead: User
+) -> None:
+    survey = make_survey(languages={"en": Words(sms="Hi {{ first_name }}, well? {link}")})
+
+    surveys.send_test_sms(survey=survey, language="en", number="0170 1234567", actor=lead)
+    with twilio_at(deployment) as server:
+        work()
+
+    form = form_of(server.heard[0])
+    assert form["To"] == NUMBER
+    assert re.match(r"Nordlicht: Hi Lea, well\? https://\S+ STOP to opt out$", form["Body"])
+    lead.refresh_from_db()
+    assert lead.phone == NUMBER
+    assert not Invitation.objects.real().exists()
+    assert not Event.objects.exists()
+
+
+def test_the_reply_to_a_test_sms_is_understood_and_kept_nowhere(
+    deployment: SettingsWrapper, client: Client, lead: User
+) -> None:
+    contact = person()
+    surveys.send_test_sms(survey=make_survey("Tried"), language="en", number=NUMBER, actor=lead)
+    with twilio_at(deployment):
+        work()
+
+    said = text_in(client, "9 love it", number=NUMBER).content.decode()
+
+    assert "Understood as 9. This was a test" in said
+    assert not Response.objects.exists()
+    assert not InboundMessage.objects.exists()
+
+    # What is sent to the same number in earnest later is answered in earnest.
+    asked(deployment, contact)
+    text_in(client, "9 love it", number=NUMBER)
+    assert Response.objects.get().score == 9
+
+
+@pytest.mark.parametrize("number", ["", "12", "call me"])
+def test_a_test_sms_wants_a_number(number: str, lead: User) -> None:
+    with pytest.raises(Refused, match="international form"):
+        surveys.send_test_sms(survey=make_survey(), language="en", number=number, actor=lead)
+
+    assert not Invitation.objects.exists()
+
+
+def test_a_test_sms_wants_a_provider_and_a_text_that_fits(deployment: SettingsWrapper, lead: User) -> None:
+    long = make_survey("Long", languages={"en": Words(sms="x" * 470)})
+    with pytest.raises(Refused, match="SMS text"):
+        surveys.send_test_sms(survey=long, language="en", number=NUMBER, actor=lead)
+
+    deployment.SMS_PROVIDER = ""
+    with pytest.raises(Refused, match="not set up"):
+        surveys.send_test_sms(survey=make_survey(), language="en", number=NUMBER, actor=lead)

@@ -144,3 +144,76 @@ def test_the_scale_is_the_surveys_own() -> None:
 def test_a_link_is_short_and_opens_the_page(settings: object) -> None:
     assert text.link(10_000_000).endswith("/s/" + text.link(10_000_000).rpartition("/")[2])
     assert len(text.link(10_000_000).rpartition("/s/")[2]) < 30
+
+
+# --- In the author's own words -------------------------------------------------------------------------------
+def own(sms: str, *, tag: str = "en", tags: dict[str, str] | None = None, limit: int = 3) -> str:
+    content = Content(brand_name="Nordlicht", default_language=tag, languages={tag: Words(sms=sms)})
+    return text.compose(
+        content, tag, company="Nordlicht", link=LINK, tags=TAGS if tags is None else tags, limit=limit
+    )
+
+
+def test_own_words_are_sent_as_they_stand_when_nothing_is_missing() -> None:
+    written = "Hi {{ first_name|there }}, how is {brand}? {link} Reply STOP to end."
+
+    assert own(written) == f"Hi Ida, how is Nordlicht? {LINK} Reply STOP to end."
+
+
+def test_who_asks_the_link_and_the_way_out_are_added_where_they_are_missing() -> None:
+    assert own("How are we doing?") == f"Nordlicht: How are we doing? {LINK} STOP to opt out"
+    assert own("Wie läuft es bei {brand}?", tag="de") == (
+        f"Wie läuft es bei Nordlicht? {LINK} STOPP = keine SMS mehr"
+    )
+    # To stop by is no way out: it is obeyed when it is written in capitals.
+    assert own("Stop by at {brand}").endswith("STOP to opt out")
+
+
+def test_own_words_of_a_parent_language_serve_its_regions() -> None:
+    content = Content(
+        brand_name="Nordlicht",
+        languages={"en": Words(), "de": Words(sms="Na, wie war {brand}?"), "de-AT": Words()},
+    )
+
+    body = text.compose(content, "de-AT", company="", link=LINK, tags=TAGS, limit=3)
+
+    assert body.startswith("Na, wie war Nordlicht?")
+
+
+def test_own_words_with_an_empty_name_and_no_default_stop_this_sms() -> None:
+    with pytest.raises(text.Unsendable, match="SMS text names first_name"):
+        own("Hi {{ first_name }}", tags={})
+
+    assert own("Hi{{ first_name| }}, well?", tags={}).startswith("Nordlicht: Hi, well?")
+
+
+def test_a_name_that_looks_like_the_place_of_the_link_is_a_name() -> None:
+    body = own("{{ first_name }}: {link}", tags={"first_name": "{link} STOP"})
+
+    assert body.count(LINK) == 1
+    assert "{link} STOP: " in body
+    assert body.endswith("STOP to opt out")
+
+
+def test_data_of_the_event_stands_in_own_words() -> None:
+    assert "Mia helped you" in own("{{ event.agent|We }} helped you", tags={"event.agent": "Mia"})
+    assert "We helped you" in own("{{ event.agent|We }} helped you")
+
+
+def test_editors_see_the_sms_its_parts_and_what_stands_against_it() -> None:
+    content = Content(brand_name="Nordlicht", languages={"en": Words(sms="{{ event.agent }} ç " + "x" * 200)})
+
+    shown = text.sample(content, "en", company="", limit=2)
+
+    assert shown.body.startswith("Nordlicht: Alexandra ç ")
+    assert (shown.count.encoding, shown.count.segments, shown.room) == ("UCS-2", 5, 335)
+    assert "takes 5 parts, because it holds a character outside the SMS alphabet" in shown.problem
+    (issue,) = text.problems(content, company="", limit=2)
+    assert (issue.field, issue.label) == ("languages.en.sms", "SMS text (English)")
+
+
+def test_an_sms_text_with_an_unknown_tag_cannot_be_saved() -> None:
+    (issue,) = Content(reply_to="a@b.example", languages={"en": Words(sms="Hi {{ frist_name }}")}).problems()
+
+    assert issue.field == "languages.en.sms"
+    assert "frist_name" in issue.message

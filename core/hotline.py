@@ -1,0 +1,169 @@
+"""A database connection for the few statements that run with every answer: PostgreSQL only.
+
+What it saves, measured in docs/performance.md: each thread of a web process has a connection of its own, and each of
+them plans the large statements anew until it keeps a plan. One connection that the threads lend each other plans them
+once, keeps generic plans, and sends several of them in one trip without Django's and the driver's layers between.
+
+While a thread holds the line, `django.db.connection` is the line: transactions, the ORM and everything else work on it.
+"""
+
+import select
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from psycopg import OperationalError, errors
+from psycopg.adapt import Transformer
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
+
+Statement = tuple[str, Sequence[bytes | None]]
+
+
+class Hotline:
+    """One connection for all threads of a process. The caller sees to it that one thread at a time holds it."""
+
+    def __init__(self) -> None:
+        self._line: Any = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Work on the line within. A thread keeps its own connection where it is in a transaction already (another
+        connection would not see it), on other databases, and where prepared statements are switched off."""
+        own: Any = connections[DEFAULT_DB_ALIAS]
+        options = own.settings_dict.get("OPTIONS", {})
+        if own.vendor != "postgresql" or own.in_atomic_block or not options.get("server_side_binding"):
+            yield
+            return
+        if self._line is None or self._line.settings_dict["NAME"] != own.settings_dict["NAME"]:
+            self.close()
+            self._line = _new_line(own)
+        self._line.close_if_unusable_or_obsolete()
+        connections[DEFAULT_DB_ALIAS] = self._line
+        try:
+            yield
+        finally:
+            connections[DEFAULT_DB_ALIAS] = own
+
+    def close(self) -> None:
+        if self._line is not None:
+            self._line.close()
+            self._line = None
+
+
+def _new_line(own: Any) -> Any:
+    line = own.copy()
+    options = line.settings_dict["OPTIONS"]
+    # The driver must neither prepare nor forget statements here: names are ours, and it forgets all with a rollback.
+    options["prepare_threshold"] = None
+    options["options"] = f"{options.get('options', '')} -c plan_cache_mode=force_generic_plan".strip()
+    line.inc_thread_sharing()
+    line.prepared = None
+    return line
+
+
+def is_held() -> bool:
+    """Whether this thread works on the line, so that `trip` may be used."""
+    return hasattr(connections[DEFAULT_DB_ALIAS], "prepared")
+
+
+def trip(*statements: Statement) -> list[list[tuple[Any, ...]]]:
+    """Run statements in one round trip, each prepared at its first use; returns the rows of each.
+
+    Parameters are texts as PostgreSQL reads them, `$1` in the statement. Begins the transaction where an `atomic` block
+    has not yet. An error is raised as Django would, after which nothing behind the failing statement has run.
+    """
+    line: Any = connections[DEFAULT_DB_ALIAS]
+    line.close_if_health_check_failed()
+    line.ensure_connection()
+    raw = line.connection
+    pgconn = raw.pgconn
+    if line.prepared is None or line.prepared.pgconn is not pgconn:
+        line.prepared = _Prepared(pgconn)
+    if not raw.autocommit and pgconn.transaction_status == TransactionStatus.IDLE:
+        statements = (("BEGIN", ()), *statements)
+        skipped = 1
+    else:
+        skipped = 0
+    with line.wrap_database_errors:
+        results = line.prepared.send(statements)
+        reader = Transformer(raw)
+        rows: list[list[tuple[Any, ...]]] = []
+        for result in results[skipped:]:
+            reader.set_pgresult(result)
+            rows.append(reader.load_rows(0, result.ntuples, tuple) if result.ntuples else [])
+        return rows
+
+
+class _Prepared:
+    """What is prepared on one connection: its names by the text of the statement."""
+
+    def __init__(self, pgconn: Any) -> None:
+        self.pgconn = pgconn
+        self.names: dict[str, bytes] = {}
+        self.made = 0
+
+    def send(self, statements: Sequence[Statement]) -> list[Any]:
+        """The result of each statement."""
+        try:
+            asked, results = self._converse(statements)
+        except BaseException:
+            self.pgconn.finish()  # half a conversation cannot be taken up again
+            raise
+        failed = next((result for result in results if result.status == ExecStatus.FATAL_ERROR), None)
+        if failed is not None:
+            for (text, is_preparation), result in zip(asked, results, strict=True):
+                if is_preparation and result.status != ExecStatus.COMMAND_OK:
+                    del self.names[text]
+            raise errors.error_from_result(failed)
+        return [
+            result for (_, is_preparation), result in zip(asked, results, strict=True) if not is_preparation
+        ]
+
+    def _converse(self, statements: Sequence[Statement]) -> tuple[list[tuple[str, bool]], list[Any]]:
+        pgconn = self.pgconn
+        pgconn.enter_pipeline_mode()
+        asked: list[tuple[str, bool]] = []
+        for text, params in statements:
+            name = self.names.get(text)
+            if name is None:
+                self.made += 1
+                name = self.names[text] = b"hot%d" % self.made
+                pgconn.send_prepare(name, text.encode())
+                asked.append((text, True))
+            pgconn.send_query_prepared(name, params)
+            asked.append((text, False))
+        pgconn.pipeline_sync()
+        poll = select.poll()
+        _flush(pgconn, poll)
+        poll.register(pgconn.socket, select.POLLIN)
+        results = []
+        for _ in asked:
+            results.append(_result(pgconn, poll))
+            if _result(pgconn, poll, may_end=True) is not None:
+                raise OperationalError("The database answered a statement twice")
+        if _result(pgconn, poll).status != ExecStatus.PIPELINE_SYNC:
+            raise OperationalError("The conversation with the database is out of step")
+        pgconn.exit_pipeline_mode()
+        return asked, results
+
+
+def _result(pgconn: Any, poll: Any, *, may_end: bool = False) -> Any:
+    """The next result. Waits for the socket outside of libpq, so that other threads go on."""
+    while pgconn.is_busy():
+        poll.poll()
+        pgconn.consume_input()
+    result = pgconn.get_result()
+    if pgconn.status != ConnStatus.OK or (result is None and not may_end):
+        raise OperationalError("The database ended the connection")
+    return result
+
+
+def _flush(pgconn: Any, poll: Any) -> None:
+    if not pgconn.flush():
+        return
+    poll.register(pgconn.socket, select.POLLIN | select.POLLOUT)
+    while pgconn.flush():
+        # The server may need to get rid of answers before it reads on.
+        if any(event & select.POLLIN for _, event in poll.poll()):
+            pgconn.consume_input()

@@ -1,0 +1,325 @@
+"""Connecting a system in the browser: from the list of systems to a log that leads to the answers."""
+
+import datetime as dt
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import pytest
+from django.test import Client
+
+from integrations import registry, vault
+from integrations.contract import (
+    AccessDenied,
+    Ask,
+    Delivery,
+    Hook,
+    Input,
+    Link,
+    Page,
+    Reference,
+    RemoteField,
+    RemoteSurvey,
+    Role,
+    Setting,
+    System,
+)
+from integrations.models import Connection, SyncRun
+from integrations.records import Metric, Person, Record
+from surveys.models import Response, Survey
+from team.models import User
+from tests import factories
+
+MOMENT = dt.datetime(2026, 3, 10, 9, 0, tzinfo=dt.UTC)
+
+
+class Parrot(System):
+    """A system that says what the test wants it to."""
+
+    key: ClassVar[str] = "parrot"
+    name: ClassVar[str] = "Parrot Surveys"
+    about: ClassVar[str] = "Repeats what it is told."
+    settings: ClassVar[tuple[Setting, ...]] = (
+        Setting(key="project", label="Project", where="In the address of your project."),
+        Setting(key="api_key", label="API key", input=Input.SECRET, where="Settings, API."),
+    )
+    hook: ClassVar[Hook] = Hook.BY_HAND
+    roles: ClassVar[tuple[Role, ...]] = (Role.PERSON_ID, Role.COMMENT)
+    records: ClassVar[list[Record]] = []
+
+    def check(self, link: Link) -> str:
+        if link.secrets["api_key"] != "right-key":
+            raise AccessDenied("Parrot does not accept this key. Copy it again.")
+        return f"project {link.options['project']}"
+
+    def surveys(self, link: Link) -> Sequence[RemoteSurvey]:
+        return [RemoteSurvey(id="s1", name="Quarterly <b>pulse</b>", metric=Metric.NPS, count=2)]
+
+    def fields(self, link: Link, survey_id: str) -> Sequence[RemoteField]:
+        return [
+            RemoteField(
+                key="customer", label="Customer number", role=Role.PERSON_ID, examples=("K-1", "K-2")
+            ),
+            RemoteField(key="why", label="Why?", role=Role.COMMENT),
+        ]
+
+    def pull(self, link: Link, ask: Ask) -> Page:
+        return Page(records=self.records, total=len(self.records))
+
+    def hear(self, link: Link, delivery: Delivery) -> Sequence[Record | Reference]:
+        return []
+
+
+@pytest.fixture
+def parrot() -> Iterator[Parrot]:
+    system = Parrot()
+    Parrot.records = [
+        Record(
+            external_id="a1", survey_id="s1", score=9, comment="Fine", responded_at=MOMENT,
+            person=Person(email="ann@acme.example"),
+        ),
+        Record(
+            external_id="a2", survey_id="s1", score=2, comment="Slow", responded_at=MOMENT,
+            person=Person(email="who@nowhere.example"),
+        ),
+        Record(external_id="a3", survey_id="s1", responded_at=MOMENT, person=Person(email="ann@acme.example")),
+    ]  # fmt: skip
+    registry.register(system)
+    yield system
+    registry.unregister(system.key)
+
+
+@pytest.fixture
+def draft(parrot: Parrot, as_administrator: Client, frozen: Any) -> Connection:
+    as_administrator.post("/connections/create/", {"system": "parrot"})
+    return Connection.objects.get()
+
+
+@pytest.fixture
+def survey(db: None) -> Survey:
+    return factories.a_survey("Relationship")
+
+
+def enter(client: Client, draft: Connection, **changed: str) -> Any:
+    given = {"name": "Parrot", "project": "p-7", "api_key": "right-key", **changed}
+    return client.post(f"/connections/{draft.pk}/access/", given)
+
+
+@pytest.fixture
+def started(draft: Connection, as_administrator: Client, survey: Survey) -> Connection:
+    enter(as_administrator, draft)
+    as_administrator.post(f"/connections/{draft.pk}/surveys/", {"read_0": "on", "survey_0": str(survey.pk)})
+    as_administrator.post(
+        f"/connections/{draft.pk}/fields/", {"survey": "0", "role_0": "person_id", "role_1": ""}
+    )
+    as_administrator.post(
+        f"/connections/{draft.pk}/history/", {"depth": "365", "every_minutes": "60", "zone": "Europe/Berlin"}
+    )
+    as_administrator.post(f"/connections/{draft.pk}/start/")
+    draft.refresh_from_db()
+    return draft
+
+
+def page(client: Client, path: str, status: int = 200) -> str:
+    answer = client.get(path)
+    assert answer.status_code == status
+    return answer.content.decode()
+
+
+def test_the_list_of_systems_offers_each_with_what_it_can(as_administrator: Client, parrot: Parrot) -> None:
+    shown = page(as_administrator, "/connections/new/")
+
+    assert "Parrot Surveys" in shown
+    assert "Repeats what it is told." in shown
+
+
+def test_a_draft_reads_nothing_and_can_be_thrown_away(draft: Connection, as_administrator: Client) -> None:
+    assert draft.state == "draft"
+
+    as_administrator.post(f"/connections/{draft.pk}/delete/")
+
+    assert not Connection.objects.exists()
+
+
+def test_a_refused_key_is_said_on_the_spot(draft: Connection, as_administrator: Client) -> None:
+    answer = enter(as_administrator, draft, api_key="wrong-key")
+
+    assert answer.status_code == 422
+    assert "does not accept this key" in answer.content.decode()
+
+
+def test_a_setting_that_is_missing_is_named(draft: Connection, as_administrator: Client) -> None:
+    assert enter(as_administrator, draft, project="").status_code == 422
+
+
+def test_a_secret_is_sealed_and_never_shown_again(draft: Connection, as_administrator: Client) -> None:
+    enter(as_administrator, draft)
+    draft.refresh_from_db()
+
+    assert "right-key" not in draft.secrets
+    assert vault.open_secrets(draft)["api_key"] == "right-key"
+    assert "right-key" not in page(as_administrator, f"/connections/{draft.pk}/access/")
+
+
+def test_leaving_a_stored_secret_empty_keeps_it(draft: Connection, as_administrator: Client) -> None:
+    enter(as_administrator, draft)
+
+    assert enter(as_administrator, draft, api_key="", project="p-8").status_code == 302
+    draft.refresh_from_db()
+    assert (draft.options["project"], vault.open_secrets(draft)["api_key"]) == ("p-8", "right-key")
+
+
+def test_surveys_over_there_are_shown_as_text(
+    draft: Connection, as_administrator: Client, survey: Survey
+) -> None:
+    enter(as_administrator, draft)
+
+    shown = page(as_administrator, f"/connections/{draft.pk}/surveys/")
+
+    assert "Quarterly &lt;b&gt;pulse&lt;/b&gt;" in shown
+    assert survey.name in shown
+
+
+def test_nothing_chosen_is_refused(draft: Connection, as_administrator: Client) -> None:
+    enter(as_administrator, draft)
+
+    answer = as_administrator.post(f"/connections/{draft.pk}/surveys/", {})
+
+    assert answer.status_code == 422
+    assert "Choose at least one survey" in answer.content.decode()
+
+
+def test_a_new_survey_can_be_made_for_the_answers(draft: Connection, as_administrator: Client) -> None:
+    enter(as_administrator, draft)
+
+    as_administrator.post(f"/connections/{draft.pk}/surveys/", {"read_0": "on", "survey_0": "new"})
+
+    assert draft.surveys.get().survey.metric == "nps"
+    assert "pulse" in draft.surveys.get().survey.name
+
+
+def test_fields_come_with_examples_and_a_proposal(
+    draft: Connection, as_administrator: Client, survey: Survey
+) -> None:
+    enter(as_administrator, draft)
+    as_administrator.post(f"/connections/{draft.pk}/surveys/", {"read_0": "on", "survey_0": str(survey.pk)})
+
+    shown = page(as_administrator, f"/connections/{draft.pk}/fields/")
+
+    assert "K-1" in shown
+    assert re.search(r'<option value="person_id" selected>', shown)
+
+
+def test_the_start_says_what_will_happen(draft: Connection, as_administrator: Client, survey: Survey) -> None:
+    enter(as_administrator, draft)
+    as_administrator.post(f"/connections/{draft.pk}/surveys/", {"read_0": "on", "survey_0": str(survey.pk)})
+
+    shown = page(as_administrator, f"/connections/{draft.pk}/start/")
+
+    assert "project p-7" in shown
+    assert "every hour" in shown
+
+
+def test_what_was_read_stands_in_the_log_and_leads_to_the_answers(
+    started: Connection, as_administrator: Client, drain: Any
+) -> None:
+    contact = factories.a_contact("ann@acme.example")
+    drain()
+    run = SyncRun.objects.get()
+
+    shown = page(as_administrator, f"/connections/{started.pk}/runs/{run.pk}/?show=created")
+    answer = Response.objects.get(contact=contact)
+
+    assert (run.state, run.received, run.created, run.unmatched) == ("done", 3, 2, 1)
+    assert f"/feedback/{answer.pk}/" in shown
+    assert "Done" in page(as_administrator, f"/connections/{started.pk}/")
+
+
+@pytest.mark.parametrize("show", ["unmatched", "skipped", "", "nonsense"])
+def test_the_log_says_what_was_not_simply_taken_in(
+    started: Connection, as_administrator: Client, drain: Any, show: str
+) -> None:
+    drain()
+
+    shown = page(as_administrator, f"/connections/{started.pk}/runs/{SyncRun.objects.get().pk}/?show={show}")
+
+    assert ("a2" in shown) is (show != "skipped")
+
+
+def test_it_can_be_paused_resumed_and_run(started: Connection, as_administrator: Client, drain: Any) -> None:
+    drain()
+    for action, state in [("pause", "paused"), ("resume", "active")]:
+        as_administrator.post(f"/connections/{started.pk}/{action}/")
+        started.refresh_from_db()
+        assert started.state == state
+    drain()
+    before = SyncRun.objects.count()
+
+    as_administrator.post(f"/connections/{started.pk}/run/")
+
+    assert SyncRun.objects.count() == before + 1
+
+
+def test_reading_again_from_a_date_makes_a_run(
+    started: Connection, as_administrator: Client, drain: Any
+) -> None:
+    drain()
+
+    as_administrator.post(f"/connections/{started.pk}/rerun/", {"since": "2026-01-01"})
+
+    assert SyncRun.objects.order_by("-pk")[0].kind == "backfill"
+
+
+def test_a_new_secret_is_shown_once(started: Connection, as_administrator: Client) -> None:
+    shown = as_administrator.post(f"/connections/{started.pk}/hook/secret/").content.decode()
+
+    secret = vault.open_secrets(Connection.objects.get())["hook"]
+    assert secret in shown
+    assert secret not in page(as_administrator, f"/connections/{started.pk}/")
+
+
+def test_ending_needs_the_name_and_keeps_the_answers(
+    started: Connection, as_administrator: Client, drain: Any
+) -> None:
+    drain()
+    path = f"/connections/{started.pk}/disconnect/"
+
+    assert as_administrator.post(path, {"name": "something else"}).status_code == 422
+    as_administrator.post(path, {"name": "Parrot"})
+
+    started.refresh_from_db()
+    assert (started.state, started.secrets, Response.objects.count()) == ("disconnected", "", 2)
+    assert "Ended" in page(as_administrator, "/connections/")
+
+
+def test_a_lead_watches_and_changes_nothing(started: Connection, as_lead: Client) -> None:
+    shown = page(as_lead, f"/connections/{started.pk}/")
+
+    assert "/hooks/in/" not in shown
+    assert as_lead.post(f"/connections/{started.pk}/pause/").status_code == 403
+    page(as_lead, f"/connections/{started.pk}/access/", 403)
+
+
+def test_a_csm_sees_no_connections(started: Connection, as_csm: Client) -> None:
+    page(as_csm, "/connections/", 403)
+
+
+def test_progress_refreshes_itself_until_it_is_over(
+    started: Connection, as_administrator: Client, drain: Any
+) -> None:
+    headers = {"HX-Request": "true", "HX-Target": "connection-now"}
+    path = f"/connections/{started.pk}/"
+
+    assert b"In the queue" in as_administrator.get(path, headers=headers).content
+    drain()
+    assert as_administrator.get(path, headers=headers)["HX-Refresh"] == "true"
+
+
+def test_the_list_has_a_flat_number_of_queries(
+    started: Connection, as_administrator: Client, administrator: User, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(10):
+        Connection.objects.create(system="parrot", name=f"Parrot {number}", connected_by=administrator)
+
+    with django_assert_max_num_queries(20):
+        page(as_administrator, "/connections/")

@@ -1,0 +1,36 @@
+"""What work does when people change: it follows an answer that turned out to be somebody else's, and forgets the erased."""
+
+from accounts.models import Contact, Event
+from surveys.models import Response
+from workflows.models import Alert, Run, Task
+
+ERASED = "About a person who was erased"
+
+
+def follow_answer(event: Event) -> None:
+    """Alerts, tasks and runs about an answer belong where the answer belongs now. Idempotent: it reads the present."""
+    if event.data.get("change") not in {"relinked", "unlinked"} or event.subject_id is None:
+        return
+    response = Response.objects.filter(pk=event.subject_id).first()
+    if response is None:
+        return
+    place = {"contact_id": response.contact_id, "account_id": response.account_id}
+    Alert.objects.filter(response=response).update(**place)
+    Task.objects.filter(response=response).update(**place)
+    Run.objects.filter(alerts__response=response).update(**place)
+
+
+def forget_alerts(contact: Contact) -> None:
+    """That there was an alert stays; what was noted about it goes."""
+    Alert.objects.filter(contact=contact).update(outcome="")
+
+
+def forget_tasks(contact: Contact) -> None:
+    """That there was work stays, with who did it and when; its words go, since they name the person."""
+    Task.objects.filter(contact=contact).update(title=ERASED, description="", outcome="")
+
+
+def forget_past_tasks(contact: Contact) -> None:
+    """Earlier wordings of tasks about the person, also of tasks that are about somebody else by now."""
+    theirs = Task.history.filter(contact=contact).values_list("id", flat=True)
+    Task.history.filter(id__in=list(theirs)).delete()
