@@ -306,6 +306,10 @@ class System(ABC):
         """The fields of that survey's answers, with proposals and examples really seen."""
         return ()
 
+    def fields_heard(self, link: Link, deliveries: Sequence[Delivery]) -> Sequence[RemoteField]:
+        """The same, found in what was delivered: for systems that are only heard."""
+        return ()
+
     # -- Pulling --
     def pull(self, link: Link, ask: Ask) -> Page:
         """One page of a window. Asked again with the same cursor it returns the same or newer, never less."""

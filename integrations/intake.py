@@ -16,6 +16,7 @@ import datetime as dt
 import hashlib
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -359,17 +360,39 @@ def plain_text(text: str) -> str:
 
 
 def flat(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """What the source knew about the person, as attributes of the answer: at most 60 short values, nothing nested."""
+    """What the source knew about the person, as attributes of the answer: at most 60 short values, nothing nested.
+
+    Attributes stay when a person is erased, so what names or reaches somebody is left out: it belongs to the contact.
+    """
     found: dict[str, Any] = {}
     for key, value in properties.items():
         if len(found) == MAX_PROPERTIES:
             break
         name = plain_text(str(key))[:60]
+        if _is_personal(name, value):
+            continue
         if isinstance(value, str):
             found[name] = plain_text(value)[:MAX_PROPERTY]
         elif isinstance(value, bool | int | float) and math.isfinite(value):
             found[name] = value
     return found
+
+
+_PERSONAL = frozenset(
+    {
+        "name", "firstname", "lastname", "fullname", "surname", "givenname", "familyname", "middlename", "displayname",
+        "username", "nickname", "phone", "phonenumber", "mobile", "mobilephone", "telephone", "email", "emailaddress", "address",
+        "street", "birthday", "birthdate", "dateofbirth", "ip", "ipaddress", "useragent", "avatar", "comment", "feedback",
+    }
+)  # fmt: skip
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+def _is_personal(name: str, value: Any) -> bool:
+    last = re.split(r"[.\[\]\"]+", name.strip(']"'))[-1]
+    if re.sub(r"[^a-z]", "", last.lower()) in _PERSONAL:
+        return True
+    return isinstance(value, str) and _ADDRESS.search(value) is not None
 
 
 def payload_of(raw: Any) -> Any:

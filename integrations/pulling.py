@@ -102,7 +102,8 @@ class _Pull:
 
     def _hold(self, states: tuple[RunState, ...] = (RunState.RUNNING,)) -> SyncRun:
         """The run's row, locked, if it is still ours to work on."""
-        held = SyncRun.objects.select_for_update(of=("self",), no_key=True).filter(pk=self.run.pk).first()
+        rows = SyncRun.objects.select_for_update(of=("self",), no_key=True).filter(pk=self.run.pk)
+        held: SyncRun | None = rows.first()
         if held is None or held.state not in states or held.job_key != self.job.job.key:
             raise _Stopped
         held.connection = self.connection

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, Prefetch, QuerySet
+from django.db.models import Count, Prefetch, Q, QuerySet
 
 from integrations import registry
 from integrations.contract import Hook, Input, Role, Setting, System
@@ -115,6 +115,16 @@ def list_runs(connection: Connection, user: User) -> QuerySet[SyncRun]:
     )
 
 
+def list_all_runs(user: User) -> QuerySet[SyncRun]:
+    """The logs of all connections together, newest first."""
+    return SyncRun.objects.visible_to(user).order_by("-pk")
+
+
+def list_all_lines(user: User) -> QuerySet[RunLine]:
+    """What all logs say of single answers."""
+    return RunLine.objects.filter(run__in=SyncRun.objects.visible_to(user)).order_by("pk")
+
+
 def open_run(connection: Connection, user: User) -> SyncRun | None:
     return list_runs(connection, user).filter(state__in=OPEN_RUNS).first()
 
@@ -127,11 +137,13 @@ def lines_of(run: SyncRun, kind: str = "") -> QuerySet[RunLine]:
 
 def taken_in(run: SyncRun, result: str = "") -> QuerySet[RawAnswer]:
     """The answers a run brought, newest answer first; those it created, or those it changed."""
-    rows = RawAnswer.objects.filter(run=run, response__isnull=False).select_related(
+    rows = RawAnswer.objects.filter(response__isnull=False).select_related(
         "response", "response__contact", "response__account", "response__survey"
     )
-    wanted = [result] if result in {Result.CREATED, Result.UPDATED} else [Result.CREATED, Result.UPDATED]
-    return rows.filter(result__in=wanted).order_by("-responded_at", "-pk")
+    # An answer that a later run changed was still brought by the first.
+    brought, changed = Q(first_run=run), Q(run=run, result=Result.UPDATED)
+    wanted = {Result.CREATED.value: brought, Result.UPDATED.value: changed}.get(result)
+    return rows.filter(wanted or brought | changed).order_by("-responded_at", "-pk")
 
 
 def recent_deliveries(connection: Connection) -> QuerySet[HookDelivery]:

@@ -2,7 +2,8 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from integrations.views import connections, door, setup
+from integrations import door
+from integrations.views import connections, setup
 
 app_name = "integrations"
 urlpatterns: list[URLPattern | URLResolver] = [

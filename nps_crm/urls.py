@@ -11,6 +11,7 @@ api = [
     path("", include("accounts.api.urls")),
     path("", include("surveys.api.urls")),
     path("", include("workflows.api.urls")),
+    path("", include("integrations.api.urls")),
 ]
 
 urlpatterns = [

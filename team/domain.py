@@ -52,6 +52,8 @@ class ApiScope(StrEnum):
     SURVEYS_WRITE = "surveys:write"
     WORK_READ = "work:read"
     WORK_WRITE = "work:write"
+    CONNECTIONS_READ = "connections:read"
+    CONNECTIONS_WRITE = "connections:write"
     TEAM_READ = "team:read"
 
 
@@ -65,6 +67,8 @@ SCOPE_TEXTS = {
     ApiScope.SURVEYS_WRITE: "Change surveys and campaigns, and invite people",
     ApiScope.WORK_READ: "Read tasks and alerts",
     ApiScope.WORK_WRITE: "Create and change tasks and alerts",
+    ApiScope.CONNECTIONS_READ: "Read connections to other systems and the log of their runs",
+    ApiScope.CONNECTIONS_WRITE: "For an administrator's key: set up, run, pause and end connections",
     ApiScope.TEAM_READ: "Read people and teams; for an administrator's key, the audit log",
 }
 

@@ -22,7 +22,7 @@ from integrations import registry, vault
 from integrations.contract import Hook, Input, RemoteField, RemoteSurvey, Role, System, Trouble
 from integrations.domain import ConnectionState, HookState, RunKind, RunState
 from integrations.models import ConnectedSurvey, Connection, SyncRun
-from integrations.services import lines, runs
+from integrations.services import hooks, lines, runs
 from surveys.choices import MetricFamily
 from surveys.models import Survey
 from team import audit
@@ -157,10 +157,14 @@ def list_remote_surveys(*, connection: Connection) -> Sequence[RemoteSurvey]:
 
 
 def list_remote_fields(*, connection: Connection, remote_id: str) -> Sequence[RemoteField]:
-    """The fields of that survey's answers with real examples, asked of the other side now."""
+    """The fields of that survey's answers with real examples: asked of the other side now, or found in what it sent."""
     _refuse_incomplete(connection)
+    system = registry.get(connection.system)
     chosen = connection.surveys.filter(remote_id=remote_id).first()
-    return registry.get(connection.system).fields(lines.open_line(connection, survey=chosen), remote_id)
+    line = lines.open_line(connection, survey=chosen)
+    if system.can_pull:
+        return system.fields(line, remote_id)
+    return system.fields_heard(line, [hooks.delivery_of(row) for row in hooks.examples(connection)])
 
 
 @transaction.atomic
@@ -431,13 +435,14 @@ def start_consent(*, connection: Connection, actor: User) -> str:
     """Where to send the person's browser to say yes. What comes back is good once, for a quarter of an hour, and only for
     the same person."""
     system = registry.get(connection.system)
-    if not system.needs_consent:
+    line = lines.open_line(connection)
+    if not system.asks_consent(line):
         raise Refused(f"{system.name} needs no consent in the browser.")
-    _refuse_incomplete(connection, but_consent=True)
+    _refuse_incomplete(connection)
     nonce = randomness.token_urlsafe(16)
     cache.set(_nonce_key(nonce), True, CONSENT_SECONDS)
     state = signing.dumps([connection.pk, actor.pk, nonce], salt=_SALT)
-    return system.consent_url(lines.open_line(connection), redirect=consent_redirect(), state=state)
+    return system.consent_url(line, redirect=consent_redirect(), state=state)
 
 
 def finish_consent(*, state: str, code: str, actor: User) -> Connection:
@@ -483,7 +488,7 @@ def _active_puller(connection: Connection) -> Connection:
     return held
 
 
-def _refuse_incomplete(connection: Connection, *, but_consent: bool = False) -> None:
+def _refuse_incomplete(connection: Connection) -> None:
     missing = missing_settings(connection)
     if missing:
         raise Refused(f"Still missing: {', '.join(missing)}.", code="incomplete")

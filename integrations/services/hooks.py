@@ -5,6 +5,7 @@ milliseconds whatever the delivery means. The same body again finds its row and 
 read before is tried again.
 """
 
+import contextlib
 import datetime as dt
 import hashlib
 import json
@@ -12,6 +13,7 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db import connection as database
@@ -33,6 +35,7 @@ from integrations.contract import (
     System,
     Trouble,
     TryLater,
+    Unsubscribed,
 )
 from integrations.domain import ConnectionState, HookState, LineKind, RunKind, RunState, Verdict
 from integrations.intake import Line, Tally
@@ -41,6 +44,9 @@ from integrations.models import AnswerFetch, Connection, HookDelivery, RawAnswer
 from integrations.records import Record, Status
 from integrations.services import lines, runs
 from integrations.vault import token_hash
+from surveys.choices import Channel, SuppressionReason
+from surveys.models import Suppression
+from surveys.services import suppressions
 from team import queries as team_queries
 
 logger = logging.getLogger(__name__)
@@ -100,7 +106,7 @@ def _store(connection: Connection, delivery: Delivery) -> bool:
     """One statement: a new row, or one more repeat of a known one. What failed before is tried again."""
     table = sql.quote(HookDelivery._meta.db_table)
     key = f"hook:{connection.pk}:{hashlib.sha256(delivery.body).hexdigest()}"
-    values = [
+    values: list[Any] = [
         key, connection.pk, delivery.body, json.dumps(kept_headers(delivery.headers)),
         json.dumps({k[:100]: v[:500] for k, v in list(delivery.query.items())[:20]}), len(delivery.body), clock.now(),
     ]  # fmt: skip
@@ -140,7 +146,7 @@ def delivery_of(row: HookDelivery) -> Delivery:
 @dataclass(frozen=True, slots=True)
 class _Heard:
     row: HookDelivery
-    news: Sequence[Record | Reference]
+    news: Sequence[Record | Reference | Unsubscribed]
 
 
 def process(batch: "outbox.Batch[HookDelivery]") -> None:
@@ -216,13 +222,21 @@ def _unreadable(
             _log(connection, tally)
 
 
-def _take(connection: Connection, news: Iterable[Record | Reference], *, is_listing: bool = False) -> Tally:
-    """Records are taken in, references fetched later; the caller holds the transaction."""
+def _take(
+    connection: Connection,
+    news: Iterable[Record | Reference | Unsubscribed],
+    *,
+    is_listing: bool = False,
+) -> Tally:
+    """Records are taken in, references fetched later, and who wants no more asks gets none; the caller holds the
+    transaction."""
     records: list[Record] = []
     references: list[Reference] = []
     for each in news:
         if isinstance(each, Record):
             records.append(each)
+        elif isinstance(each, Unsubscribed):
+            _heed(connection, each)
         elif each.is_deleted:
             records.append(_deleted(each))
         else:
@@ -241,6 +255,27 @@ def _take(connection: Connection, news: Iterable[Record | Reference], *, is_list
         | ~Q(hook_state=HookState.LISTENING)
     ).update(hook_heard_at=now, hook_state=HookState.LISTENING)
     return tally
+
+
+def _heed(connection: Connection, wish: Unsubscribed) -> None:
+    """Asked no more over there is asked no more here, unless it was lifted here since."""
+    keys: list[tuple[str, Channel]] = []
+    with contextlib.suppress(Refused):
+        if wish.person.email:
+            keys.append((suppressions.key_of(wish.person.email), Channel.EMAIL))
+    with contextlib.suppress(Refused):
+        if wish.person.phone:
+            keys.append((suppressions.key_of_number(wish.person.phone), Channel.SMS))
+    for key, channel in keys:
+        lifted = Suppression.objects.filter(address_key=key, channel=channel, lifted_at__isnull=False)
+        if wish.at is not None and lifted.filter(lifted_at__gt=wish.at).exists():
+            continue
+        suppressions.suppress(
+            address_key=key,
+            channel=channel,
+            reason=SuppressionReason.UNSUBSCRIBED,
+            detail=f"Said so in {connection.name}",
+        )
 
 
 def _deleted(reference: Reference) -> Record:
@@ -380,7 +415,11 @@ def preview(connection: Connection, delivery: Delivery) -> Preview:
         news = list(registry.get(connection.system).hear(lines.open_line(connection), delivery))
     except Trouble as trouble:
         return Preview(records=(), references=(), counts={}, lines=(), error=trouble.message)
-    records = [_deleted(n) if isinstance(n, Reference) else n for n in news if _is_record(n)]
+    records = [
+        n if isinstance(n, Record) else _deleted(n)
+        for n in news
+        if not isinstance(n, Unsubscribed) and _is_record(n)
+    ]
     tally = Tally(counts=Counter())
     if records:
         with transaction.atomic():
@@ -388,7 +427,7 @@ def preview(connection: Connection, delivery: Delivery) -> Preview:
             transaction.set_rollback(True)
     return Preview(
         records=records,
-        references=[n for n in news if not _is_record(n) and isinstance(n, Reference)],
+        references=[n for n in news if isinstance(n, Reference) and not n.is_deleted],
         counts=dict(tally.counts),
         lines=[Line(n.kind, n.external_id, n.message, n.field) for n in tally.lines],
     )

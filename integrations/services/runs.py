@@ -86,7 +86,7 @@ def cancel_open(connection: Connection) -> None:
 @transaction.atomic
 def carry_on(run: SyncRun) -> SyncRun:
     """A paused run goes on where it was."""
-    held = SyncRun.objects.select_for_update(of=("self",), no_key=True).get(pk=run.pk)
+    held: SyncRun = SyncRun.objects.select_for_update(of=("self",), no_key=True).get(pk=run.pk)
     if held.state != RunState.PAUSED:
         raise Refused("This run is not paused.", code="not_paused")
     held.state, held.retries, held.trouble_since, held.error = RunState.QUEUED, 0, None, ""

@@ -22,6 +22,7 @@ from integrations.contract import (
     Role,
     Setting,
     System,
+    Unsubscribed,
     Unusable,
 )
 from integrations.records import Metric, Person, Record, Status
@@ -83,11 +84,13 @@ class Fake(System):
                 return
         raise Forged("the signature does not fit")
 
-    def hear(self, link: Link, delivery: Delivery) -> Sequence[Record | Reference]:
+    def hear(self, link: Link, delivery: Delivery) -> Sequence[Record | Reference | Unsubscribed]:
         try:
             said = json.loads(delivery.body)
         except (ValueError, RecursionError):
             raise Unusable("The delivery is no JSON.") from None
+        if "wants_no_more" in said:
+            return [Unsubscribed(person=Person(email=said["wants_no_more"]))]
         if "only" in said:
             return [
                 Reference(external_id=said["only"], survey_id="s1", is_deleted=said.get("deleted", False))

@@ -10,11 +10,11 @@ from django.db import connections as databases
 from django.test import Client
 from django.urls import reverse
 
-from integrations import vault
+from integrations import door, vault
 from integrations.models import AnswerFetch, Connection, HookDelivery, RunLine, SyncRun
 from integrations.services import connections, hooks
-from integrations.views import door
-from surveys.models import Response
+from surveys.models import Response, Suppression
+from surveys.services import suppressions
 from team.models import User
 from tests.conftest import Drain
 from tests.integrations.engine.conftest import HOOK_SECRET, Send
@@ -263,6 +263,15 @@ def test_a_refused_fetch_breaks_the_connection_and_goes_on_when_it_is_mended(
     forward(seconds=5)
 
     assert Response.objects.get().score == 7
+
+
+def test_who_wants_no_more_asks_over_there_gets_none_from_us(send: Send, drain: Drain) -> None:
+    for n in range(2):
+        send({"wants_no_more": "Ann@acme.example", "n": n})
+    drain()
+
+    wish = Suppression.objects.get()
+    assert (wish.address_key, wish.reason) == (suppressions.key_of("ann@acme.example"), "unsubscribed")
 
 
 def test_bodies_are_emptied_but_for_the_examples_and_deleted_in_time(

@@ -1,0 +1,78 @@
+"""Back office: connections, their runs, and the state of what was delivered. Nothing secret is shown."""
+
+from django.contrib import admin
+
+from integrations.models import (
+    AnswerFetch,
+    ConnectedSurvey,
+    Connection,
+    HookDelivery,
+    RawAnswer,
+    RunLine,
+    SyncRun,
+)
+from team.backoffice import BackOffice, OutboxAdmin
+
+
+@admin.register(Connection)
+class ConnectionAdmin(BackOffice):
+    list_display = ("name", "system", "state", "next_run_at", "last_sync_at", "last_error")
+    list_filter = ("state", "system")
+    search_fields = ("name",)
+    exclude = ("secrets", "hook_token", "hook_token_hash")
+    ordering = ("name", "pk")
+
+
+@admin.register(ConnectedSurvey)
+class ConnectedSurveyAdmin(BackOffice):
+    list_display = ("connection", "remote_name", "remote_id", "survey", "is_enabled", "synced_until")
+    list_select_related = ("connection", "survey")
+    ordering = ("connection", "pk")
+
+
+@admin.register(SyncRun)
+class SyncRunAdmin(BackOffice):
+    list_display = (
+        "connection",
+        "kind",
+        "state",
+        "received",
+        "created",
+        "refused",
+        "started_at",
+        "finished_at",
+        "error",
+    )
+    list_filter = ("state", "kind")
+    list_select_related = ("connection",)
+    ordering = ("-pk",)
+
+
+@admin.register(RunLine)
+class RunLineAdmin(BackOffice):
+    list_display = ("run", "kind", "external_id", "message", "at")
+    list_filter = ("kind",)
+    list_select_related = ("run",)
+    ordering = ("-pk",)
+
+
+@admin.register(RawAnswer)
+class RawAnswerAdmin(BackOffice):
+    list_display = ("connection", "external_id", "status", "result", "received_at", "seen_at")
+    list_filter = ("result",)
+    search_fields = ("external_id",)
+    list_select_related = ("connection",)
+    ordering = ("-pk",)
+
+
+@admin.register(HookDelivery)
+class HookDeliveryAdmin(OutboxAdmin):
+    list_display = ("connection", "state", "verdict", "answers", "repeats", "received_at", "error")
+    list_select_related = ("connection",)
+    exclude = ("body", "headers", "query")
+
+
+@admin.register(AnswerFetch)
+class AnswerFetchAdmin(OutboxAdmin):
+    list_display = ("connection", "external_id", "state", "attempts", "next_at", "error")
+    list_select_related = ("connection",)

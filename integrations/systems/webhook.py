@@ -1,0 +1,524 @@
+"""Any system that can send its answers as JSON or as a form: a person says where in it what stands.
+
+Who sends is proven as that system does it: an HMAC over the body (with a timestamp before it, where it signs one), the
+scheme of standardwebhooks.com, a fixed token in a header, or Basic authentication. Presets name the places and the
+scheme of systems whose documentation was read; `Preset.verified` says how far that goes.
+"""
+
+import base64
+import binascii
+import datetime as dt
+import hashlib
+import hmac
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl
+
+from core import clock
+from integrations import paths, records, strict_json
+from integrations.contract import (
+    Delivery,
+    Forged,
+    Hook,
+    Input,
+    Link,
+    Reference,
+    RemoteField,
+    RemoteSurvey,
+    Role,
+    Setting,
+    System,
+    Unusable,
+)
+from integrations.records import Metric, Person, Record, Status
+
+MAX_RECORDS = 5_000
+MAX_FIELDS = 200
+TOLERANCE = dt.timedelta(minutes=5)
+SCALES: Mapping[Metric, tuple[int, int]] = {Metric.NPS: (0, 10), Metric.CSAT: (1, 5), Metric.CES: (1, 7)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """What is known of a system that sends such webhooks. `example` is a body as it sends it, invented by us."""
+
+    key: str
+    name: str
+    verified: str
+    steps: str
+    mapping: Mapping[Role, Sequence[str]] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
+    example: Mapping[str, Any] = field(default_factory=dict)
+
+
+_DOCUMENTED = "verified against documentation"
+_UNVERIFIED = "unverified"
+PRESETS: Mapping[str, Preset] = {
+    preset.key: preset
+    for preset in (
+        Preset(
+            key="other",
+            name="Another system",
+            verified="",
+            steps="Have the other system send its answers to the address shown, as JSON or as a form. Send one, then choose"
+            " in it what stands where.",
+            example={
+                "id": "r-1", "score": 9, "comment": "Quick and friendly", "email": "ann@example.org",
+                "answered_at": "2026-03-01T10:00:00Z",
+            },
+        ),
+        Preset(
+            key="asknicely",
+            name="AskNicely",
+            verified=_DOCUMENTED,
+            steps="In AskNicely open the App Store, then Webhooks, and add the address shown. Add a header of your own with a"
+            " token, and enter the same token here.",
+            mapping={
+                Role.ANSWER_ID: ["question.id"], Role.SCORE: ["question.score"], Role.COMMENT: ["question.comment"],
+                Role.RESPONDED_AT: ["question.responded"], Role.EMAIL: ["person.email"], Role.NAME: ["person.name"],
+            },
+            options={"scheme": "token", "header": "X-Webhook-Token"},
+            example={
+                "count": 1,
+                "person": {"id": "501", "name": "Ann Lee", "email": "ann@example.org", "segment": "general"},
+                "question": {
+                    "id": "9001", "score": "9", "comment": "Quick and friendly", "responded": "1772359200",
+                    "deliverymethod": "email",
+                },
+            },
+        ),
+        Preset(
+            key="formbricks",
+            name="Formbricks",
+            verified=_DOCUMENTED,
+            steps="In Formbricks open Integrations, then Webhooks, and add the address shown with the trigger Response"
+            " Finished (and Response Updated for corrections). The score and the comment stand in data.data under the ids"
+            " of your questions: send one answer and choose them.",
+            mapping={
+                Role.ANSWER_ID: ["data.id"], Role.SURVEY_ID: ["data.surveyId"], Role.RESPONDED_AT: ["data.createdAt"],
+                Role.UPDATED_AT: ["data.updatedAt"], Role.STATUS: ["data.finished"],
+                Role.EMAIL: ["data.contactAttributes.email"], Role.PERSON_ID: ["data.contactAttributes.userId"],
+                Role.LANGUAGE: ["data.language"],
+            },
+            options={"scheme": "standard"},
+            example={
+                "webhookId": "wh1", "event": "responseFinished",
+                "data": {
+                    "id": "resp1", "surveyId": "survey1", "finished": True, "createdAt": "2026-03-01T10:00:00.000Z",
+                    "updatedAt": "2026-03-01T10:00:20.000Z", "data": {"q_nps": 9, "q_why": "Quick and friendly"},
+                    "contactAttributes": {"email": "ann@example.org", "userId": "501"}, "language": "en",
+                },
+            },
+        ),
+        Preset(
+            key="posthog",
+            name="PostHog surveys",
+            verified=_DOCUMENTED,
+            steps="In PostHog add a destination of the kind Webhook for the event survey sent, with the address shown and its"
+            " body as it is proposed. Add a header with a token, and enter the same token here. With several questions"
+            " the score stands under $survey_response_ and the question's id: send one answer and choose it.",
+            mapping={
+                Role.ANSWER_ID: ["event.uuid"], Role.SCORE: ["event.properties.$survey_response"],
+                Role.SURVEY_ID: ["event.properties.$survey_id"], Role.RESPONDED_AT: ["event.timestamp"],
+                Role.PERSON_ID: ["event.distinct_id"], Role.EMAIL: ["person.properties.email"], Role.NAME: ["person.name"],
+            },
+            options={"scheme": "token", "header": "X-Webhook-Token"},
+            example={
+                "event": {
+                    "uuid": "0190-1", "event": "survey sent", "distinct_id": "501", "timestamp": "2026-03-01T10:00:00Z",
+                    "properties": {"$survey_id": "survey1", "$survey_response": 9},
+                },
+                "person": {"id": "p1", "name": "Ann Lee", "properties": {"email": "ann@example.org", "plan": "pro"}},
+            },
+        ),
+        Preset(
+            key="retently",
+            name="Retently",
+            verified=_UNVERIFIED,
+            steps="In Retently open the campaign, then Export, and create a webhook for the event New feedback with the"
+            " address shown. Its body can be changed there, so send one answer and choose in it what stands where. Add a"
+            " header with a token, and enter the same token here.",
+            options={"scheme": "token", "header": "X-Webhook-Token"},
+            example={
+                "id": "fb1", "score": 9, "comments": "Quick and friendly", "email": "ann@example.org",
+                "createdDate": "2026-03-01T10:00:00.000Z",
+            },
+        ),
+    )
+}  # fmt: skip
+
+# Names under which others keep these things; the last step of a path, without case and punctuation. The first that fits.
+_NAMES: Mapping[Role, Sequence[str]] = {
+    Role.SCORE: ("score", "npsscore", "nps", "rating", "surveyresponse", "value"),
+    Role.COMMENT: ("comment", "comments", "feedback", "text", "reason", "why"),
+    Role.EMAIL: ("email", "emailaddress", "useremail", "customeremail"),
+    Role.PERSON_ID: ("externalid", "userid", "customerid", "contactid", "distinctid", "personid"),
+    Role.NAME: ("name", "fullname", "customername", "username"),
+    Role.PHONE: ("phone", "phonenumber", "mobile"),
+    Role.RESPONDED_AT: (
+        "respondedat", "responded", "answeredat", "submittedat", "createdat", "createddate", "timestamp", "date",
+    ),
+    Role.UPDATED_AT: ("updatedat", "modifiedat", "changedat", "updateddate"),
+    Role.ANSWER_ID: ("responseid", "answerid", "feedbackid", "submissionid", "id", "uuid"),
+    Role.SURVEY_ID: ("surveyid", "formid", "campaignid", "projectid"),
+    Role.LANGUAGE: ("language", "locale", "lang"),
+    Role.STATUS: ("status", "state", "finished", "completed"),
+}  # fmt: skip
+_STATUS: Mapping[str, Status] = {
+    **dict.fromkeys(
+        ("partial", "incomplete", "started", "pending", "false", "0", "in_progress"), Status.PARTIAL
+    ),
+    **dict.fromkeys(("declined", "dismissed", "rejected"), Status.DECLINED),
+    **dict.fromkeys(("deleted", "removed"), Status.DELETED),
+    **dict.fromkeys(("excluded", "hidden", "spam"), Status.EXCLUDED),
+    **dict.fromkeys(("test", "preview"), Status.TEST),
+    **dict.fromkeys(("disqualified", "screened_out"), Status.DISQUALIFIED),
+}
+
+
+class Webhook(System):
+    key: ClassVar[str] = "webhook"
+    name: ClassVar[str] = "Webhook"
+    about: ClassVar[str] = "Any system that can send its answers to an address, as JSON or as a form."
+    verified: ClassVar[str] = "own tests"
+    can_pull: ClassVar[bool] = False
+    hook: ClassVar[Hook] = Hook.BY_HAND
+    hook_steps: ClassVar[str] = PRESETS["other"].steps
+    roles: ClassVar[tuple[Role, ...]] = tuple(Role)
+    settings: ClassVar[tuple[Setting, ...]] = (
+        Setting(
+            key="preset", label="System", input=Input.CHOICE, default="other",
+            choices=tuple((p.key, f"{p.name} ({p.verified})" if p.verified else p.name) for p in PRESETS.values()),
+            where="What sends the answers. It only proposes where what stands; everything can be changed.",
+        ),
+        Setting(
+            key="metric", label="What is measured", input=Input.CHOICE, default="nps",
+            choices=(("nps", "NPS, 0 to 10"), ("csat", "CSAT, 1 to 5"), ("ces", "CES, 1 to 7")),
+        ),
+        Setting(
+            key="records", label="List of answers", is_required=False,
+            where="Where the list stands if one delivery holds several answers, such as data.responses; empty for one.",
+        ),
+        Setting(
+            key="scheme", label="How it proves itself", input=Input.CHOICE, default="none",
+            choices=(
+                ("none", "Only by the address"), ("hmac", "Signature (HMAC)"), ("standard", "Standard Webhooks"),
+                ("token", "Token in a header"), ("basic", "User and password (Basic)"),
+            ),
+        ),
+        Setting(
+            key="hook", label="Secret", input=Input.SECRET, is_required=False,
+            where="The key of the signature, the token, or user:password.",
+        ),
+        Setting(key="header", label="Header", is_required=False, where="The header that carries signature or token."),
+        Setting(
+            key="algorithm", label="Algorithm", input=Input.CHOICE, default="sha256",
+            choices=(("sha1", "SHA-1"), ("sha256", "SHA-256"), ("sha512", "SHA-512")), is_required=False,
+        ),
+        Setting(
+            key="encoding", label="Written as", input=Input.CHOICE, default="hex",
+            choices=(("hex", "hexadecimal"), ("base64", "Base64")), is_required=False,
+        ),
+        Setting(
+            key="prefix", label="Prefix", is_required=False, where="What stands before the signature, such as sha256=",
+        ),
+        Setting(
+            key="timestamp_header", label="Header of the timestamp", is_required=False,
+            where="Only where the system signs the time as well: timestamp, a dot, and the body. Older than five minutes"
+            " is refused.",
+        ),
+    )  # fmt: skip
+
+    def check(self, link: Link) -> str:
+        if link.options.get("scheme", "none") != "none" and not link.secrets.get("hook"):
+            raise Unusable("Enter the secret: without it every delivery is refused.")
+        return PRESETS.get(str(link.options.get("preset", "")), PRESETS["other"]).name
+
+    def surveys(self, link: Link) -> Sequence[RemoteSurvey]:
+        return [RemoteSurvey(id="", name="Everything that is sent", metric=_metric(link))]
+
+    # -- Who sends --
+    def verify(self, link: Link, delivery: Delivery) -> None:
+        scheme = str(link.options.get("scheme", "none"))
+        if scheme == "none":
+            return
+        secrets = [s for s in (link.secrets.get("hook"), link.secrets.get("hook_previous")) if s]
+        if not secrets:
+            raise Forged("no secret is set, so nothing is accepted")
+        if scheme == "basic":
+            _verify_basic(secrets, delivery)
+        elif scheme == "token":
+            _verify_token(secrets, delivery, _header(link, "authorization"))
+        elif scheme == "standard":
+            _verify_standard(secrets, delivery)
+        else:
+            _verify_hmac(link, secrets, delivery)
+
+    # -- What is sent --
+    def hear(self, link: Link, delivery: Delivery) -> Sequence[Record | Reference]:
+        document = read(delivery)
+        reader = _Reader(link)
+        return [
+            reader.record(item, document) for item in _items(document, str(link.options.get("records", "")))
+        ]
+
+    def fields_heard(self, link: Link, deliveries: Sequence[Delivery]) -> Sequence[RemoteField]:
+        found: dict[str, list[str]] = {}
+        for delivery in deliveries:
+            try:
+                document = read(delivery)
+            except Unusable:
+                continue
+            for item in list(_items(document, str(link.options.get("records", ""))))[:5]:
+                for path, value in paths.leaves(item):
+                    examples = found.setdefault(path, [])
+                    text = str(value)[:80]
+                    if text and text not in examples and len(examples) < 3:
+                        examples.append(text)
+        proposed = _propose(link, list(found))
+        return [
+            RemoteField(key=path, label=path, role=proposed.get(path), examples=tuple(examples))
+            for path, examples in list(found.items())[:MAX_FIELDS]
+        ]
+
+
+# --- Proofs --------------------------------------------------------------------------------------------------
+def _header(link: Link, otherwise: str = "") -> str:
+    return str(link.options.get("header", "")).strip().lower() or otherwise
+
+
+def _same(given: str, expected: Sequence[str]) -> bool:
+    """Whether `given` is one of them; takes as long whichever it is."""
+    found = False
+    for each in expected:
+        found |= hmac.compare_digest(given.encode("utf-8", "replace"), each.encode("utf-8", "replace"))
+    return found
+
+
+def _verify_basic(secrets: Sequence[str], delivery: Delivery) -> None:
+    kind, _, said = delivery.headers.get("authorization", "").partition(" ")
+    try:
+        given = base64.b64decode(said.strip(), validate=True).decode()
+    except (binascii.Error, ValueError):
+        given = ""
+    if kind.lower() != "basic" or not _same(given, secrets):
+        raise Forged("user or password do not fit")
+
+
+def _verify_token(secrets: Sequence[str], delivery: Delivery, header: str) -> None:
+    given = delivery.headers.get(header, "").strip()
+    if header == "authorization" and given[:7].lower() == "bearer ":
+        given = given[7:].strip()
+    if not _same(given, secrets):
+        raise Forged(f"the token in {header} does not fit")
+
+
+def _verify_standard(secrets: Sequence[str], delivery: Delivery) -> None:
+    """standardwebhooks.com: base64 of HMAC-SHA256 over id.timestamp.body, a list of `v1,…` in one header."""
+    ident = delivery.headers.get("webhook-id", "")
+    stamp = delivery.headers.get("webhook-timestamp", "")
+    if not ident or len(ident) > 200 or "." in ident:
+        raise Forged("webhook-id is missing or none")
+    _refuse_old(stamp)
+    given = [
+        part.partition(",")[2]
+        for part in delivery.headers.get("webhook-signature", "").split(" ")
+        if part.startswith("v1,")
+    ]
+    expected = []
+    for secret in secrets:
+        try:
+            key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+        except (binascii.Error, ValueError):
+            continue
+        if key:
+            signed = f"{ident}.{stamp}.".encode() + delivery.body
+            expected.append(base64.b64encode(hmac.digest(key, signed, "sha256")).decode())
+    if not any(_same(each, expected) for each in given[:10]):
+        raise Forged("the signature does not fit")
+
+
+def _verify_hmac(link: Link, secrets: Sequence[str], delivery: Delivery) -> None:
+    header = _header(link)
+    if not header:
+        raise Forged("no header is set for the signature")
+    given = delivery.headers.get(header, "").strip()
+    prefix = str(link.options.get("prefix", "")).strip()
+    if not given.startswith(prefix):
+        raise Forged("the signature does not begin as it should")
+    given = given[len(prefix) :]
+    signed = delivery.body
+    stamp_header = str(link.options.get("timestamp_header", "")).strip().lower()
+    if stamp_header:
+        stamp = delivery.headers.get(stamp_header, "").strip()
+        _refuse_old(stamp)
+        signed = f"{stamp}.".encode() + delivery.body
+    algorithm = str(link.options.get("algorithm") or "sha256")
+    if algorithm not in {"sha1", "sha256", "sha512"}:
+        raise Forged("no such algorithm")
+    expected = []
+    for secret in secrets:
+        digest = hmac.digest(secret.encode(), signed, algorithm)
+        is_base64 = link.options.get("encoding") == "base64"
+        expected.append(base64.b64encode(digest).decode() if is_base64 else digest.hex())
+    if not is_hex_or_base64(given) or not _same(
+        given if link.options.get("encoding") == "base64" else given.lower(), expected
+    ):
+        raise Forged("the signature does not fit")
+
+
+def is_hex_or_base64(text: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9+/=]{1,200}", text) is not None
+
+
+def _refuse_old(stamp: str) -> None:
+    if not re.fullmatch(r"[0-9]{1,12}", stamp):
+        raise Forged("the timestamp is missing or none")
+    if abs(clock.now().timestamp() - int(stamp)) > TOLERANCE.total_seconds():
+        raise Forged("the timestamp is too old or lies ahead")
+
+
+# --- Reading -------------------------------------------------------------------------------------------------
+def read(delivery: Delivery) -> Any:
+    """The body as a document: JSON by its first letter or its kind, else a form. Raises `Unusable` in words."""
+    body = delivery.body.lstrip(b" \t\r\n\xef\xbb\xbf")
+    if body[:1] in {b"{", b"["} or "json" in delivery.content_type:
+        try:
+            return strict_json.loads(delivery.body)
+        except strict_json.NotStrict as error:
+            raise Unusable(f"The delivery cannot be read: {error}") from None
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=2_000)
+    except ValueError:
+        pairs = []
+    if not pairs:
+        raise Unusable("The delivery is neither JSON nor a form.")
+    form: dict[str, Any] = dict(pairs)
+    # Some put their JSON into one field of a form.
+    for key, value in form.items():
+        if len(form) <= 3 and value[:1] in {"{", "["}:
+            try:
+                form[key] = strict_json.loads(value.encode())
+            except strict_json.NotStrict:
+                continue
+    return form
+
+
+def _items(document: Any, path: str) -> Iterator[Any]:
+    found = paths.find(document, path) if path else document
+    rows = found if isinstance(found, list) else [found]
+    if path and found is None:
+        raise Unusable(f"There is no list of answers at {path[:100]}.")
+    for row in rows[:MAX_RECORDS]:
+        if not isinstance(row, Mapping):
+            raise Unusable("An answer in the delivery is no object.")
+        yield row
+
+
+def _metric(link: Link) -> Metric:
+    said = str(link.options.get("metric", "nps"))
+    return Metric(said) if said in {"nps", "csat", "ces"} else Metric.NPS
+
+
+def mapping_of(link: Link) -> dict[Role, Sequence[str]]:
+    """What the person chose; for a role without a choice what the preset knows."""
+    preset = PRESETS.get(str(link.options.get("preset", "")), PRESETS["other"])
+    return {**preset.mapping, **{role: keys for role, keys in link.mapping.items() if keys}}
+
+
+def _propose(link: Link, found: Sequence[str]) -> dict[str, Role]:
+    proposed: dict[str, Role] = {}
+    taken: set[Role] = set()
+    for role, keys in mapping_of(link).items():
+        for key in keys:
+            if key in found:
+                proposed[key] = role
+                taken.add(role)
+    for role, names in _NAMES.items():
+        if role in taken:
+            continue
+        by_name: dict[str, str] = {}
+        for path in found:
+            if path not in proposed:
+                last = str((paths.steps(path) or ("",))[-1])
+                by_name.setdefault(re.sub(r"[^a-z0-9]", "", last.lower()), path)
+        chosen = next((by_name[name] for name in names if name in by_name), None)
+        if chosen is not None:
+            proposed[chosen] = role
+    return proposed
+
+
+class _Reader:
+    def __init__(self, link: Link) -> None:
+        self._mapping = mapping_of(link)
+        self._metric = _metric(link)
+        self._low, self._high = SCALES[self._metric]
+        self._zone = link.zone
+
+    def record(self, item: Mapping[str, Any], document: Any) -> Record:
+        def at(role: Role) -> Any:
+            for key in self._mapping.get(role, ()):
+                found = paths.find(item, key)
+                if found is None and item is not document:
+                    found = paths.find(document, key)
+                if found not in (None, ""):
+                    return found
+            return None
+
+        said = at(Role.SCORE)
+        score = records.score(said, low=self._low, high=self._high)
+        trouble = ""
+        if said is not None and score is None:
+            trouble = f"What stands at the score is no whole number from {self._low} to {self._high}."
+        comments = [records.text(paths.find(item, key)) for key in self._mapping.get(Role.COMMENT, ())]
+        return Record(
+            external_id=_id(at(Role.ANSWER_ID)) or _made_id(item),
+            survey_id=_id(at(Role.SURVEY_ID)),
+            metric=self._metric,
+            score=score,
+            scale_min=self._low,
+            scale_max=self._high,
+            comment="\n\n".join(text for text in comments if text) or None,
+            status=_status(at(Role.STATUS)),
+            responded_at=records.moment(at(Role.RESPONDED_AT), zone=self._zone),
+            updated_at=records.moment(at(Role.UPDATED_AT), zone=self._zone),
+            person=Person(
+                email=records.text(at(Role.EMAIL)),
+                external_id=_id(at(Role.PERSON_ID)),
+                name=records.text(at(Role.NAME)),
+                phone=records.text(at(Role.PHONE)),
+            ),
+            properties=self._properties(item),
+            language=records.text(at(Role.LANGUAGE)),
+            raw=item,
+            trouble=trouble,
+        )
+
+    def _properties(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        used = {key for keys in self._mapping.values() for key in keys}
+        return {path: value for path, value in paths.leaves(item) if path not in used}
+
+
+def _id(value: Any) -> str:
+    if isinstance(value, float) and math.isfinite(value) and value == int(value):
+        value = int(value)
+    return records.text(value)
+
+
+def _made_id(item: Mapping[str, Any]) -> str:
+    """Of an answer without an id: the same words are the same answer."""
+    text = json.dumps(item, sort_keys=True, default=str)
+    return "made-" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:40]
+
+
+def _status(value: Any) -> Status:
+    if isinstance(value, bool):
+        return Status.COMPLETED if value else Status.PARTIAL
+    return _STATUS.get(records.text(value).lower().replace(" ", "_"), Status.COMPLETED)
+
+
+SYSTEM = Webhook()
