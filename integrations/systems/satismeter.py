@@ -104,7 +104,7 @@ def read_response(
         comment=_comment(answer, mapped),
         status=_status(answer, event=event, is_dismissed=is_dismissed),
         responded_at=records.moment(answer.get("created"), zone=zone),
-        person=_person({**answer, "user": user}, mapped),
+        person=_person(answer, user, mapped),
         properties=reading.flat(user.get("traits")),
         language=records.text(answer.get("language")),
         channel=records.text(answer.get("method")),
@@ -209,18 +209,25 @@ def _feedback(answer: Mapping[str, Any], *, except_for: Sequence[str]) -> str | 
     return None
 
 
-def _person(answer: Mapping[str, Any], mapped: Mapping[Role, Sequence[str]]) -> Person:
-    def said(role: Role, key: str) -> str:
-        values = (records.text(_mapped_value(answer, each)) for each in mapped.get(role, ()) or (key,))
-        return next((value for value in values if value), "")
-
-    if not answer["user"]:
+def _person(
+    answer: Mapping[str, Any], user: Mapping[str, Any], mapped: Mapping[Role, Sequence[str]]
+) -> Person:
+    if not user:
         return Person()
+
+    def said(role: Role, proposal: str) -> str:
+        own = f"user.{proposal}"
+        values = (
+            user.get(proposal) if key == own else _mapped_value(answer, key)
+            for key in mapped.get(role) or (own,)
+        )
+        return next((text for text in map(records.text, values) if text), "")
+
     return Person(
-        email=said(Role.EMAIL, "user.email"),
-        external_id=said(Role.PERSON_ID, "user.userId"),
-        name=said(Role.NAME, "user.name"),
-        phone=said(Role.PHONE, "user.phone"),
+        email=said(Role.EMAIL, "email"),
+        external_id=said(Role.PERSON_ID, "userId"),
+        name=said(Role.NAME, "name"),
+        phone=said(Role.PHONE, "phone"),
     )
 
 
