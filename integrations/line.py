@@ -84,11 +84,12 @@ class Line(Link):
             if reply.is_success:
                 return reply
             trouble = self._trouble(host, reply)
-            trouble.answered = reply.status
+            if isinstance(trouble, Trouble):
+                trouble.answered = reply.status
             raise trouble
         raise AssertionError("unreachable")
 
-    def _trouble(self, host: str, reply: Reply) -> Trouble:
+    def _trouble(self, host: str, reply: Reply) -> Exception:
         status = reply.status
         said = self.system.trouble(reply)
         if said is not None:

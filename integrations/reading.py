@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from core.api_wire import Malformed, read_json
 from integrations import records
 from integrations.contract import Delivery, Link, RemoteField, Role, Unusable
 
@@ -34,33 +35,21 @@ def body_of(delivery: Delivery) -> Any:
 
 
 def json_of(body: bytes) -> Any:
-    """JSON, also with commas before a closing bracket, which makers' own examples have. Raises `Unusable`, also for NaN."""
+    """JSON by the rules of core.api_wire, but for commas before a closing bracket, which makers' own examples have. Raises
+    `Unusable` for everything else that parsers disagree about."""
     try:
-        text = body.decode(json.detect_encoding(body)).removeprefix("\ufeff")
-    except ValueError:
-        raise Unusable("The body is not text in the encoding it should have.") from None
+        return read_json(body)
+    except Malformed as error:
+        trouble = error.message
     try:
-        return _loads(text)
-    except (ValueError, RecursionError):
-        pass
-    try:
-        return _loads(_TRAILING_COMMA.sub(lambda found: found.group(1) or "", text))
-    except RecursionError:
-        raise Unusable("The body nests its JSON too deeply.") from None
-    except ValueError:
-        raise Unusable("The body is no JSON.") from None
+        mended = _TRAILING_COMMA.sub(lambda found: found.group(1) or "", body.decode("utf-8-sig"))
+        return read_json(mended.encode())
+    except (Malformed, UnicodeDecodeError):
+        raise Unusable(trouble) from None
 
 
 # A whole string (kept, closed or not), or a comma that nothing follows.
 _TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.)*+(?:"|\Z|\\\Z))|,(?=\s*[}\]])', re.DOTALL)
-
-
-def _loads(text: str) -> Any:
-    return json.loads(text, parse_constant=_refuse_constant)
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(name)
 
 
 def form_of(body: bytes) -> dict[str, Any]:

@@ -5,7 +5,6 @@ systems, in integrations/intake.py and surveys/ingest.py.
 """
 
 import datetime as dt
-import math
 import re
 import zoneinfo
 from collections.abc import Mapping, Sequence
@@ -83,6 +82,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _WHOLE = re.compile(r"[+-]?\d{1,9}(?:\.0{1,9})?")
 # Above this, a number of time can only be milliseconds: as seconds it would lie after the year 5000.
 _MILLISECONDS = 10**11
+_LAST_MILLISECOND = 253_402_300_799_999  # the end of the year 9999
 
 
 def moment(value: Any, *, zone: str = "UTC") -> dt.datetime | None:
@@ -100,7 +100,8 @@ def moment(value: Any, *, zone: str = "UTC") -> dt.datetime | None:
         else:
             return _written(text, zone)
     if isinstance(value, int | float):
-        if not _is_countable(value) or value < 0:
+        # Compared before anything is computed: JSON allows whole numbers that no float holds.
+        if not 0 <= value <= _LAST_MILLISECOND:
             return None
         seconds = value / 1000 if value > _MILLISECONDS else value
         try:
@@ -133,18 +134,10 @@ def _written(text: str, zone: str) -> dt.datetime | None:
         return None
 
 
-def _is_countable(value: float) -> bool:
-    """Neither infinite nor NaN, nor an integer of hundreds of digits, which JSON allows and arithmetic does not."""
-    try:
-        return math.isfinite(value)
-    except OverflowError:
-        return False
-
-
 def _zone(name: str) -> dt.tzinfo:
     try:
         return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder of zones
         return dt.UTC
 
 
@@ -158,7 +151,8 @@ def score(value: Any, *, low: int = 0, high: int = 10) -> int | None:
             return None
         value = float(text)
     if isinstance(value, int | float):
-        if not _is_countable(value) or value != int(value) or not low <= value <= high:
+        # The range first: it leaves out NaN, infinity and whole numbers that no float holds.
+        if not low <= value <= high or value != int(value):
             return None
         return int(value)
     return None

@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -232,6 +233,7 @@ def _words(answer: Mapping[str, Any]) -> str | None:
 
 
 # --- Whose answer --------------------------------------------------------------------------------------------
+@lru_cache(maxsize=1_000)  # a survey's merge fields are the same in each of its responses
 def _plain(name: str) -> str:
     return "".join(c for c in name.lower() if c.isalnum())
 

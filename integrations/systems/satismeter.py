@@ -36,7 +36,7 @@ PAGE_SIZE = 100
 BEGINNING = dt.datetime(2013, 1, 1, tzinfo=dt.UTC)
 # The older export has no pages and gives up on long periods.
 LEGACY_WINDOW = dt.timedelta(days=30)
-CAMPAIGNS_KEPT = 86_400
+CAMPAIGNS_KEPT = 7_200
 
 # The scale of CES and of other kinds is documented nowhere; the connection's setting goes before these.
 _SCALES: Mapping[Metric, tuple[int, int]] = {
@@ -63,6 +63,7 @@ def read_response(
     payload: Any,
     *,
     event: str = "",
+    campaign_id: str = "",
     campaigns: Mapping[str, Mapping[str, Any]] | None = None,
     chosen: Mapping[Role, Sequence[str]] | None = None,
     metric: Metric = Metric.NPS,
@@ -71,7 +72,7 @@ def read_response(
 ) -> Record:
     """An answer of API v3, of the older export, or a webhook's body (with `response` and `event`).
 
-    `campaigns` are those of the project by id; `metric` and `scale` are for what they do not tell; `chosen` are the fields
+    `campaigns` are those of the project by id, and `campaign_id` the one whose list it stood in; `metric` and `scale` are for what they do not tell; `chosen` are the fields
     mapped to roles. Raises `Unusable` for what is no object, or an empty one.
     """
     if not isinstance(payload, Mapping):
@@ -84,7 +85,8 @@ def read_response(
     known = campaigns or {}
     mapped = chosen or {}
     is_dismissed = reading.is_true(answer.get("dismissed")) or event == "dismissed"
-    measured = _metric_of(answer, known, metric)
+    campaign_id = _campaign_id(answer) or campaign_id
+    measured = _metric_of(answer, campaign_id, known, metric)
     low, high = _SCALES[measured] if measured is Metric.NPS or scale is None else scale
     score, trouble = reading.scored(
         None if is_dismissed and answer.get("rating") is None else _rating(answer, mapped), low=low, high=high
@@ -94,7 +96,7 @@ def read_response(
         user = {}  # anonymised over there: the person must not come back here
     return Record(
         external_id=reading.identity(answer, keys=("id", "_id")),
-        survey_id=_campaign_id(answer) or _only(known),
+        survey_id=campaign_id or _only(known),
         metric=measured,
         score=score,
         scale_min=low,
@@ -102,7 +104,7 @@ def read_response(
         comment=_comment(answer, mapped),
         status=_status(answer, event=event, is_dismissed=is_dismissed),
         responded_at=records.moment(answer.get("created"), zone=zone),
-        person=_person({**answer, "user": user}, mapped),
+        person=_person(answer, user, mapped),
         properties=reading.flat(user.get("traits")),
         language=records.text(answer.get("language")),
         channel=records.text(answer.get("method")),
@@ -134,18 +136,22 @@ def _only(campaigns: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _metric_of(
-    answer: Mapping[str, Any], campaigns: Mapping[str, Mapping[str, Any]], default: Metric
+    answer: Mapping[str, Any], campaign_id: str, campaigns: Mapping[str, Mapping[str, Any]], default: Metric
 ) -> Metric:
     """By the campaign's type; what has a group of promoters is NPS; else as set. Never guessed from the value."""
-    campaign = campaigns.get(_campaign_id(answer)) or records.mapping(answer.get("campaign"))
+    campaign = campaigns.get(campaign_id) or records.mapping(answer.get("campaign"))
     kinds = {records.text(campaign.get("type")).lower()} - {""}
-    if not kinds and not _campaign_id(answer):
-        kinds = {records.text(each.get("type")).lower() for each in campaigns.values()} - {""}
+    if not kinds and not campaign_id:
+        kinds = _kinds(campaigns)
     if len(kinds) == 1:
         return metric_of_type(kinds.pop())
     if records.text(answer.get("category")).lower() in _NPS_GROUPS:
         return Metric.NPS
     return default
+
+
+def _kinds(campaigns: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    return {records.text(each.get("type")).lower() for each in campaigns.values()} - {""}
 
 
 def metric_of_type(kind: str) -> Metric:
@@ -203,18 +209,25 @@ def _feedback(answer: Mapping[str, Any], *, except_for: Sequence[str]) -> str | 
     return None
 
 
-def _person(answer: Mapping[str, Any], mapped: Mapping[Role, Sequence[str]]) -> Person:
-    def said(role: Role, key: str) -> str:
-        values = (records.text(_mapped_value(answer, each)) for each in mapped.get(role, ()) or (key,))
-        return next((value for value in values if value), "")
-
-    if not answer["user"]:
+def _person(
+    answer: Mapping[str, Any], user: Mapping[str, Any], mapped: Mapping[Role, Sequence[str]]
+) -> Person:
+    if not user:
         return Person()
+
+    def said(role: Role, proposal: str) -> str:
+        own = f"user.{proposal}"
+        values = (
+            user.get(proposal) if key == own else _mapped_value(answer, key)
+            for key in mapped.get(role) or (own,)
+        )
+        return next((text for text in map(records.text, values) if text), "")
+
     return Person(
-        email=said(Role.EMAIL, "user.email"),
-        external_id=said(Role.PERSON_ID, "user.userId"),
-        name=said(Role.NAME, "user.name"),
-        phone=said(Role.PHONE, "user.phone"),
+        email=said(Role.EMAIL, "email"),
+        external_id=said(Role.PERSON_ID, "userId"),
+        name=said(Role.NAME, "name"),
+        phone=said(Role.PHONE, "phone"),
     )
 
 
@@ -309,11 +322,11 @@ class SatisMeter(System):
         return f"{name}, {count} campaign{'' if count == 1 else 's'}"
 
     def surveys(self, link: Link) -> Sequence[RemoteSurvey]:
-        """The project as a whole (id ""), which is read once for all, and each campaign, which is picked out of it."""
+        """The project as a whole (id ""), and each of its campaigns."""
         campaigns = {} if _is_legacy(link) else self._campaigns(link)
-        kinds = {metric_of_type(records.text(each.get("type"))) for each in campaigns.values()}
+        metrics = {metric_of_type(kind) for kind in _kinds(campaigns)}
         whole = RemoteSurvey(
-            id="", name="All campaigns of the project", metric=kinds.pop() if len(kinds) == 1 else None
+            id="", name="All campaigns of the project", metric=metrics.pop() if len(metrics) == 1 else None
         )
         return [
             whole,
@@ -330,50 +343,76 @@ class SatisMeter(System):
     def fields(self, link: Link, survey_id: str) -> Sequence[RemoteField]:
         until = clock.now()
         if _is_legacy(link):
-            campaigns: Mapping[str, Mapping[str, Any]] = {}
             seen = self._legacy_window(link, until - LEGACY_WINDOW, until)
         else:
-            campaigns = self._campaigns(link)
-            since = until - dt.timedelta(days=180)
-            seen, _ = self._page(link, {"startDate": _iso(since), "endDate": _iso(until)})
-        return reading.described(
-            [_fields_of(each) for each in seen if _belongs(each, survey_id, campaigns)], always=_BASIC_FIELDS
-        )
+            params = {"startDate": _iso(until - dt.timedelta(days=180)), "endDate": _iso(until)}
+            try:
+                seen, _ = self._page(link, survey_id, params)
+            except Gone:
+                if not survey_id:
+                    raise
+                seen, _ = self._page(link, "", params)
+                seen = [each for each in seen if _belongs(each, survey_id)]
+        return reading.described([_fields_of(each) for each in seen], always=_BASIC_FIELDS)
 
     # -- Pulling --
     def pull(self, link: Link, ask: Ask) -> Page:
+        """The list of the campaign asked for, or of the whole project. Where the project measures different things and its
+        answers do not name their campaigns, the lists of its campaigns instead; where there are no lists by campaign, the
+        project's again, and what names no campaign is measured as set.
+        """
         if _is_legacy(link):
             return self._pull_legacy(link, ask)
         cursor = ask.cursor or {}
-        params = {
+        window = {
             "startDate": cursor.get("start") or _iso(ask.since or BEGINNING),
             "endDate": cursor.get("end") or _iso(ask.until),
         }
+        onward = {"start": window["startDate"], "end": window["endDate"]}
         campaigns = self._campaigns(link)
+        lists = [str(each) for each in cursor.get("lists") or [ask.survey_id]]
+        current, waiting = lists[0], lists[1:]
         asked = records.text(cursor.get("page"))
         try:
-            answers, following = self._page(link, {**params, **({"pageCursor": asked} if asked else {})})
+            answers, following = self._page(
+                link, current, {**window, **({"pageCursor": asked} if asked else {})}
+            )
         except Trouble as trouble:
             if asked and trouble.answered in {400, 404, 410, 422}:
                 raise CursorExpired(
                     "SatisMeter no longer knows the place where the run stopped. It begins its period again."
                 ) from None
-            raise
+            if not isinstance(trouble, Gone) or not current:
+                raise
+            if not cursor.get("by_campaign"):
+                return Page(cursor={**onward, "lists": [""], "as_it_is": True})
+            note = f"Campaign {current} is no longer there and was left out."
+            onto = {**onward, "lists": waiting, "by_campaign": True} if waiting else None
+            return Page(notes=[note], cursor=onto)
         mark = hashlib.sha256(jsonlib.dumps(answers, sort_keys=True).encode()).hexdigest()[:16]
         if following and (following == asked or (answers and mark == cursor.get("mark"))):
             raise Unusable("SatisMeter sent the same page twice. The run stops here instead of going round.")
-        found, notes = self._records(link, answers, ask.survey_id, campaigns)
-        return Page(
-            records=found,
-            notes=notes,
-            cursor={"page": following, "start": params["startDate"], "end": params["endDate"], "mark": mark}
-            if following
-            else None,
-        )
+        notes: list[str] = []
+        nameless = 0 if current else sum(map(_names_no_campaign, answers))
+        if nameless and not ask.survey_id and len(_kinds(campaigns)) > 1 and not cursor.get("as_it_is"):
+            return Page(cursor={**onward, "lists": list(campaigns)})
+        if nameless and ask.survey_id and not _only(campaigns):
+            notes = [
+                f"{nameless} answers name no campaign and were left out. Choose all campaigns of the project."
+            ]
+        mine = answers if current else [each for each in answers if _belongs(each, ask.survey_id, campaigns)]
+        found, remarks = self._records(link, mine, campaigns, campaign_id=current)
+        onto = {**onward, "by_campaign": bool(current), "as_it_is": bool(cursor.get("as_it_is"))}
+        if following:
+            onto |= {"lists": lists, "page": following, "mark": mark}
+        elif waiting:
+            onto |= {"lists": waiting}
+        return Page(records=found, notes=[*notes, *remarks], cursor=onto if following or waiting else None)
 
-    def _page(self, link: Link, params: Mapping[str, Any]) -> tuple[Sequence[Any], str]:
-        """One page of answers as they come, and the cursor of the next, "" at the end."""
-        said = link.read("GET", f"{_project_url(link)}/responses", params={"pageSize": PAGE_SIZE, **params})
+    def _page(self, link: Link, campaign_id: str, params: Mapping[str, Any]) -> tuple[Sequence[Any], str]:
+        """One page of the answers of a campaign, or of the project for "", and the cursor of the next, "" at the end."""
+        path = f"campaigns/{quote(campaign_id, safe='')}/responses" if campaign_id else "responses"
+        said = link.read("GET", f"{_project_url(link)}/{path}", params={"pageSize": PAGE_SIZE, **params})
         answers, page = records.mapping(said).get("data"), records.mapping(records.mapping(said).get("page"))
         if not isinstance(answers, list):
             raise Unusable(
@@ -391,7 +430,8 @@ class SatisMeter(System):
         cursor = ask.cursor or {}
         begin = records.moment(cursor.get("from")) or ask.since or BEGINNING
         end = min(begin + LEGACY_WINDOW, ask.until)
-        found, notes = self._records(link, self._legacy_window(link, begin, end), ask.survey_id, {})
+        answers = [a for a in self._legacy_window(link, begin, end) if _belongs(a, ask.survey_id)]
+        found, notes = self._records(link, answers, {})
         return Page(records=found, notes=notes, cursor={"from": _iso(end)} if end < ask.until else None)
 
     def _legacy_window(self, link: Link, begin: dt.datetime, end: dt.datetime) -> Sequence[Any]:
@@ -414,25 +454,31 @@ class SatisMeter(System):
         return answers
 
     def _records(
-        self, link: Link, answers: Sequence[Any], survey_id: str, campaigns: Mapping[str, Mapping[str, Any]]
+        self,
+        link: Link,
+        answers: Sequence[Any],
+        campaigns: Mapping[str, Mapping[str, Any]],
+        *,
+        campaign_id: str = "",
     ) -> tuple[list[Record], list[str]]:
         found: list[Record] = []
         unreadable = 0
         for each in answers:
-            if not _belongs(each, survey_id, campaigns):
-                continue
             try:
-                found.append(_read(link, each, campaigns))
+                found.append(_read(link, each, campaigns, campaign_id=campaign_id))
             except Unusable:
                 unreadable += 1
         notes = [f"{unreadable} entries of the page were no answers and were left out."] if unreadable else []
         return found, notes
 
     def _campaigns(self, link: Link) -> dict[str, dict[str, Any]]:
-        """The project's campaigns by id, kept for a day: webhooks are read with them and make no call."""
+        """The project's campaigns by id, kept over hourly runs: webhooks are read with them and make no call."""
 
         def ask() -> dict[str, dict[str, Any]]:
-            said = link.read("GET", f"{_project_url(link)}/campaigns")
+            try:
+                said = link.read("GET", f"{_project_url(link)}/campaigns")
+            except Gone:
+                return {}
             entries = said if isinstance(said, list) else records.items(records.mapping(said).get("data"))
             return {
                 records.text(each.get("id")): {"name": each.get("name"), "type": each.get("type")}
@@ -457,9 +503,12 @@ class SatisMeter(System):
 SYSTEM = SatisMeter()
 
 
-def _read(link: Link, payload: Any, campaigns: Mapping[str, Mapping[str, Any]]) -> Record:
+def _read(
+    link: Link, payload: Any, campaigns: Mapping[str, Mapping[str, Any]], *, campaign_id: str = ""
+) -> Record:
     return read_response(
         payload,
+        campaign_id=campaign_id,
         campaigns=campaigns,
         chosen=link.mapping,
         metric=reading.metric_set(link),
@@ -484,11 +533,16 @@ def _iso(moment: dt.datetime) -> str:
     return moment.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _belongs(answer: Any, survey_id: str, campaigns: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether an answer is one of the survey asked for; "" is the whole project."""
+def _belongs(answer: Any, survey_id: str, campaigns: Mapping[str, Mapping[str, Any]] | None = None) -> bool:
+    """Whether an answer of the project's list is one of the survey asked for, "" being all; one that names no campaign
+    belongs to the only one there is."""
     if not survey_id or not isinstance(answer, Mapping):
         return True
-    return (_campaign_id(answer) or _only(campaigns)) == survey_id
+    return (_campaign_id(answer) or _only(campaigns or {})) == survey_id
+
+
+def _names_no_campaign(answer: Any) -> bool:
+    return isinstance(answer, Mapping) and bool(answer) and not _campaign_id(answer)
 
 
 def _looks_like_an_answer(said: Mapping[str, Any]) -> bool:

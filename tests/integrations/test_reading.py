@@ -17,7 +17,6 @@ from tests.integrations.mutations import ODD
     [
         (b'{"a": 1}', {"a": 1}),
         (b'\xef\xbb\xbf {"a": "\xc3\xa9"}', {"a": "é"}),
-        ('{"a": "é"}'.encode("utf-16"), {"a": "é"}),
         (b'{"a": [1, 2,], "b": "x,}",\n}', {"a": [1, 2], "b": "x,}"}),
         (b'{"a": "\\",]", }', {"a": '",]'}),
     ],
@@ -27,7 +26,7 @@ def test_json_is_read_in_its_encoding_and_with_commas_too_many(body: bytes, mean
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b'{"a": NaN}', b'{"a": Infinity}', b'{"a": "\xff"}', b"[" * 50_000, b'{"a":' + b"9" * 5_000 + b"}"]
+    "body", [b"", b"{", b'{"a": NaN}', b'{"a": Infinity}', b'{"a": "\xff"}', b'{"a": 1, "a": 2}', '{"a": 1}'.encode("utf-16"), b"[" * 50_000, b'{"a":' + b"9" * 5_000 + b"}"]
 )  # fmt: skip
 def test_what_is_no_json_is_unusable(body: bytes) -> None:
     with pytest.raises(Unusable):

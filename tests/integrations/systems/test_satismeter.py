@@ -180,6 +180,8 @@ class Project:
 
     def __init__(self, vendor: Vendor, answers: list[dict[str, Any]]) -> None:
         self.answers = answers
+        self.names_campaigns = True
+        vendor.on("GET", "/api/v3/projects/p1/campaigns/(c\\d)/responses", self.listed)
         self.url = vendor.url
         vendor.on("GET", "/api/v3/projects/p1/responses", self.listed)
         vendor.on("GET", "/api/v3/projects/p1/campaigns", lambda _: reply(load("satismeter/campaigns")))
@@ -195,6 +197,9 @@ class Project:
         if call.headers.get("authorization") != "Bearer key-1":
             return reply({"error": "unauthorized"}, 401)
         found = self.within(call, UNTIL - dt.timedelta(days=30))[::-1]
+        found = [a for a in found if not call.found or a["campaign"] == call.found[0]]
+        if not self.names_campaigns:
+            found = [{key: value for key, value in a.items() if key != "campaign"} for a in found]
         size = min(max(int(call.first("pageSize", "20")), 1), 100)
         begin = int(call.first("pageCursor", "c0")[1:])
         more = begin + size < len(found)
@@ -214,6 +219,14 @@ def project(vendor: Vendor) -> Project:
 
 
 @pytest.fixture
+def one_kind(project: Project, vendor: Vendor) -> Project:
+    """The same project with one campaign."""
+    only = {"data": [{"id": "c1", "name": "Relationship", "type": "nps"}]}
+    vendor.on("GET", "/api/v3/projects/p1/campaigns", lambda _: reply(only))
+    return project
+
+
+@pytest.fixture
 def line(line_to: Callable[..., Line], vendor: Vendor) -> Line:
     return line_to(
         SYSTEM, options={"base_url": f"{vendor.url}/", "project": "p1"}, secrets={"api_key": "key-1"}
@@ -230,19 +243,19 @@ def read_all(line: Line, survey_id: str = "", since: dt.datetime | None = SINCE)
     return found
 
 
-def test_the_whole_history_is_read_page_by_page(project: Project, line: Line, vendor: Vendor) -> None:
+def test_the_whole_history_is_read_page_by_page(one_kind: Project, line: Line, vendor: Vendor) -> None:
     found = read_all(line, since=None)
 
-    assert sorted(r.external_id for r in found) == sorted(a["id"] for a in project.answers)
+    assert sorted(r.external_id for r in found) == sorted(a["id"] for a in one_kind.answers)
     lists = [call for call in vendor.calls if call.path.endswith("/responses")]
     assert len(lists) == 3
     assert {call.first("startDate") for call in lists} == {"2013-01-01T00:00:00.000Z"}
     assert {call.first("endDate") for call in lists} == {"2031-08-01T00:00:00.000Z"}
 
 
-def test_an_answer_that_comes_while_pages_are_read_loses_none(project: Project, line: Line) -> None:
+def test_an_answer_that_comes_while_pages_are_read_loses_none(one_kind: Project, line: Line) -> None:
     first = SYSTEM.pull(line, Ask(survey_id="", since=SINCE, until=UNTIL))
-    project.answers.append(answer(300))  # newest first: every page moves by one
+    one_kind.answers.append(answer(300))  # newest first: every page moves by one
 
     rest = SYSTEM.pull(line, Ask(survey_id="", since=SINCE, until=UNTIL, cursor=first.cursor))
 
@@ -255,6 +268,65 @@ def test_one_campaign_is_picked_out_of_the_project(project: Project, line: Line)
     found = read_all(line, survey_id="c2")
 
     assert [(r.metric, r.scale_max, r.survey_id) for r in found] == [(Metric.CSAT, 5, "c2")] * 3
+
+
+@pytest.mark.parametrize("names_campaigns", [True, False])
+def test_a_project_that_measures_different_things_is_measured_by_campaign(
+    project: Project, line: Line, names_campaigns: bool
+) -> None:
+    project.answers += [answer(n, campaign="c2", rating=4) for n in range(300, 303)]
+    project.names_campaigns = names_campaigns
+
+    found = {r.external_id: (r.survey_id, r.metric) for r in read_all(line)}
+
+    assert len(found) == 253
+    assert (found["r1"], found["r301"]) == (("c1", Metric.NPS), ("c2", Metric.CSAT))
+
+
+def test_without_lists_by_campaign_the_campaign_is_picked_out_of_the_project(
+    project: Project, line: Line, vendor: Vendor
+) -> None:
+    project.answers += [answer(n, campaign="c2", rating=4) for n in range(300, 303)]
+    vendor.on("GET", "/api/v3/projects/p1/campaigns/.*", lambda _: reply({}, 404))
+
+    assert {r.external_id for r in read_all(line, survey_id="c2")} == {"r300", "r301", "r302"}
+    project.names_campaigns = False
+    assert {r.metric for r in read_all(line)} == {Metric.NPS}  # as the setting says
+    assert len(read_all(line)) == 253
+
+
+def test_answers_that_name_no_campaign_are_not_guessed_into_one(
+    project: Project, line: Line, vendor: Vendor
+) -> None:
+    project.names_campaigns = False
+    vendor.on("GET", "/api/v3/projects/p1/campaigns/.*", lambda _: reply({}, 404))
+    # There is no list by campaign: the first page says so.
+    first = SYSTEM.pull(line, Ask(survey_id="c1", since=SINCE, until=UNTIL))
+
+    page = SYSTEM.pull(line, Ask(survey_id="c1", since=SINCE, until=UNTIL, cursor=first.cursor))
+
+    assert page.records == []
+    assert page.notes == [
+        "100 answers name no campaign and were left out. Choose all campaigns of the project."
+    ]
+
+
+def test_a_campaign_that_goes_away_in_the_middle_leaves_the_others(
+    project: Project, line: Line, vendor: Vendor
+) -> None:
+    project.answers = [answer(1), answer(2, campaign="c2", rating=4)]
+    project.names_campaigns = False
+    vendor.on("GET", "/api/v3/projects/p1/campaigns/c2/responses", lambda _: reply({}, 404))
+
+    assert {r.external_id for r in read_all(line)} == {"r1"}
+
+
+def test_a_project_without_a_list_of_campaigns_is_read_all_the_same(
+    project: Project, line: Line, vendor: Vendor
+) -> None:
+    vendor.on("GET", "/api/v3/projects/p1/campaigns", lambda _: reply({}, 404))
+
+    assert len(read_all(line)) == 250
 
 
 def test_a_project_describes_itself(project: Project, line: Line) -> None:
