@@ -73,9 +73,7 @@ PUBLIC = (
     ("kiosk", "/l/{link:kiosk}/"),
     ("link-answer", "/l/{link:link}/"),
     ("answer-page", "/r/{answer:asked}/"),
-    ("answer-page-arabic", "/r/{answer:asked}/?lang=ar"),
     ("preferences", "/p/{preferences:asked}/"),
-    ("preferences-arabic", "/p/{preferences:asked}/?lang=ar"),
 )
 
 QUERIES = {
