@@ -1,13 +1,13 @@
 """Surveys to begin with: each a finished content in built-in words, so it speaks every language from the start.
 
-Further questions have words of their own; they come in English and German, and other languages fall back to the
-survey's default one until somebody translates them (the page "Missing texts" lists what is missing).
+Further questions have words of their own: English and German stand here, the other languages in surveys.starter_words.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from surveys import starter_words
 from surveys.choices import SurveyKind
 from surveys.content import Content
 
@@ -79,6 +79,7 @@ STARTERS: tuple[Starter, ...] = (
             ],
         },
         words={
+            **starter_words.ONBOARDING,
             "en": {
                 "question": "How satisfied are you with your start with {subject}?",
                 "questions": {
@@ -126,6 +127,7 @@ STARTERS: tuple[Starter, ...] = (
             ],
         },
         words={
+            **starter_words.SUPPORT_CSAT,
             "en": {
                 "question": "How satisfied are you with the help you received?",
                 "questions": {
@@ -161,6 +163,7 @@ STARTERS: tuple[Starter, ...] = (
         metric="ces",
         kind=SurveyKind.TRANSACTIONAL,
         words={
+            **starter_words.SUPPORT_CES,
             "en": {"question": "How easy was it to get your request solved?"},
             "de": {"question": "Wie leicht war es, Ihr Anliegen zu lösen?"},
         },
@@ -186,6 +189,7 @@ STARTERS: tuple[Starter, ...] = (
             ]
         },
         words={
+            **starter_words.RENEWAL,
             "en": {
                 "questions": {
                     "value": {
@@ -239,6 +243,7 @@ STARTERS: tuple[Starter, ...] = (
             ]
         },
         words={
+            **starter_words.CHURNED,
             "en": {
                 "intro": "Hello {{ first_name|there }},\n\nyou have left {subject}, and we would like to learn from it. One"
                 " question to begin with, ten seconds:",

@@ -54,7 +54,7 @@ def lacking(campaign: Campaign, contacts: QuerySet[Contact]) -> dict[Channel, Qu
         return {}
     content = Content.from_json(version.content)
     company = team_queries.workspace().name
-    found = {}
+    found: dict[Channel, QuerySet[Contact]] = {}
     for channel in map(Channel, campaign.channels):
         by_language = {tag: needed(content, tag, channel, company=company) for tag in content.languages}
         if not any(by_language.values()):

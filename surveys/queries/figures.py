@@ -374,6 +374,7 @@ class ScalePage:
 
 def _scale_point(question: Question, day: dt.date, one: Summary) -> charts.TrendPoint:
     """What a scale is led by: of a CSAT the share of good answers in percent, of a CES the mean."""
+    value: float | None
     interval: Interval | None
     if question.metric == "csat":
         value, interval = one.share, one.share_interval

@@ -62,6 +62,8 @@ class LinkPage(HostedPage):
             "idle_seconds": IDLE_SECONDS,
             "start_url": self.addresses.action,
             "origins": " ".join(self.link.origins),
+            # Nobody can be contacted who is not asked for an address.
+            **({} if self.link.asks_email else {"consent_contact": ""}),
         }
 
     def make_nonce(self, now: dt.datetime) -> str:

@@ -42,6 +42,7 @@ class Demo:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="nps_demo_"))
+        self.tokens: dict[tuple[str, int], str] = {}
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {
@@ -68,6 +69,17 @@ class Demo:
             stdout=self.log, stderr=subprocess.STDOUT,
         )  # fmt: skip
         self._wait()
+
+    def token(self, purpose: str, ident: int) -> str:
+        """The token of a row, as a respondent has it in a mail."""
+        if (purpose, ident) not in self.tokens:
+            code = f"from surveys import tokens; print(tokens.make(tokens.Purpose({purpose!r}), {ident}))"
+            made = subprocess.run(
+                [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
+                cwd=ROOT, env=self.environment, check=True, capture_output=True, text=True,
+            )  # fmt: skip
+            self.tokens[purpose, ident] = made.stdout.split()[-1]
+        return self.tokens[purpose, ident]
 
     def _wait(self) -> None:
         deadline = time.monotonic() + START_SECONDS

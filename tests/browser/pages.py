@@ -1,4 +1,5 @@
-"""Every page of the product worth looking at: (name, path). `{…}` is filled from the running demo's first rows."""
+"""Every page of the product worth looking at: (name, path). `{…}` is filled from the running demo's first rows; `{purpose:…}` is the
+token of such a row, as respondents have it in their mail."""
 
 SIGNED_IN = (
     ("today", "/?whose=all"),
@@ -32,6 +33,9 @@ SIGNED_IN = (
     ("score-ces", "/scores/ces/"),
     ("links", "/surveys/{survey}/links/"),
     ("link-new", "/surveys/{survey}/links/new/"),
+    ("link-page", "/links/{link}/"),
+    ("link-print", "/links/{link}/print/"),
+    ("survey-edit", "/surveys/{survey}/edit/"),
     ("campaigns", "/campaigns/"),
     ("campaign-calendar", "/campaigns/calendar/"),
     ("campaign-draft", "/campaigns/{draft}/"),
@@ -62,7 +66,15 @@ SIGNED_IN = (
     ("api-docs", "/api/v1/docs/"),
     ("admin", "/admin/"),
 )
-PUBLIC = (("sign-in", "/auth/login/"), ("reset", "/auth/password/reset/"), ("not-found", "/nothing-here/"))
+PUBLIC = (
+    ("sign-in", "/auth/login/"),
+    ("reset", "/auth/password/reset/"),
+    ("not-found", "/nothing-here/"),
+    ("kiosk", "/l/{link:kiosk}/"),
+    ("link-answer", "/l/{link:link}/"),
+    ("answer-page", "/r/{answer:asked}/"),
+    ("preferences", "/p/{preferences:asked}/"),
+)
 
 QUERIES = {
     "account": "SELECT account_id FROM workflows_alert ORDER BY id LIMIT 1",
@@ -72,6 +84,10 @@ QUERIES = {
     "task": "SELECT id FROM workflows_task ORDER BY id LIMIT 1",
     "rule": "SELECT id FROM workflows_rule WHERE key = 'detractor-recovery'",
     "survey": "SELECT id FROM surveys_survey ORDER BY id LIMIT 1",
+    "link": "SELECT id FROM surveys_publiclink WHERE NOT is_kiosk ORDER BY id LIMIT 1",
+    "kiosk": "SELECT id FROM surveys_publiclink WHERE is_kiosk ORDER BY id LIMIT 1",
+    "asked": "SELECT id FROM surveys_invitation WHERE state = 'sent' AND NOT is_test AND contact_id IS NOT NULL"
+    " ORDER BY id DESC LIMIT 1",
     "widget": "SELECT id FROM surveys_widget ORDER BY id LIMIT 1",
     "placed": "SELECT campaign_id FROM surveys_placement ORDER BY id LIMIT 1",
     "campaign": "SELECT id FROM surveys_campaign WHERE state = 'finished' ORDER BY id DESC LIMIT 1",

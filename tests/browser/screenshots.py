@@ -3,6 +3,7 @@
 Runs a demo of its own. With names, only the pages whose name begins with one of them.
 """
 
+import re
 import sqlite3
 import sys
 from pathlib import Path
@@ -15,18 +16,18 @@ SIZES = {"desktop": (1360, 900), "phone": (390, 844)}
 SCHEMES = ("light", "dark")
 
 
-def fill(path: str, database: Path) -> str:
-    """`path` with the ids of the running demo."""
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-        for name, query in pages.QUERIES.items():
-            if f"{{{name}}}" in path:
-                (found,) = connection.execute(query).fetchone()
-                path = path.replace(f"{{{name}}}", str(found))
-    return path
+def fill(path: str, running: demo.Demo) -> str:
+    """`path` with the ids and tokens of the running demo."""
+
+    def found(place: re.Match[str]) -> str:
+        (ident,) = connection.execute(pages.QUERIES[place["name"]]).fetchone()
+        return running.token(place["purpose"], ident) if place["purpose"] else str(ident)
+
+    with sqlite3.connect(f"file:{running.folder / 'nps_crm.sqlite3'}?mode=ro", uri=True) as connection:
+        return re.sub(r"\{(?:(?P<purpose>\w+):)?(?P<name>\w+)\}", found, path)
 
 
 def shoot(browser: Browser, running: demo.Demo, folder: Path, wanted: list[str]) -> None:
-    database = running.folder / "nps_crm.sqlite3"
     for size, (width, height) in SIZES.items():
         for scheme in SCHEMES:
             context = browser.new_context(
@@ -42,7 +43,7 @@ def shoot(browser: Browser, running: demo.Demo, folder: Path, wanted: list[str])
                 if kind == "signed in" and not is_signed_in:
                     demo.sign_in(page, running.url, "admin@fleetdesk.example")
                     is_signed_in = True
-                page.goto(running.url + fill(path, database))
+                page.goto(running.url + fill(path, running))
                 page.wait_for_load_state("networkidle")
                 page.screenshot(path=folder / f"{name}-{size}-{scheme}.png", full_page=True)
             context.close()

@@ -43,7 +43,7 @@ def test_page_is_accessible(signed_in: Page, running: demo.Demo, name: str, path
     messages: list[str] = []
     signed_in.on("console", lambda message: messages.append(message.text))
 
-    response = signed_in.goto(running.url + fill(path, running.folder / "nps_crm.sqlite3"))
+    response = signed_in.goto(running.url + fill(path, running))
 
     assert response is not None
     assert response.status == 200
@@ -53,7 +53,7 @@ def test_page_is_accessible(signed_in: Page, running: demo.Demo, name: str, path
 
 @pytest.mark.parametrize(("name", "path"), pages.PUBLIC)
 def test_public_page_is_accessible(page: Page, running: demo.Demo, name: str, path: str) -> None:
-    page.goto(running.url + path)
+    page.goto(running.url + fill(path, running))
 
     assert _problems(page) == []
 
@@ -69,7 +69,7 @@ def phone(browser: Browser, running: demo.Demo) -> Iterator[Page]:
 
 @pytest.mark.parametrize(("name", "path"), [p for p in pages.SIGNED_IN if p[0] not in FOREIGN])
 def test_nothing_scrolls_sideways_on_a_phone(phone: Page, running: demo.Demo, name: str, path: str) -> None:
-    phone.goto(running.url + fill(path, running.folder / "nps_crm.sqlite3"))
+    phone.goto(running.url + fill(path, running))
 
     widths = phone.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
     assert widths[0] <= widths[1]

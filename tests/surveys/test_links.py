@@ -248,6 +248,15 @@ def test_a_closed_link_says_so_and_takes_nothing(link: PublicLink, lead: User, s
 
 
 # --- Who it is -----------------------------------------------------------------------------------------------
+def test_only_who_may_give_an_address_is_asked_whether_they_may_be_contacted(
+    link: PublicLink, lead: User
+) -> None:
+    asking = a_link(lead, link.survey, name="Asks for it", asks_email=True)
+
+    assert "You may contact me" not in Passer(link).look().content.decode()
+    assert "You may contact me" in Passer(asking).look().content.decode()
+
+
 def test_an_address_is_asked_for_only_where_it_is_wanted(link: PublicLink, lead: User) -> None:
     person = hosted.contact("jonas@example.com")
     asking = a_link(lead, link.survey, name="With address", asks_email=True)

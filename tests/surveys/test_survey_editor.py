@@ -1,6 +1,8 @@
 """The editor's further questions without script, the library it begins with, and the page of missing texts."""
 
+import dataclasses
 import re
+from collections.abc import Mapping
 from html import unescape
 from typing import Any
 
@@ -8,7 +10,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from surveys import starters, texts
+from surveys import link_texts, starters, texts
 from surveys.channels.mail.lint import lint_compiled
 from surveys.channels.mail.template import compile_mail
 from surveys.content import Content
@@ -250,6 +252,31 @@ def test_every_survey_of_the_library_is_fit_in_every_language(starter: starters.
         words = said.questions[question.key]
         assert words.text
         assert all(words.options[option] for option in question.options)
+
+
+def shape(words: Any) -> Any:
+    """What a mapping of words says something about, without saying what."""
+    return {key: shape(value) for key, value in words.items()} if isinstance(words, Mapping) else "{" in words
+
+
+@pytest.mark.parametrize("starter", [s for s in starters.STARTERS if s.words], ids=lambda one: one.key)
+def test_the_library_speaks_every_language_in_full(starter: starters.Starter) -> None:
+    assert starter.languages(TAGS) == TAGS
+    for tag in TAGS:
+        assert shape(starter.words[tag]) == shape(starter.words["en"]), tag
+    content = starter.build(tags=TAGS, default="en", subject_name="Fleetdesk", reply_to="m@example.com")
+    assert content.untranslated() == []
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_pages_of_public_links_speak_every_language(tag: str) -> None:
+    said, english = link_texts.WORDS[tag], link_texts.WORDS["en"]
+
+    for field in dataclasses.fields(said):
+        words, model = getattr(said, field.name), getattr(english, field.name)
+        assert words
+        assert ("{seconds}" in words) == ("{seconds}" in model)
+        assert tag == "en" or words != model
 
 
 def findings(content: Content, tag: str) -> list[Any]:
