@@ -204,7 +204,7 @@ class Answers(ImportTarget):
             options = Options.of({**options.as_json(), "name": _free_name(options.name)})
             made = make_survey(options, actor)
             columns.options = Options.of({**options.as_json(), "survey": str(made)}).as_json()
-        elif not Survey.objects.filter(pk=options.survey_id).exists():
+        elif not Survey.objects.filter(pk=options.survey_id or 0).exists():
             raise Refused(
                 "The survey of these answers no longer exists. Choose another one under “Change columns”."
             )
@@ -224,7 +224,7 @@ class Answers(ImportTarget):
         if options.is_new:
             said.append(f"A new {scale.label} survey, “{options.name}”, is made for its answers.")
         else:
-            name = Survey.objects.filter(pk=options.survey_id).values_list("name", flat=True).first()
+            name = Survey.objects.filter(pk=options.survey_id or 0).values_list("name", flat=True).first()
             said.append(
                 f"Its answers belong to the survey “{name}” ({scale.label}, {scale.low}–{scale.high})."
             )

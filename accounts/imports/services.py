@@ -6,6 +6,7 @@ import re
 import unicodedata
 import uuid
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -74,7 +75,7 @@ def _store(run: Import, file: Any) -> str:
 
 def _store_sheets(run: Import, file: "UploadedFile[Any]") -> None:
     """Keep each sheet as CSV; the fullest one is proposed, for notes and legends are short."""
-    with workbooks.converted(file) as found:  # type: ignore[arg-type]  # an upload reads like a file
+    with workbooks.converted(file) as found:
         for sheet, path in found:
             with path.open("rb") as csv_file:
                 run.sheets.append({**sheet.as_json(), "file": _store(run, File(csv_file))})
@@ -84,7 +85,7 @@ def _store_sheets(run: Import, file: "UploadedFile[Any]") -> None:
 def _dialect_of_sheet(run: Import) -> Dialect:
     """Cells of a workbook have a type: only their texts can leave dates and decimals open."""
     scan = Scan()
-    with run.file.storage.open(run.file.name, "rb") as file:
+    with run.file.storage.open(run.file.name or "", "rb") as file:
         scan.feed(file.read(reading.HEAD))
     scan.feed(b"", final=True)
     form = reading.guess_form(scan.head.decode("utf-8", "ignore"), ",")
@@ -292,7 +293,7 @@ def _drop_file(run: Import) -> None:
     names, storage = _stored_names(run), run.file.storage
     run.file, run.sheets = "", []
     for name in names:
-        transaction.on_commit(lambda name=name: storage.delete(name))
+        transaction.on_commit(partial(storage.delete, name))
 
 
 def _hold(run: Import, states: Any) -> Import:

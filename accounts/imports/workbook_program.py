@@ -130,12 +130,9 @@ def text_of(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dt.datetime):
-        if value.microsecond:
-            # Days are stored as fractions; what is left of a second is the error of that.
-            value = (value + dt.timedelta(microseconds=500_000)).replace(microsecond=0)
-        if value.time() == dt.time():
-            return value.date().isoformat()
-        return value.isoformat(sep=" ")
+        # Days are stored as fractions; what is left of a second is the error of that.
+        at: dt.datetime = (value + dt.timedelta(microseconds=500_000)).replace(microsecond=0)
+        return at.date().isoformat() if at.time() == dt.time() else at.isoformat(sep=" ")
     if isinstance(value, (dt.date, dt.time)):
         return value.isoformat()
     if isinstance(value, float):

@@ -17,6 +17,7 @@ SIGNED_IN = (
     ("account-asks", "/accounts/{account}/asks/"),
     ("segments", "/segments/"),
     ("imports", "/imports/"),
+    ("import-new", "/imports/new/?target=answer"),
     ("feedback", "/feedback/"),
     ("feedback-detractors", "/feedback/?category=detractor&loop_status=open"),
     ("answer", "/feedback/{response}/"),
