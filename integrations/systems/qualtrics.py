@@ -12,15 +12,13 @@ import itertools
 import json
 import re
 import time
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import IO, Any, ClassVar
 from urllib.parse import urlsplit
 
 from core.fetch import Reply
-from integrations import bodies, picking, records
+from integrations import bodies, packed, picking, records
 from integrations.contract import (
     AccessDenied,
     Ask,
@@ -49,10 +47,6 @@ EARLY = 300
 POLL = 5.0  # seconds between two looks at an export: more often burns the limit
 PAGE_SIZE = 5_000  # answers of an export's file that are taken in at once
 MAX_FILE = 128 * 1024 * 1024
-# Qualtrics itself exports no more than 1.8 GB.
-MAX_UNPACKED = 2 * 1024 * 1024 * 1024
-MAX_RECORD = 4 * 1024 * 1024
-MAX_ENTRIES = 20
 RESTARTS = 3
 
 # What is known of every answer; all else that is no question is embedded data.
@@ -309,8 +303,18 @@ def _comment(
     else:
         keys = [str(each) for each in told]
         texts = [each for each in keys[keys.index(key) + 1 :] if _TEXT.fullmatch(each)] if key in keys else []
-        texts = [each for each in texts if each != f"{key}_TEXT"] or texts
+        # Where the keys are in no order of the survey, the number of the question tells what came later.
+        others = (
+            [each for each in keys if _TEXT.fullmatch(each) and _number(each) > _number(key)] if key else []
+        )
+        texts += sorted(others, key=_number)
     return next((said for each in texts if (said := records.comment(told.get(each)))), None)
+
+
+def _number(key: str) -> int:
+    """The number of the question that a key belongs to."""
+    found = re.match(r"QID(\d{1,9})", key, re.ASCII)
+    return int(found.group(1)) if found else 10**9
 
 
 def _status(told: Mapping[str, Any]) -> tuple[Status, str]:
@@ -334,120 +338,7 @@ def _status(told: Mapping[str, Any]) -> tuple[Status, str]:
     return (Status.PARTIAL if finished in (0, False) else Status.COMPLETED), ""
 
 
-# --- Exports in JSON -----------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class _Unpacked:
-    """The file inside a reply, whether it came packed or plain; never more than MAX_UNPACKED bytes of it are read."""
-
-    source: IO[bytes]
-
-    def chunks(self, size: int = 256 * 1024) -> Iterator[bytes]:
-        total = 0
-        while True:
-            try:
-                chunk = self.source.read(size)
-            except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError):
-                raise Unusable("The file of the export is damaged.") from None
-            if not chunk:
-                return
-            total += len(chunk)
-            if total > MAX_UNPACKED:
-                raise Unusable("The file of the export unpacks to more than Qualtrics exports at all.")
-            yield chunk
-
-
-def unpacked(body: bytes) -> _Unpacked:
-    """The one file of an export. Raises `Unusable` for archives that are damaged, locked or hold something else."""
-    if not body.startswith(b"PK"):
-        return _Unpacked(io.BytesIO(body))
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(body))
-        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-        if len(entries) > MAX_ENTRIES:
-            raise Unusable("The file of the export holds more files than one.")
-        entries = [entry for entry in entries if not entry.filename.startswith("__MACOSX/")]
-        if not entries:
-            raise Unusable("The file of the export is an empty archive.")
-        return _Unpacked(archive.open(entries[0]))
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError):
-        raise Unusable("The file of the export is damaged.") from None
-
-
-def responses_in(file: _Unpacked) -> Iterator[Any]:
-    """The records of a JSON export, one after the other: `{"responses": […]}`, a list, or one record a line.
-
-    Only one record is in memory at a time. Raises `Unusable` where the file is none of these or ends in the middle.
-    """
-    chunks = file.chunks()
-    buffer = b""
-    for chunk in chunks:
-        buffer += chunk
-        if len(buffer) > 64 * 1024 or b"[" in buffer or b"\n" in buffer.strip():
-            break
-    buffer = buffer.removeprefix(b"\xef\xbb\xbf").lstrip()
-    listed = re.match(rb'\{\s*"responses"\s*:\s*\[|\[', buffer)
-    if listed is None and not buffer.startswith(b"{"):
-        raise Unusable("The file of the export is no list of responses.")
-    yield from _objects(buffer[listed.end() :] if listed else buffer, chunks, is_list=listed is not None)
-
-
-# An object's end is found by its brackets; what stands in strings is passed over.
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]]|"', re.DOTALL)
-
-
-_BETWEEN = re.compile(rb"[ \t\r\n,]*")
-
-
-def _objects(buffer: bytes, chunks: Iterator[bytes], *, is_list: bool) -> Iterator[Any]:
-    place = 0
-    while True:
-        while (place := _BETWEEN.match(buffer, place).end()) == len(buffer):  # type: ignore[union-attr] # matches nothing too
-            more = next(chunks, None)
-            if more is None:
-                if is_list:
-                    raise Unusable("The file of the export ends in the middle.")
-                return
-            buffer, place = more, 0
-        if is_list and buffer[place] == ord("]"):
-            return
-        if buffer[place] != ord("{"):
-            raise Unusable("The file of the export holds something else than responses.")
-        while (end := _end_of(buffer, place)) is None:
-            buffer, place = buffer[place:], 0
-            if len(buffer) > MAX_RECORD:
-                raise Unusable("The file of the export holds a response larger than 4 MB.")
-            # By as much as is there already, so that a long record is looked through a few times only.
-            grown, wanted = [buffer], max(1, len(buffer))
-            while wanted > 0 and (more := next(chunks, None)) is not None:
-                grown.append(more)
-                wanted -= len(more)
-            if len(grown) == 1:
-                raise Unusable("The file of the export ends in the middle.")
-            buffer = b"".join(grown)
-        try:
-            yield json.loads(buffer[place:end])
-        except (ValueError, RecursionError):
-            raise Unusable("The file of the export holds a response that is no JSON.") from None
-        place = end
-
-
-def _end_of(buffer: bytes, place: int) -> int | None:
-    """Where the object that begins at `place` ends, None if it does not end in `buffer`."""
-    depth = 0
-    for found in _TOKEN.finditer(buffer, place):
-        token = found.group()
-        if token in (b"{", b"["):
-            depth += 1
-        elif token in (b"}", b"]"):
-            depth -= 1
-            if depth == 0:
-                return found.end()
-        elif token == b'"':
-            return None  # a string that goes on in the next piece
-    return None
-
-
-# --- Exports in CSV ------------------------------------------------------------------------------------------
+# --- Files --------------------------------------------------------------------------------------------------
 # Names of columns as today's and the files of 2017 have them, by what the third header row calls them.
 _COLUMNS = {
     "startdate": "startDate", "enddate": "endDate", "status": "status", "ipaddress": "ipAddress", "progress": "progress",
@@ -474,7 +365,7 @@ def read_csv(
     zone: str = "UTC",
 ) -> list[Record]:
     """All answers of a file that Qualtrics exported, packed or plain. Raises `Unusable` for what is no such file."""
-    source = io.BufferedReader(_Stream(unpacked(content).chunks()))
+    source = io.BufferedReader(packed.Stream(packed.unpacked(content).chunks()))
     return list(read_csv_file(source, definition, mapping=mapping, survey_id=survey_id, zone=zone))
 
 
@@ -517,24 +408,6 @@ def read_csv_file(
             yield record
     except csv.Error as error:
         raise Unusable(f"The file is no CSV: {error}.") from None
-
-
-class _Stream(io.RawIOBase):
-    """Chunks as a file, so that a packed one need not be unpacked as a whole."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        if not self._rest:
-            self._rest = next(self._chunks, b"")
-        piece, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
-        buffer[: len(piece)] = piece
-        return len(piece)
 
 
 def _columns(head: Sequence[Sequence[str]]) -> tuple[list[str], list[str], int]:
@@ -848,7 +721,7 @@ class Qualtrics(System):
         url = f"{_api(link)}/surveys/{ask.survey_id}/export-responses/{cursor['file']}/file"
         reply = link.call("GET", url, max_bytes=MAX_FILE)
         at = int(cursor.get("at", 0))
-        found = responses_in(unpacked(reply.body))
+        found = packed.objects_in(packed.unpacked(reply.body), under="responses")
         read: list[Record] = []
         skipped = 0
         for payload in itertools.islice(found, at, at + PAGE_SIZE):

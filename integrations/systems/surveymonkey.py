@@ -335,7 +335,7 @@ def _told_by_texts(answered: _Answered) -> tuple[Question | None, int | None]:
                 records.mapping(answer.get("choice_metadata")).get("weight"), low=-100, high=100
             )
             number = _number(answer.get("simple_text"))
-            if question.get("family") not in {"matrix", None} or weight is None or number is None:
+            if question.get("family") not in ("matrix", None) or weight is None or number is None:
                 continue
             group = 100 if number >= 9 else 0 if number >= 7 else -100
             if number <= 10 and weight == group:

@@ -1,10 +1,7 @@
 """Qualtrics: scores among keys that look like them, exports that take time, expire and explode, events that prove themselves."""
 
 import datetime as dt
-import io
 import json
-import tracemalloc
-import zipfile
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -28,9 +25,10 @@ from integrations.contract import (
 from integrations.line import Line
 from integrations.records import Metric, Record, Status
 from integrations.systems import qualtrics
-from integrations.systems.qualtrics import SYSTEM, read_csv, read_response, responses_in, slim, unpacked
+from integrations.systems.qualtrics import SYSTEM, read_csv, read_response, slim
 from tests.integrations.damage import damaged
 from tests.integrations.fixtures import HERE, load
+from tests.integrations.test_packed import zipped
 from tests.integrations.vendor import Answer, Call, Vendor, reply
 
 UNTIL = dt.datetime(2031, 2, 1, tzinfo=dt.UTC)
@@ -119,6 +117,14 @@ def test_the_status_is_told_from_status_and_finished(told: dict[str, Any], statu
     assert read_response(payload).status is status
 
 
+def test_a_comment_is_found_where_keys_are_in_no_order() -> None:
+    payload = {"responseId": "R_1", "values": {
+        "QID9_TEXT": "later", "QID3_TEXT": "Why", "QID0_TEXT": "before", "QID2": 4, "QID2_NPS_GROUP": 1,
+    }}  # fmt: skip
+
+    assert read_response(payload).comment == "Why"
+
+
 @given(damaged(response()), damaged(load("qualtrics/survey")))
 def test_no_payload_makes_the_reader_raise(payload: Any, survey: Any) -> None:
     record = read_response(payload, survey)
@@ -172,7 +178,7 @@ def test_header_rows_that_somebody_took_out_are_not_missed(rows: list[int]) -> N
 def test_packed_and_tabbed_files_are_read_as_well() -> None:
     tabbed = file("export.csv").decode().replace(",\n", ";\n").replace(",", "\t").encode()
 
-    assert [record.score for record in read_csv(packed(file("export.csv")))] == [9, 0, None]
+    assert [record.score for record in read_csv(zipped(file("export.csv")))] == [9, 0, None]
     assert read_csv(tabbed)[0].external_id == "R_000000000000001"
 
 
@@ -190,61 +196,6 @@ def test_no_file_makes_the_reader_raise_anything_else(noise: bytes, place: int) 
             read_csv(broken)
         except Unusable:
             continue
-
-
-def packed(content: bytes, name: str = "My Survey.json", **more: bytes) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(name, content)
-        for other, inside in more.items():
-            archive.writestr(other, inside)
-    return buffer.getvalue()
-
-
-@pytest.mark.parametrize("size", [1, 7, 1000, 1 << 20])
-@pytest.mark.parametrize(
-    "content",
-    [
-        b'{"responses":[{"a":"}\\"]"},{"a":[{}]}]}', b' \xef\xbb\xbf{ "responses" : [ {"a":"}\\"]"} , {"a":[{}]} ] }'.strip(),
-        b'[{"a":"}\\"]"},{"a":[{}]}]', b'{"a":"}\\"]"}\n{"a":[{}]}\n',
-    ],
-)  # fmt: skip
-def test_records_are_found_in_every_form_however_the_file_is_cut(
-    content: bytes, size: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source = unpacked(content)
-    pieces = [content[at : at + size] for at in range(0, len(content), size)]
-    monkeypatch.setattr(qualtrics._Unpacked, "chunks", lambda self: iter(pieces))
-
-    assert list(responses_in(source)) == [{"a": '}"]'}, {"a": [{}]}]
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"<html>", b'{"responses":[{"a":1},', b'{"responses":[{"a":"x', b'{"responses":[1]}', b"[{]}]", b'{"a":' * 9999],
-)  # fmt: skip
-def test_half_a_file_is_not_taken_for_a_whole(content: bytes) -> None:
-    with pytest.raises(Unusable):
-        list(responses_in(unpacked(content)))
-
-
-def test_an_archive_that_explodes_is_read_in_pieces_and_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(qualtrics, "MAX_UNPACKED", 40_000_000)
-    bomb = packed(b'{"responses":[' + b" " * 100_000_000)
-    large = packed(b'{"responses":[{"a":"' + b"x" * 30_000_000)
-    tracemalloc.start()
-    for archive in (bomb, large):
-        with pytest.raises(Unusable, match=r"unpacks|larger"):
-            list(responses_in(unpacked(archive)))
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-
-    assert peak < 30_000_000
-
-
-def test_an_archive_of_many_files_is_refused() -> None:
-    with pytest.raises(Unusable, match="more files"):
-        unpacked(packed(b"{}", **{f"f{number}": b"" for number in range(30)}))
 
 
 # --- The local vendor ----------------------------------------------------------------------------------------
@@ -321,7 +272,7 @@ class Brand:
         job = self.jobs[call.found[0]]
         found = self.unfinished if job.get("exportResponsesInProgress") else self.responses
         body = json.dumps({"responses": found}).encode()
-        return reply(packed(body) if self.is_packed else body, kind="application/octet-stream")
+        return reply(zipped(body) if self.is_packed else body, kind="application/octet-stream")
 
     def _one(self, call: Call) -> Answer:
         found = [each for each in self.responses if each["responseId"] == call.found[0]]
