@@ -39,7 +39,9 @@ from integrations.records import Metric, Person, Record, Status
 
 PAGE_SIZE = 1_000
 EARLY = 300
-EVERYTHING = "feedback"  # the one "survey" of an instance whose programs no field tells apart
+EVERYTHING = (
+    "feedback"  # an instance has no surveys of its own, only answers; a program is a property of theirs
+)
 ID_FIELD = "a_surveyid"
 DATE_FIELD = "e_creationdate"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
@@ -63,7 +65,6 @@ _USUAL: Mapping[Role, tuple[str, ...]] = {
     Role.UPDATED_AT: ("updated_at",),
     Role.LANGUAGE: ("language",),
     Role.STATUS: ("status", "e_status"),
-    Role.SURVEY_ID: (),
 }
 _STATUSES = {"excluded": Status.EXCLUDED, "autoexcluded": Status.EXCLUDED, "completed": Status.COMPLETED}
 
@@ -93,12 +94,11 @@ def read_response(
     comment = picking.joined(told.get(key) for key in picking.keys(mapping, Role.COMMENT))
     if comment is None:  # deliveries after our template have its names
         comment = records.comment(picking.first(told, _USUAL[Role.COMMENT]))
-    program = picking.first(told, picking.keys(mapping, Role.SURVEY_ID))
     mapped = {key for names in (mapping or {}).values() for key in names}
     usual = {name for names in _USUAL.values() for name in names} | {"event", "source"}
     return Record(
         external_id=chosen(Role.ANSWER_ID),
-        survey_id=program or survey_id or EVERYTHING,
+        survey_id=survey_id or EVERYTHING,
         metric=Metric.NPS,
         score=score,
         comment=comment,
@@ -204,10 +204,12 @@ class Medallia(System):
     )
     per_minute: ClassVar[int] = 300  # of 10 a second in older contracts
     overlap: ClassVar[dt.timedelta] = dt.timedelta(minutes=30)
+    # For edits. What is excluded there is still listed, and the field by which we read may be of before the answer.
     rescan: ClassVar[dt.timedelta | None] = dt.timedelta(days=30)
+    missing_is_gone: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = (
         Role.SCORE, Role.COMMENT, Role.EMAIL, Role.PERSON_ID, Role.NAME, Role.PHONE, Role.RESPONDED_AT, Role.UPDATED_AT,
-        Role.STATUS, Role.SURVEY_ID, Role.LANGUAGE,
+        Role.STATUS, Role.LANGUAGE,
     )  # fmt: skip
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting(
@@ -296,7 +298,12 @@ class Medallia(System):
         url = records.text(link.options.get("api_url"))
         if not url:
             raise AccessDenied("Enter the address of the Query API.")
-        told = link.read("POST", url, json={"query": query, "variables": dict(variables)})
+        try:
+            told = link.read("POST", url, json={"query": query, "variables": dict(variables)})
+        except Gone:
+            raise Unusable(
+                "There is no Query API at that address (404). Check it in the connection's settings."
+            ) from None
         if not isinstance(told, Mapping):
             raise Unusable("Medallia answered with something else than data.")
         said = [
@@ -331,7 +338,7 @@ class Medallia(System):
 
     # -- Describing --
     def surveys(self, link: Link) -> Sequence[RemoteSurvey]:
-        """An instance has no list of surveys; a field may tell programs apart (role "survey")."""
+        """An instance has no list of surveys. Where a field tells programs apart, keep it as a property."""
         return [RemoteSurvey(id=EVERYTHING, name="All answers of the instance")]
 
     def fields(self, link: Link, survey_id: str) -> Sequence[RemoteField]:

@@ -760,17 +760,9 @@ class Qualtrics(System):
         return record
 
     def fetch(self, link: Link, reference: Reference) -> Record:
-        """One answer. It may not be there for some seconds after its event, so at first a missing one is asked for again."""
+        """One answer. It may not be there for some seconds after its event: `Gone` then does not yet mean deleted."""
         url = f"{_api(link)}/surveys/{reference.survey_id}/responses/{reference.external_id}"
-        try:
-            told = link.read("GET", url)
-        except Gone:
-            first = float(link.remember(f"missing:{reference.external_id}", time.time, seconds=3600))
-            missing = time.time() - first
-            for until, after in ((5, 5.0), (20, 15.0), (80, 60.0)):
-                if missing < until:
-                    raise TryLater("Qualtrics does not have the answer yet.", after=after) from None
-            raise
+        told = link.read("GET", url)
         survey = self._survey(link, reference.survey_id)
         record = read_response(
             told, survey, mapping=link.mapping, survey_id=reference.survey_id, zone=link.zone
@@ -825,7 +817,10 @@ class Qualtrics(System):
         secrets = picking.hook_secrets(link)
         if not secrets:
             raise Forged("there is no shared key to verify with")
-        fields = bodies.form_of(delivery)
+        try:
+            fields = bodies.form_of(delivery)
+        except Unusable:
+            raise Forged("too many fields") from None
         messages = [value for name, value in fields if name == "MSG"]
         signatures = [value for name, value in fields if name == "HMAC"]
         if len(messages) != 1 or len(signatures) != 1 or not signatures[0]:

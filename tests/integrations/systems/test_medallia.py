@@ -251,7 +251,7 @@ def test_a_remark_beside_the_data_is_noted_and_the_rest_is_read(instance: Instan
         (reply({"data": {"feedback": None}, "errors": [{"message": "Unauthorized"}]}), AccessDenied),
         (reply({"errors": [{"message": "Cannot parse"}]}), Unusable), (reply({"errors": [None]}), Unusable),
         (reply({"data": {"feedback": []}}), Unusable), (reply({}), Unusable), (reply([]), Unusable), (reply({}, 500), TryLater),
-        (reply({}, 429, X_RateLimit_Reset="4"), TryLater), (reply({}, 403), AccessDenied), (reply({}, 404), Gone),
+        (reply({}, 429, X_RateLimit_Reset="4"), TryLater), (reply({}, 403), AccessDenied), (reply({}, 404), Unusable),
         (reply("<html>Log in</html>", kind="text/html"), Unusable), (reply('{"data": {"feed'), Unusable),
     ],
 )  # fmt: skip

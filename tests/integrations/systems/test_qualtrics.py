@@ -512,7 +512,7 @@ def test_the_published_vector_is_accepted_also_during_a_rotation(line: Line) -> 
     ],
 )  # fmt: skip
 def test_what_does_not_prove_itself_is_forged(line: Line, forged: Delivery) -> None:
-    with pytest.raises((Forged, Unusable)):
+    with pytest.raises(Forged):
         SYSTEM.verify(line, forged)
 
 
@@ -560,22 +560,10 @@ def test_hearing_ends_in_references_or_in_unusable(data: st.DataObject) -> None:
     assert all(isinstance(each, Reference) and each.external_id for each in found)
 
 
-def test_an_answer_that_is_not_there_yet_is_asked_for_again_and_then_given_up(
-    brand: Brand, line: Line, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_answer_of_an_event_is_fetched(brand: Brand, line: Line) -> None:
     assert SYSTEM.fetch(line, Reference(external_id=f"R_{3:015}", survey_id=SURVEY)).score == 3
-
-    missing = Reference(external_id="R_notyet", survey_id=SURVEY)
-    waits = []
-    for later in (0, 5, 20):
-        monkeypatch.setattr(qualtrics.time, "time", lambda later=later: 2_000_000_000.0 + later)
-        with pytest.raises(TryLater) as caught:
-            SYSTEM.fetch(line, missing)
-        waits.append(caught.value.after)
-    assert waits == [5.0, 15.0, 60.0]
-    monkeypatch.setattr(qualtrics.time, "time", lambda: 2_000_000_090.0)
     with pytest.raises(Gone):
-        SYSTEM.fetch(line, missing)
+        SYSTEM.fetch(line, Reference(external_id="R_notyet", survey_id=SURVEY))
 
 
 def test_a_subscription_is_replaced_and_can_be_taken_back(brand: Brand, line: Line) -> None:
