@@ -323,19 +323,23 @@ def _status(told: Mapping[str, Any]) -> tuple[Status, str]:
     label = records.text(status).lower()
     number = records.score(status, low=0, high=10_000)
     channel = records.text(told.get("distributionChannel")).lower()
-    if number in {1, 2, 9, 17} or channel in _TEST_CHANNELS or "preview" in label or "test" in label.split():
+    if (
+        number in {1, 2, 9, 17}
+        or channel in _TEST_CHANNELS
+        or re.search(r"preview|vorschau|\btest\b|test$", label)
+    ):
         return Status.TEST, ""
     if number is not None and number != 0:
         return Status.EXCLUDED, f"Qualtrics gives the answer the status {number}, which is no regular one."
     if label in {"spam", "imported", "possible spam"}:
         return Status.EXCLUDED, f"Qualtrics gives the answer the status “{label}”."
-    finished = told.get("finished")
-    if finished is None:
-        progress = records.score(told.get("progress"), low=0, high=1_000)
-        return (Status.PARTIAL if progress is not None and progress < 100 else Status.COMPLETED), ""
-    if isinstance(finished, str):
-        return (Status.PARTIAL if finished.strip().lower() in {"0", "false"} else Status.COMPLETED), ""
-    return (Status.PARTIAL if finished in (0, False) else Status.COMPLETED), ""
+    finished = records.text(told.get("finished")).lower() or str(told.get("finished")).lower()
+    if finished in {"0", "false", "0.0"}:
+        return Status.PARTIAL, ""
+    progress = records.score(told.get("progress"), low=0, high=1_000)
+    # Labels are in the language of the account; the progress is a number in all of them.
+    is_partial = finished not in {"1", "true", "1.0"} and progress is not None and progress < 100
+    return (Status.PARTIAL if is_partial else Status.COMPLETED), ""
 
 
 # --- Files --------------------------------------------------------------------------------------------------
@@ -773,10 +777,12 @@ class Qualtrics(System):
 
     # -- Webhooks --
     def subscribe(self, link: Link, *, survey_ids: Sequence[str], url: str, secret: str) -> Mapping[str, Any]:
-        """One subscription a survey. They cannot be changed, so those with our address are replaced, the new one first."""
+        """One subscription a survey. They cannot be changed, so ours are replaced, the new ones first: those made before (the
+        address may have been another) and those with our address."""
+        old = {identity for identity in link.secrets.get("subscriptions", "").split(",") if identity}
+        ids: dict[str, str] = {}
         try:
-            old = self._subscriptions(link, url)
-            ids = {}
+            old |= set(self._subscriptions(link, url))
             for survey_id in survey_ids:
                 wanted = {
                     "topics": f"surveyengine.completedResponse.{survey_id}",
@@ -784,17 +790,15 @@ class Qualtrics(System):
                     "encrypt": False,
                     "sharedKey": secret,
                 }
-                ids[survey_id] = records.text(
-                    _result(link.read("POST", f"{_api(link)}/eventsubscriptions", json=wanted)).get("id")
-                )
+                told = _result(link.read("POST", f"{_api(link)}/eventsubscriptions", json=wanted))
+                ids[survey_id] = records.text(told.get("id"))
         except AccessDenied as error:
             raise AccessDenied(
                 "Qualtrics refuses event subscriptions: as a rule only a brand administrator may make them. Connect with such a"
                 f" user's token, or go on without: answers are then read every hour. ({error.message})"
             ) from None
-        self.unsubscribe(
-            link, {"ids": {identity: identity for identity in old if identity not in ids.values()}}
-        )
+        self.unsubscribe(link, {"ids": {identity: identity for identity in old - set(ids.values())}})
+        link.keep(subscriptions=",".join(ids.values()))
         return {"ids": ids}
 
     def _subscriptions(self, link: Link, url: str) -> list[str]:

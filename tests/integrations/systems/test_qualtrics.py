@@ -107,6 +107,8 @@ def test_people_and_comments_are_read_where_a_person_pointed() -> None:
         ({"status": 8}, Status.EXCLUDED), ({"status": "Spam"}, Status.EXCLUDED), ({"status": "IP-Adresse"}, Status.COMPLETED),
         ({"distributionChannel": "preview"}, Status.TEST), ({"finished": 0}, Status.PARTIAL), ({"finished": False}, Status.PARTIAL),
         ({"finished": "False"}, Status.PARTIAL), ({"finished": None, "progress": 40}, Status.PARTIAL),
+        ({"finished": "Falsch", "progress": "40"}, Status.PARTIAL), ({"finished": "Wahr", "progress": "100"}, Status.COMPLETED),
+        ({"finished": True, "progress": 40}, Status.COMPLETED), ({"status": "Umfragevorschau"}, Status.TEST),
         ({"finished": None, "progress": None}, Status.COMPLETED),
     ],
 )  # fmt: skip
