@@ -88,8 +88,11 @@ def questions_of(definition: Any) -> list[Question]:
     """The questions of a survey in the order they are asked, from either of the two forms of its definition. Never raises."""
     survey = _unwrapped(definition)
     found = survey.get("questions", survey.get("Questions"))
+    if not isinstance(found, Mapping):  # a list of them, each with its id
+        listed = records.items(found) or records.items(survey.get("elements"))
+        found = {records.text(records.mapping(each).get("QuestionID")): each for each in listed}
     questions = {}
-    for key, each in records.mapping(found).items():
+    for key, each in found.items():
         question = records.mapping(each)
         kind = records.mapping(question.get("questionType"))
         choices = question.get("choices", question.get("Choices"))
@@ -369,12 +372,12 @@ def read_csv(
     zone: str = "UTC",
 ) -> list[Record]:
     """All answers of a file that Qualtrics exported, packed or plain. Raises `Unusable` for what is no such file."""
-    source = io.BufferedReader(packed.Stream(packed.unpacked(content).chunks()))
+    source = packed.Stream(packed.unpacked(content).chunks())
     return list(read_csv_file(source, definition, mapping=mapping, survey_id=survey_id, zone=zone))
 
 
 def read_csv_file(
-    source: IO[bytes],
+    source: io.RawIOBase | IO[bytes],
     definition: Any = None,
     *,
     mapping: Chosen | None = None,
@@ -386,7 +389,10 @@ def read_csv_file(
     Three header rows (names, texts, ImportIds), two (the ids of 2017 with their names, or one of the others missing) or one.
     Columns are known by the ImportIds where the file has them, else by name. Raises `Unusable`.
     """
-    text = io.TextIOWrapper(source, encoding="utf-8-sig", errors="replace", newline="")
+    buffered = io.BufferedReader(source)  # type: ignore[arg-type] # whatever can be read from
+    # Tables with tabs come in UTF-16.
+    encoding = "utf-16" if buffered.peek(2)[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
+    text = io.TextIOWrapper(buffered, encoding=encoding, errors="replace", newline="")
     try:
         first = text.readline()
         delimiter = "\t" if first.count("\t") > first.count(",") else ","

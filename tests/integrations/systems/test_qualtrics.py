@@ -1,6 +1,7 @@
 """Qualtrics: scores among keys that look like them, exports that take time, expire and explode, events that prove themselves."""
 
 import datetime as dt
+import io
 import json
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +26,7 @@ from integrations.contract import (
 from integrations.line import Line
 from integrations.records import Metric, Record, Status
 from integrations.systems import qualtrics
-from integrations.systems.qualtrics import SYSTEM, read_csv, read_response, slim
+from integrations.systems.qualtrics import SYSTEM, read_csv, read_csv_file, read_response, slim
 from tests.integrations.damage import damaged
 from tests.integrations.fixtures import HERE, load
 from tests.integrations.test_packed import zipped
@@ -182,6 +183,18 @@ def test_packed_and_tabbed_files_are_read_as_well() -> None:
 
     assert [record.score for record in read_csv(zipped(file("export.csv")))] == [9, 0, None]
     assert read_csv(tabbed)[0].external_id == "R_000000000000001"
+    assert read_csv(tabbed.decode().encode("utf-16"))[0].external_id == "R_000000000000001"
+    assert next(read_csv_file(io.BytesIO(file("export.csv")))).score == 9
+
+
+def test_questions_in_a_list_are_read_like_those_by_id() -> None:
+    listed = {
+        "result": {
+            "elements": [{"QuestionID": "QID5", "QuestionType": "MC", "Selector": "NPS", "Choices": []}]
+        }
+    }
+
+    assert read_response({"responseId": "R_1", "values": {"QID5": 3}}, listed).score == 3
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"a,b\n1,2\n", b"<html></html>", b"PK\x03\x04 broken"])
