@@ -389,7 +389,7 @@ def read_csv_file(
     Three header rows (names, texts, ImportIds), two (the ids of 2017 with their names, or one of the others missing) or one.
     Columns are known by the ImportIds where the file has them, else by name. Raises `Unusable`.
     """
-    buffered = io.BufferedReader(source)  # type: ignore[arg-type] # whatever can be read from
+    buffered = io.BufferedReader(source)  # type: ignore[type-var] # whatever can be read from
     # Tables with tabs come in UTF-16.
     encoding = "utf-16" if buffered.peek(2)[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
     text = io.TextIOWrapper(buffered, encoding=encoding, errors="replace", newline="")
