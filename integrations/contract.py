@@ -261,6 +261,9 @@ class System(ABC):
     )  # each run looks so far back before the last one
     # The source cannot tell what changed: windows of this length are read again every night, and what is missing there is gone.
     rescan: ClassVar[dt.timedelta | None] = None
+    missing_is_gone: ClassVar[bool] = (
+        True  # False: such a reading is for edits alone, and proves nothing gone
+    )
     every_minutes: ClassVar[int] = 60  # how often to pull, by default
     roles: ClassVar[tuple[Role, ...]] = ()  # roles whose fields a person may choose
 

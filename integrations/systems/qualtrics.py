@@ -12,15 +12,13 @@ import itertools
 import json
 import re
 import time
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import IO, Any, ClassVar
 from urllib.parse import urlsplit
 
 from core.fetch import Reply
-from integrations import bodies, picking, records
+from integrations import bodies, packed, picking, records
 from integrations.contract import (
     AccessDenied,
     Ask,
@@ -49,10 +47,6 @@ EARLY = 300
 POLL = 5.0  # seconds between two looks at an export: more often burns the limit
 PAGE_SIZE = 5_000  # answers of an export's file that are taken in at once
 MAX_FILE = 128 * 1024 * 1024
-# Qualtrics itself exports no more than 1.8 GB.
-MAX_UNPACKED = 2 * 1024 * 1024 * 1024
-MAX_RECORD = 4 * 1024 * 1024
-MAX_ENTRIES = 20
 RESTARTS = 3
 
 # What is known of every answer; all else that is no question is embedded data.
@@ -94,8 +88,11 @@ def questions_of(definition: Any) -> list[Question]:
     """The questions of a survey in the order they are asked, from either of the two forms of its definition. Never raises."""
     survey = _unwrapped(definition)
     found = survey.get("questions", survey.get("Questions"))
+    if not isinstance(found, Mapping):  # a list of them, each with its id
+        listed = records.items(found) or records.items(survey.get("elements"))
+        found = {records.text(records.mapping(each).get("QuestionID")): each for each in listed}
     questions = {}
-    for key, each in records.mapping(found).items():
+    for key, each in found.items():
         question = records.mapping(each)
         kind = records.mapping(question.get("questionType"))
         choices = question.get("choices", question.get("Choices"))
@@ -309,8 +306,18 @@ def _comment(
     else:
         keys = [str(each) for each in told]
         texts = [each for each in keys[keys.index(key) + 1 :] if _TEXT.fullmatch(each)] if key in keys else []
-        texts = [each for each in texts if each != f"{key}_TEXT"] or texts
+        # Where the keys are in no order of the survey, the number of the question tells what came later.
+        others = (
+            [each for each in keys if _TEXT.fullmatch(each) and _number(each) > _number(key)] if key else []
+        )
+        texts += sorted(others, key=_number)
     return next((said for each in texts if (said := records.comment(told.get(each)))), None)
+
+
+def _number(key: str) -> int:
+    """The number of the question that a key belongs to."""
+    found = re.match(r"QID(\d{1,9})", key, re.ASCII)
+    return int(found.group(1)) if found else 10**9
 
 
 def _status(told: Mapping[str, Any]) -> tuple[Status, str]:
@@ -319,135 +326,26 @@ def _status(told: Mapping[str, Any]) -> tuple[Status, str]:
     label = records.text(status).lower()
     number = records.score(status, low=0, high=10_000)
     channel = records.text(told.get("distributionChannel")).lower()
-    if number in {1, 2, 9, 17} or channel in _TEST_CHANNELS or "preview" in label or "test" in label.split():
+    if (
+        number in {1, 2, 9, 17}
+        or channel in _TEST_CHANNELS
+        or re.search(r"preview|vorschau|\btest\b|test$", label)
+    ):
         return Status.TEST, ""
     if number is not None and number != 0:
         return Status.EXCLUDED, f"Qualtrics gives the answer the status {number}, which is no regular one."
     if label in {"spam", "imported", "possible spam"}:
         return Status.EXCLUDED, f"Qualtrics gives the answer the status “{label}”."
-    finished = told.get("finished")
-    if finished is None:
-        progress = records.score(told.get("progress"), low=0, high=1_000)
-        return (Status.PARTIAL if progress is not None and progress < 100 else Status.COMPLETED), ""
-    if isinstance(finished, str):
-        return (Status.PARTIAL if finished.strip().lower() in {"0", "false"} else Status.COMPLETED), ""
-    return (Status.PARTIAL if finished in (0, False) else Status.COMPLETED), ""
+    finished = records.text(told.get("finished")).lower() or str(told.get("finished")).lower()
+    if finished in {"0", "false", "0.0"}:
+        return Status.PARTIAL, ""
+    progress = records.score(told.get("progress"), low=0, high=1_000)
+    # Labels are in the language of the account; the progress is a number in all of them.
+    is_partial = finished not in {"1", "true", "1.0"} and progress is not None and progress < 100
+    return (Status.PARTIAL if is_partial else Status.COMPLETED), ""
 
 
-# --- Exports in JSON -----------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class _Unpacked:
-    """The file inside a reply, whether it came packed or plain; never more than MAX_UNPACKED bytes of it are read."""
-
-    source: IO[bytes]
-
-    def chunks(self, size: int = 256 * 1024) -> Iterator[bytes]:
-        total = 0
-        while True:
-            try:
-                chunk = self.source.read(size)
-            except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError):
-                raise Unusable("The file of the export is damaged.") from None
-            if not chunk:
-                return
-            total += len(chunk)
-            if total > MAX_UNPACKED:
-                raise Unusable("The file of the export unpacks to more than Qualtrics exports at all.")
-            yield chunk
-
-
-def unpacked(body: bytes) -> _Unpacked:
-    """The one file of an export. Raises `Unusable` for archives that are damaged, locked or hold something else."""
-    if not body.startswith(b"PK"):
-        return _Unpacked(io.BytesIO(body))
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(body))
-        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-        if len(entries) > MAX_ENTRIES:
-            raise Unusable("The file of the export holds more files than one.")
-        entries = [entry for entry in entries if not entry.filename.startswith("__MACOSX/")]
-        if not entries:
-            raise Unusable("The file of the export is an empty archive.")
-        return _Unpacked(archive.open(entries[0]))
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError):
-        raise Unusable("The file of the export is damaged.") from None
-
-
-def responses_in(file: _Unpacked) -> Iterator[Any]:
-    """The records of a JSON export, one after the other: `{"responses": […]}`, a list, or one record a line.
-
-    Only one record is in memory at a time. Raises `Unusable` where the file is none of these or ends in the middle.
-    """
-    chunks = file.chunks()
-    buffer = b""
-    for chunk in chunks:
-        buffer += chunk
-        if len(buffer) > 64 * 1024 or b"[" in buffer or b"\n" in buffer.strip():
-            break
-    buffer = buffer.removeprefix(b"\xef\xbb\xbf").lstrip()
-    listed = re.match(rb'\{\s*"responses"\s*:\s*\[|\[', buffer)
-    if listed is None and not buffer.startswith(b"{"):
-        raise Unusable("The file of the export is no list of responses.")
-    yield from _objects(buffer[listed.end() :] if listed else buffer, chunks, is_list=listed is not None)
-
-
-# An object's end is found by its brackets; what stands in strings is passed over.
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]]|"', re.DOTALL)
-
-
-_BETWEEN = re.compile(rb"[ \t\r\n,]*")
-
-
-def _objects(buffer: bytes, chunks: Iterator[bytes], *, is_list: bool) -> Iterator[Any]:
-    place = 0
-    while True:
-        while (place := _BETWEEN.match(buffer, place).end()) == len(buffer):  # type: ignore[union-attr] # matches nothing too
-            more = next(chunks, None)
-            if more is None:
-                if is_list:
-                    raise Unusable("The file of the export ends in the middle.")
-                return
-            buffer, place = more, 0
-        if is_list and buffer[place] == ord("]"):
-            return
-        if buffer[place] != ord("{"):
-            raise Unusable("The file of the export holds something else than responses.")
-        while (end := _end_of(buffer, place)) is None:
-            buffer, place = buffer[place:], 0
-            if len(buffer) > MAX_RECORD:
-                raise Unusable("The file of the export holds a response larger than 4 MB.")
-            # By as much as is there already, so that a long record is looked through a few times only.
-            grown, wanted = [buffer], max(1, len(buffer))
-            while wanted > 0 and (more := next(chunks, None)) is not None:
-                grown.append(more)
-                wanted -= len(more)
-            if len(grown) == 1:
-                raise Unusable("The file of the export ends in the middle.")
-            buffer = b"".join(grown)
-        try:
-            yield json.loads(buffer[place:end])
-        except (ValueError, RecursionError):
-            raise Unusable("The file of the export holds a response that is no JSON.") from None
-        place = end
-
-
-def _end_of(buffer: bytes, place: int) -> int | None:
-    """Where the object that begins at `place` ends, None if it does not end in `buffer`."""
-    depth = 0
-    for found in _TOKEN.finditer(buffer, place):
-        token = found.group()
-        if token in (b"{", b"["):
-            depth += 1
-        elif token in (b"}", b"]"):
-            depth -= 1
-            if depth == 0:
-                return found.end()
-        elif token == b'"':
-            return None  # a string that goes on in the next piece
-    return None
-
-
-# --- Exports in CSV ------------------------------------------------------------------------------------------
+# --- Files --------------------------------------------------------------------------------------------------
 # Names of columns as today's and the files of 2017 have them, by what the third header row calls them.
 _COLUMNS = {
     "startdate": "startDate", "enddate": "endDate", "status": "status", "ipaddress": "ipAddress", "progress": "progress",
@@ -474,12 +372,12 @@ def read_csv(
     zone: str = "UTC",
 ) -> list[Record]:
     """All answers of a file that Qualtrics exported, packed or plain. Raises `Unusable` for what is no such file."""
-    source = io.BufferedReader(_Stream(unpacked(content).chunks()))
+    source = packed.Stream(packed.unpacked(content).chunks())
     return list(read_csv_file(source, definition, mapping=mapping, survey_id=survey_id, zone=zone))
 
 
 def read_csv_file(
-    source: IO[bytes],
+    source: io.RawIOBase | IO[bytes],
     definition: Any = None,
     *,
     mapping: Chosen | None = None,
@@ -491,7 +389,10 @@ def read_csv_file(
     Three header rows (names, texts, ImportIds), two (the ids of 2017 with their names, or one of the others missing) or one.
     Columns are known by the ImportIds where the file has them, else by name. Raises `Unusable`.
     """
-    text = io.TextIOWrapper(source, encoding="utf-8-sig", errors="replace", newline="")
+    buffered = io.BufferedReader(source)  # type: ignore[type-var] # whatever can be read from
+    # Tables with tabs come in UTF-16.
+    encoding = "utf-16" if buffered.peek(2)[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
+    text = io.TextIOWrapper(buffered, encoding=encoding, errors="replace", newline="")
     try:
         first = text.readline()
         delimiter = "\t" if first.count("\t") > first.count(",") else ","
@@ -517,24 +418,6 @@ def read_csv_file(
             yield record
     except csv.Error as error:
         raise Unusable(f"The file is no CSV: {error}.") from None
-
-
-class _Stream(io.RawIOBase):
-    """Chunks as a file, so that a packed one need not be unpacked as a whole."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        if not self._rest:
-            self._rest = next(self._chunks, b"")
-        piece, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
-        buffer[: len(piece)] = piece
-        return len(piece)
 
 
 def _columns(head: Sequence[Sequence[str]]) -> tuple[list[str], list[str], int]:
@@ -848,7 +731,7 @@ class Qualtrics(System):
         url = f"{_api(link)}/surveys/{ask.survey_id}/export-responses/{cursor['file']}/file"
         reply = link.call("GET", url, max_bytes=MAX_FILE)
         at = int(cursor.get("at", 0))
-        found = responses_in(unpacked(reply.body))
+        found = packed.objects_in(packed.unpacked(reply.body), under="responses")
         read: list[Record] = []
         skipped = 0
         for payload in itertools.islice(found, at, at + PAGE_SIZE):
@@ -887,17 +770,9 @@ class Qualtrics(System):
         return record
 
     def fetch(self, link: Link, reference: Reference) -> Record:
-        """One answer. It may not be there for some seconds after its event, so at first a missing one is asked for again."""
+        """One answer. It may not be there for some seconds after its event: `Gone` then does not yet mean deleted."""
         url = f"{_api(link)}/surveys/{reference.survey_id}/responses/{reference.external_id}"
-        try:
-            told = link.read("GET", url)
-        except Gone:
-            first = float(link.remember(f"missing:{reference.external_id}", time.time, seconds=3600))
-            missing = time.time() - first
-            for until, after in ((5, 5.0), (20, 15.0), (80, 60.0)):
-                if missing < until:
-                    raise TryLater("Qualtrics does not have the answer yet.", after=after) from None
-            raise
+        told = link.read("GET", url)
         survey = self._survey(link, reference.survey_id)
         record = read_response(
             told, survey, mapping=link.mapping, survey_id=reference.survey_id, zone=link.zone
@@ -908,10 +783,12 @@ class Qualtrics(System):
 
     # -- Webhooks --
     def subscribe(self, link: Link, *, survey_ids: Sequence[str], url: str, secret: str) -> Mapping[str, Any]:
-        """One subscription a survey. They cannot be changed, so those with our address are replaced, the new one first."""
+        """One subscription a survey. They cannot be changed, so ours are replaced, the new ones first: those made before (the
+        address may have been another) and those with our address."""
+        old = {identity for identity in link.secrets.get("subscriptions", "").split(",") if identity}
+        ids: dict[str, str] = {}
         try:
-            old = self._subscriptions(link, url)
-            ids = {}
+            old |= set(self._subscriptions(link, url))
             for survey_id in survey_ids:
                 wanted = {
                     "topics": f"surveyengine.completedResponse.{survey_id}",
@@ -919,17 +796,15 @@ class Qualtrics(System):
                     "encrypt": False,
                     "sharedKey": secret,
                 }
-                ids[survey_id] = records.text(
-                    _result(link.read("POST", f"{_api(link)}/eventsubscriptions", json=wanted)).get("id")
-                )
+                told = _result(link.read("POST", f"{_api(link)}/eventsubscriptions", json=wanted))
+                ids[survey_id] = records.text(told.get("id"))
         except AccessDenied as error:
             raise AccessDenied(
                 "Qualtrics refuses event subscriptions: as a rule only a brand administrator may make them. Connect with such a"
                 f" user's token, or go on without: answers are then read every hour. ({error.message})"
             ) from None
-        self.unsubscribe(
-            link, {"ids": {identity: identity for identity in old if identity not in ids.values()}}
-        )
+        self.unsubscribe(link, {"ids": {identity: identity for identity in old - set(ids.values())}})
+        link.keep(subscriptions=",".join(ids.values()))
         return {"ids": ids}
 
     def _subscriptions(self, link: Link, url: str) -> list[str]:
@@ -952,7 +827,10 @@ class Qualtrics(System):
         secrets = picking.hook_secrets(link)
         if not secrets:
             raise Forged("there is no shared key to verify with")
-        fields = bodies.form_of(delivery)
+        try:
+            fields = bodies.form_of(delivery)
+        except Unusable:
+            raise Forged("too many fields") from None
         messages = [value for name, value in fields if name == "MSG"]
         signatures = [value for name, value in fields if name == "HMAC"]
         if len(messages) != 1 or len(signatures) != 1 or not signatures[0]:

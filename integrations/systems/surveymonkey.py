@@ -335,7 +335,7 @@ def _told_by_texts(answered: _Answered) -> tuple[Question | None, int | None]:
                 records.mapping(answer.get("choice_metadata")).get("weight"), low=-100, high=100
             )
             number = _number(answer.get("simple_text"))
-            if question.get("family") not in {"matrix", None} or weight is None or number is None:
+            if question.get("family") not in ("matrix", None) or weight is None or number is None:
                 continue
             group = 100 if number >= 9 else 0 if number >= 7 else -100
             if number <= 10 and weight == group:
@@ -754,7 +754,45 @@ class SurveyMonkey(System):
 
     # -- Webhooks --
     def subscribe(self, link: Link, *, survey_ids: Sequence[str], url: str, secret: str) -> Mapping[str, Any]:
+        """One webhook for each kind of event. Those made before are changed, also when our address is another by now."""
         mark = hashlib.sha256(url.encode()).hexdigest()[:8]
+        known = self._webhooks(link)
+        kept = dict(pair.split("=", 1) for pair in link.secrets.get("webhooks", "").split(",") if "=" in pair)
+        ids: dict[str, str] = {}
+        made: list[str] = []
+        try:
+            for event in EVENTS:
+                wanted = {
+                    "name": f"NPS CRM {mark} {event}",
+                    "object_ids": list(survey_ids),
+                    # No two webhooks of an account may have the same address.
+                    "subscription_url": f"{url}{'&' if '?' in url else '?'}event={event}",
+                    "authorization": f"Bearer {secret}",
+                }
+                identity = kept.get(event, "")
+                if identity not in known.values():
+                    identity = known.get(f"NPS CRM {mark} {event}", "")
+                if identity:
+                    link.call("PATCH", f"{_base(link)}/v3/webhooks/{identity}", json=wanted)
+                else:
+                    wanted |= {"event_type": event, "object_type": "survey"}
+                    told = records.mapping(link.read("POST", f"{_base(link)}/v3/webhooks", json=wanted))
+                    identity = records.text(told.get("id"))
+                    made.append(identity)
+                ids[event] = identity
+        except Trouble as error:
+            self.unsubscribe(link, {"ids": dict(enumerate(made))})
+            if isinstance(error, Unusable):
+                raise Unusable(
+                    "SurveyMonkey did not take our address. It calls it with HEAD while the webhook is made, so it must be"
+                    f" reachable from the internet over https. ({error.message})"
+                ) from None
+            raise
+        link.keep(webhooks=",".join(f"{event}={identity}" for event, identity in ids.items()))
+        return {"ids": ids}
+
+    def _webhooks(self, link: Link) -> dict[str, str]:
+        """Ids of the account's webhooks by name."""
         known: dict[str, str] = {}
         for page in range(1, 21):
             told = records.mapping(
@@ -765,39 +803,7 @@ class SurveyMonkey(System):
                 known[records.text(hook.get("name"))] = records.text(hook.get("id"))
             if not _next(told):
                 break
-        ids: dict[str, str] = {}
-        made: list[str] = []
-        try:
-            for event in EVENTS:
-                name = f"NPS CRM {mark} {event}"
-                # No two webhooks of an account may have the same address.
-                wanted = {
-                    "name": name,
-                    "event_type": event,
-                    "object_type": "survey",
-                    "object_ids": list(survey_ids),
-                    "subscription_url": f"{url}{'&' if '?' in url else '?'}event={event}",
-                    "authorization": f"Bearer {secret}",
-                }
-                if name in known:
-                    ids[event] = known[name]
-                    changed = {
-                        key: wanted[key] for key in ("object_ids", "subscription_url", "authorization")
-                    }
-                    link.call("PATCH", f"{_base(link)}/v3/webhooks/{known[name]}", json=changed)
-                    continue
-                answer = records.mapping(link.read("POST", f"{_base(link)}/v3/webhooks", json=wanted))
-                ids[event] = records.text(answer.get("id"))
-                made.append(ids[event])
-        except Trouble as error:
-            self.unsubscribe(link, {"ids": dict(enumerate(made))})
-            if isinstance(error, Unusable):
-                raise Unusable(
-                    "SurveyMonkey did not take our address. It calls it with HEAD while the webhook is made, so it must be"
-                    f" reachable from the internet over https. ({error.message})"
-                ) from None
-            raise
-        return {"ids": ids}
+        return known
 
     def unsubscribe(self, link: Link, state: Mapping[str, Any]) -> None:
         for identity in records.mapping(state.get("ids")).values():

@@ -225,8 +225,8 @@ def read_response(
     known = {question.ref: question for question in questions if question.ref}
     known |= {question.id: question for question in questions}
     answers = _answers(item.get("answers"), known)
-    if not questions:
-        questions = [answer.question for answer in answers]
+    # Questions that the form had or has got, other than when its definition was read.
+    questions = [*questions, *(answer.question for answer in answers if answer.question.id not in known)]
     variables = _variables(item.get("variables"))
     hidden = picking.flat(item.get("hidden"))
     said = _said(answers, hidden, variables)

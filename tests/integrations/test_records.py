@@ -74,3 +74,8 @@ def test_what_is_no_score_is_never_bent_into_one(said: object) -> None:
 def test_a_number_that_no_clock_and_no_scale_holds_is_none(value: float) -> None:
     assert records.moment(value) is None
     assert records.score(value) is None
+
+
+@pytest.mark.parametrize("zone", ["", "Europe", "../etc/passwd", "Nowhere/Town", "\x00"])
+def test_a_zone_that_is_none_is_taken_for_utc(zone: str) -> None:
+    assert records.moment("2031-01-02 03:04:05", zone=zone) == dt.datetime(2031, 1, 2, 3, 4, 5, tzinfo=dt.UTC)

@@ -538,12 +538,14 @@ def test_the_answer_of_an_event_is_fetched(account: Account, line: Line) -> None
 
 
 def test_each_kind_of_event_has_a_webhook_with_an_address_of_its_own(account: Account, line: Line) -> None:
-    for secret in ("one", "two"):
-        state = SYSTEM.subscribe(line, survey_ids=["10"], url="https://crm.example.com/hear/x", secret=secret)
+    for secret, token in (("one", "old"), ("one", "x"), ("two", "x")):
+        url = f"https://crm.example.com/hear/{token}"
+        state = SYSTEM.subscribe(line, survey_ids=["10"], url=url, secret=secret)
 
     hooks = list(account.hooks.values())
     assert [hook["event_type"] for hook in hooks] == list(EVENTS)
     assert len({hook["subscription_url"] for hook in hooks}) == len(EVENTS)
+    assert all(hook["subscription_url"].startswith("https://crm.example.com/hear/x?event=") for hook in hooks)
     assert {hook["authorization"] for hook in hooks} == {"Bearer two"}
     SYSTEM.unsubscribe(line, json.loads(json.dumps(state)))
     SYSTEM.unsubscribe(line, state)

@@ -69,6 +69,18 @@ def test_answers_are_joined_to_their_questions_by_id_and_never_by_place() -> Non
     assert record.raw == load("typeform/item")
 
 
+def test_a_question_that_is_newer_than_the_definition_is_read_too() -> None:
+    form = {"fields": [{"id": "A", "type": "short_text", "title": "Your name"}]}
+    item = {"token": "t", "answers": [
+        {"field": {"id": "A", "type": "short_text"}, "type": "text", "text": "Ann"},
+        {"field": {"id": "N", "type": "nps"}, "type": "number", "number": 6},
+        {"field": {"id": "W", "type": "long_text"}, "type": "text", "text": "Slow"},
+    ]}  # fmt: skip
+
+    record = read_response(item, form)
+    assert (record.score, record.comment) == (6, "Slow")
+
+
 def test_a_scale_that_does_not_ask_for_a_recommendation_is_no_nps_unless_a_person_says_so() -> None:
     form = {"id": "f", "fields": [
         {"id": "A", "type": "opinion_scale", "title": "How happy?", "properties": {"steps": 11}},
