@@ -127,21 +127,8 @@ def forget(wave: Wave) -> None:
     run("CHECKPOINT")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--contacts", type=int, default=200_000)
-    parser.add_argument("--asked", type=int, default=200_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--rules", choices=["all", "default"], default="all")
-    options = parser.parse_args()
-    name = connection.settings_dict["NAME"]
-    if "bench" not in name or connection.vendor != "postgresql":
-        raise SystemExit(
-            f"This empties its database; {name!r} is no PostgreSQL database with “bench” in its name."
-        )
-    call_command("migrate", verbosity=0)
+def fill(options: argparse.Namespace) -> None:
+    """Customers, people, their ledger, and in `bench_chosen` whom a wave asks."""
     run(EMPTY)
     survey = Survey.objects.create(name="Bench", state="active")
     survey.current = SurveyVersion.objects.create(
@@ -159,7 +146,6 @@ def main() -> None:
         )
         run(ALL_RULES.format(support=version.pk))
     run("VACUUM ANALYZE")
-
     first = planning.plan_wave(new_wave(survey).pk)
     run("DROP TABLE IF EXISTS bench_chosen")
     run(
@@ -167,6 +153,29 @@ def main() -> None:
     )
     run("ANALYZE bench_chosen")
     forget(first)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--contacts", type=int, default=200_000)
+    parser.add_argument("--asked", type=int, default=200_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rules", choices=["all", "default"], default="all")
+    parser.add_argument("--keep", action="store_true", help="the people and asks that are there")
+    options = parser.parse_args()
+    name = connection.settings_dict["NAME"]
+    if "bench" not in name or connection.vendor != "postgresql":
+        raise SystemExit(
+            f"This empties its database; {name!r} is no PostgreSQL database with “bench” in its name."
+        )
+    call_command("migrate", verbosity=0)
+    if not options.keep:
+        fill(options)
+    survey = Survey.objects.get(name="Bench")
+    planned = run("SELECT id FROM bench_chosen")
+    left_out = options.contacts - planned
 
     people = Contact.objects.live()
     floor, same_rows, ours, counting, choosing = [], [], [], [], []
@@ -183,7 +192,10 @@ def main() -> None:
         forget(wave)
         counting.append(timed(lambda: run(COUNT)))
         choosing.append(timed(lambda: eligibility.preview(people)))
-    planned, left_out = first.planned_count, first.excluded_count
+        print(
+            f"round: floor {floor[-1]:.1f} s, with exclusions {same_rows[-1]:.1f} s, product {ours[-1]:.1f} s, count {counting[-1]:.1f} s, preview {choosing[-1]:.1f} s",
+            flush=True,
+        )
     print(f"{options.contacts:,} contacts, {options.asked:,} earlier asks: {planned:,} planned, {left_out:,} left out with "
           f"the reason; {options.rounds} rounds, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")  # fmt: skip
     share = statistics.median(a / b for a, b in zip(floor, ours, strict=True))

@@ -94,6 +94,18 @@ def contact_key(contact_id: str) -> str:
     return f"('contact:' || CAST({contact_id} AS varchar(20)))"
 
 
+def beside(table: str, condition: str) -> str:
+    """A join as the planner likes it."""
+    return f"JOIN {table} ON {condition}"
+
+
+def beside_each(table: str, condition: str) -> str:
+    """A join that looks into an index for each row, however many the planner thinks there are."""
+    if not is_postgresql():
+        return beside(table, condition)
+    return f"CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {condition} OFFSET 0) {table.split()[1]}"
+
+
 def moment(value: dt.datetime) -> Any:
     """A moment as this database compares it with its columns."""
     return connection.ops.adapt_datetimefield_value(value)
