@@ -46,15 +46,17 @@ def copy(rows: int) -> dict[str, float]:
         )
     data = "".join(lines)
     connection.ensure_connection()
-    began = time.perf_counter()
     raw = connection.connection
-    with (
-        raw.transaction(),
-        raw.cursor() as cursor,
-        cursor.copy(f"COPY surveys_response ({COLUMNS}) FROM STDIN") as to,
-    ):
-        to.write(data)
-    return {"rps": rows / (time.perf_counter() - began), "errors": 0}
+    with benchlib.Meter(os.getpid()) as meter:
+        began = time.perf_counter()
+        with (
+            raw.transaction(),
+            raw.cursor() as cursor,
+            cursor.copy(f"COPY surveys_response ({COLUMNS}) FROM STDIN") as to,
+        ):
+            to.write(data)
+        seconds = time.perf_counter() - began
+    return {"rps": rows / seconds, "errors": 0, "cpu ms": meter.cpu / rows * 1e3}
 
 
 def in_process(rows: int) -> dict[str, float]:
@@ -68,10 +70,12 @@ def in_process(rows: int) -> dict[str, float]:
         )
         for k in range(rows)
     ]  # fmt: skip
-    began = time.perf_counter()
-    for start in range(0, rows, 1_000):
-        ingest(answers[start : start + 1_000])
-    return {"rps": rows / (time.perf_counter() - began), "errors": 0}
+    with benchlib.Meter(os.getpid()) as meter:
+        began = time.perf_counter()
+        for start in range(0, rows, 1_000):
+            ingest(answers[start : start + 1_000])
+        seconds = time.perf_counter() - began
+    return {"rps": rows / seconds, "errors": 0, "cpu ms": meter.cpu / rows * 1e3}
 
 
 def main() -> None:

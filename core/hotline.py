@@ -1,13 +1,14 @@
-"""A database connection for the few statements that run with every answer: PostgreSQL only.
+"""Database connections for the few statements that run with every answer: PostgreSQL only.
 
 What it saves, measured in docs/performance.md: each thread of a web process has a connection of its own, and each of
-them plans the large statements anew until it keeps a plan. One connection that the threads lend each other plans them
-once, keeps generic plans, and sends several of them in one trip without Django's and the driver's layers between.
+them plans the large statements anew until it keeps a plan. Connections that the threads lend each other are one or two:
+they plan once, keep generic plans, and send several statements in one trip without Django's and the driver's layers.
 
 While a thread holds the line, `django.db.connection` is the line: transactions, the ORM and everything else work on it.
 """
 
 import select
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -18,37 +19,54 @@ from psycopg.adapt import Transformer
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 
 Statement = tuple[str, Sequence[bytes | None]]
+# Lines that stay open while nobody holds them.
+KEPT = 2
 
 
 class Hotline:
-    """One connection for all threads of a process. The caller sees to it that one thread at a time holds it."""
+    """Connections that the threads of a process lend each other: mostly one, and more while several are held."""
 
     def __init__(self) -> None:
-        self._line: Any = None
+        self._free: list[Any] = []
+        self._lock = threading.Lock()
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Work on the line within. A thread keeps its own connection where it is in a transaction already (another
+        """Work on a line within. A thread keeps its own connection where it is in a transaction already (another
         connection would not see it), on other databases, and where prepared statements are switched off."""
         own: Any = connections[DEFAULT_DB_ALIAS]
-        options = own.settings_dict.get("OPTIONS", {})
-        if own.vendor != "postgresql" or own.in_atomic_block or not options.get("server_side_binding"):
+        binds = own.settings_dict.get("OPTIONS", {}).get("server_side_binding")
+        if own.vendor != "postgresql" or own.in_atomic_block or not binds or is_held():
             yield
             return
-        if self._line is None or self._line.settings_dict["NAME"] != own.settings_dict["NAME"]:
-            self.close()
-            self._line = _new_line(own)
-        self._line.close_if_unusable_or_obsolete()
-        connections[DEFAULT_DB_ALIAS] = self._line
+        with self._lock:
+            line = (
+                self._free.pop() if self._free else None
+            )  # the one held last: its plans are the most complete
+        if line is not None and line.settings_dict["NAME"] != own.settings_dict["NAME"]:
+            line.close()
+            line = None
+        if line is None:
+            line = _new_line(own)
+        line.close_if_unusable_or_obsolete()
+        connections[DEFAULT_DB_ALIAS] = line
         try:
             yield
         finally:
             connections[DEFAULT_DB_ALIAS] = own
+            with self._lock:
+                is_kept = len(self._free) < KEPT
+                if is_kept:
+                    self._free.append(line)
+            if not is_kept:
+                line.close()
 
     def close(self) -> None:
-        if self._line is not None:
-            self._line.close()
-            self._line = None
+        """End the lines that nobody holds."""
+        with self._lock:
+            lines, self._free = self._free, []
+        for line in lines:
+            line.close()
 
 
 def _new_line(own: Any) -> Any:

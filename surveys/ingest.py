@@ -290,6 +290,7 @@ class _Plan:
 
     def __init__(self, *, now: dt.datetime, actor: User | None, hidden: User | None) -> None:
         self.now = now
+        self.now_text = sql.moment(now)
         self.actor = actor
         self.viewer = hidden if hidden is not None and scope_of(hidden) is not RowScope.ALL else None
         self.inserts: list[sql.Row] = []
@@ -297,6 +298,12 @@ class _Plan:
         self.planned: list[tuple[_Pending, sql.Row]] = []
         self.outcomes: dict[int, Outcome] = {}
         self.results: dict[int, Outcome] = {}
+        self._later_texts: dict[int, str | None] = {}
+
+    def _later(self, hours: int) -> str | None:
+        if hours not in self._later_texts:
+            self._later_texts[hours] = sql.moment(self.now + dt.timedelta(hours=hours))
+        return self._later_texts[hours]
 
     def decide(self, taking: list[_Pending]) -> list[_Pending]:
         """Fill the plan; returns the answers whose contact moved meanwhile and that must be looked up again."""
@@ -449,10 +456,10 @@ class _Plan:
             "may_contact": bool(answer.may_contact),
             "may_quote": bool(answer.may_quote),
             "responded_at": sql.moment(min(answer.responded_at, self.now)),
-            "received_at": sql.moment(self.now),
+            "received_at": self.now_text,
             "source_updated_at": sql.moment(answer.source_updated_at),
-            "finalised_at": sql.moment(self.now) if completed else None,
-            "locked_at": sql.moment(self.now + dt.timedelta(hours=hours)),
+            "finalised_at": self.now_text if completed else None,
+            "locked_at": self._later(hours),
             "excluded_reason": "",
             "superseded_at": None,
             "identity": who,
@@ -616,7 +623,7 @@ class _Plan:
         if previous is not None:
             data |= {"previous_score": previous, "previous_category": domain.category_of(metric, previous)}
         new |= {
-            "known_at": sql.moment(self.now),
+            "known_at": self.now_text,
             "event_id": row["new_event_id"],
             "event_kind": kind,
             "is_awaited": kind is not None and timeline.is_awaited(kind, new["origin"]),
@@ -628,7 +635,7 @@ class _Plan:
         new.setdefault("is_deleted", False)
 
     def answered(self) -> list[sql.Row]:
-        now = sql.moment(self.now)
+        now = self.now_text
         return [
             {
                 "invitation_id": row["invitation_id"],

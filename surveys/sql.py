@@ -112,6 +112,8 @@ _BESIDE_COLUMNS = {
     "was_attributes": "jsonb",
 }
 _WRITE_COLUMNS = {"id": "bigint", **_RESPONSE_COLUMNS, **_BESIDE_COLUMNS}
+# Of an answer that is new for certain: it was nothing before.
+_NEW_COLUMNS = {name: kind for name, kind in _WRITE_COLUMNS.items() if not name.startswith("was_")}
 
 
 def is_postgresql() -> bool:
@@ -122,12 +124,16 @@ def moment(value: dt.datetime | None) -> str | None:
     """A point in time as this database reads it from JSON; SQLite compares the text Django writes."""
     if value is None:
         return None
-    value = value.astimezone(dt.UTC)
-    return value.isoformat() if is_postgresql() else str(value.replace(tzinfo=None))
+    if is_postgresql():
+        return value.isoformat()
+    return str(value.astimezone(dt.UTC).replace(tzinfo=None))
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def rows_json(rows: Iterable[Mapping[str, Any]]) -> str:
-    return json.dumps(list(rows), separators=(",", ":"))
+    return _encode(list(rows))
 
 
 def relation(columns: Mapping[str, str], *, postgresql: bool) -> str:
@@ -370,7 +376,7 @@ def _insert_in_chain_sql(wake: tuple[str, ...]) -> str:
     waking = "".join(f",\nwake{k} AS ({jobs.wake_sql(kind)})" for k, kind in enumerate(wake))
     own = "id, contact_id, account_id, survey_id, channel, metric, score, responded_at, superseded_at, attributes"
     return f"""
-WITH i AS MATERIALIZED ({relation(_WRITE_COLUMNS, postgresql=True)}),
+WITH i AS MATERIALIZED ({relation(_NEW_COLUMNS, postgresql=True)}),
 c AS MATERIALIZED (
   SELECT q.*, CASE WHEN is_in_chain THEN LEAD(responded_at) OVER w END AS next_at,
     LAG(id) OVER w AS previous_id, LAG(score) OVER w AS previous_score, LAG(responded_at) OVER w AS previous_at,

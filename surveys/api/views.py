@@ -92,7 +92,8 @@ class ResponseViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewS
             else:
                 answers.append(answer)
                 places.append(index)
-        outcomes = ingest.ingest(answers, actor=_person(request), visible_to=_person(request))
+        with door.hotline_of_answers.held():
+            outcomes = ingest.ingest(answers, actor=_person(request), visible_to=_person(request))
         for index, answer, outcome in zip(places, answers, outcomes, strict=True):
             if outcome.result == "refused":
                 results.append(RowResult.refused(index, refusal_of(outcome), answer.external_id))

@@ -106,3 +106,20 @@ def test_a_statement_larger_than_the_socket_holds_arrives(line: hotline.Hotline)
         assert (
             hotline.trip(("SELECT $1::text", [text]), ("SELECT $1::text", [text])) == [[(text.decode(),)]] * 2
         )
+
+
+def test_two_who_hold_a_line_at_once_have_one_each(line: hotline.Hotline) -> None:
+    inside, pids = threading.Barrier(2), []
+
+    def work() -> None:
+        with line.held():
+            inside.wait(20)
+            pids.append(backend())
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+
+    assert len(set(pids)) == 2
