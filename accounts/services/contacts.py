@@ -158,9 +158,7 @@ def update_contact(
 def note_former(addresses: Iterable[tuple[int, str | None]]) -> None:
     """Remember the address each of these contacts (by id) had until now: an answer from there is suggested to be theirs."""
     now = clock.now()
-    rows = [
-        FormerAddress(contact_id=contact, email_key=key, until=now) for contact, key in addresses if key
-    ]
+    rows = [FormerAddress(contact_id=contact, email_key=key, until=now) for contact, key in addresses if key]
     if rows:
         FormerAddress.objects.bulk_create(
             rows, update_conflicts=True, unique_fields=["contact", "email_key"], update_fields=["until"]

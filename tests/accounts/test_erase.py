@@ -70,7 +70,9 @@ def everywhere(canary, zoo, survey, lead, csm, settings):
         wave=wave, version=version, contact=canary, account=zoo, recipient_key=canary.address_key,
         context={"agent": WORDS}, override_reason=WORDS,
     )  # fmt: skip
-    factories.respond(survey, 9, email=MAIL, comment=f"The {WORDS} is great", external_id=MAIL, may_contact=True)
+    factories.respond(
+        survey, 9, email=MAIL, comment=f"The {WORDS} is great", external_id=MAIL, may_contact=True
+    )
     waiting = factories.respond(survey, 2, email="who@else.example", name=f"{NAME} {LAST}", comment=WORDS)
     inbox.link_response(response=waiting, contact=canary, actor=lead)
     factories.respond(survey, 3, email=f"{NAME}@gmail.com", name=NAME)  # somebody else for all we know
@@ -81,7 +83,13 @@ def everywhere(canary, zoo, survey, lead, csm, settings):
     factories.respond(survey, 8, email="c.v@zoo.example", comment=WORDS)
     merge.merge_contacts(survivor=canary, loser=double, actor=lead)
     Interaction.objects.create(
-        account=zoo, contact=canary, kind="call", subject=LAST, body=WORDS, outcome=WORDS, happened_at=clock.now()
+        account=zoo,
+        contact=canary,
+        kind="call",
+        subject=LAST,
+        body=WORDS,
+        outcome=WORDS,
+        happened_at=clock.now(),
     )
     TrackedEvent.objects.create(
         name="login", account=zoo, contact=canary, source="app", external_id=MAIL, data={"who": MAIL},
@@ -89,7 +97,12 @@ def everywhere(canary, zoo, survey, lead, csm, settings):
     )  # fmt: skip
     Task.objects.create(title=f"Call {LAST}", description=WORDS, outcome=WORDS, contact=canary, account=zoo)
     Alert.objects.create(
-        dedupe_key="canary", kind="detractor", contact=canary, account=zoo, outcome=WORDS, opened_at=clock.now()
+        dedupe_key="canary",
+        kind="detractor",
+        contact=canary,
+        account=zoo,
+        outcome=WORDS,
+        opened_at=clock.now(),
     )
     InboundMessage.objects.create(
         channel="email", provider="smtp", provider_id=f"<{MAIL}>", kind="reply", from_key=canary.address_key,
@@ -133,7 +146,9 @@ def test_no_trace_stays_and_no_figure_changes(everywhere, canary, lead, drain):
 
     fold_all()
     assert kept() == before
-    left = [line for line in everything().splitlines() for word in CANARIES if word.casefold() in line.casefold()]
+    left = [
+        line for line in everything().splitlines() for word in CANARIES if word.casefold() in line.casefold()
+    ]
     assert left == []
     address_key = Suppression.objects.get(channel="email", reason="erased", address_key=canary.address_key)
     assert address_key.lifted_at is None
@@ -158,8 +173,7 @@ def test_every_personal_field_of_a_model_that_names_people_is_covered(everywhere
     uncovered = [
         label
         for label in pointing - {"accounts.Contact"}
-        if declarations[label].personal
-        and extend.registered.relations[label].erase is None
+        if declarations[label].personal and extend.registered.relations[label].erase is None
     ]
     assert uncovered == []
 

@@ -233,7 +233,9 @@ def limited(csm):
     return factories.an_account("Acme Ltd", owner=csm, external_id="X-9", industry="Logistics", arr=5000)
 
 
-def test_people_answers_and_contracts_come_along_and_go_back(history, survey, acme, limited, ann, lead, drain):
+def test_people_answers_and_contracts_come_along_and_go_back(
+    history, survey, acme, limited, ann, lead, drain
+):
     bob = factories.a_contact("bob@ltd.example", account=limited)
     factories.respond(survey, 10, email=bob.email)
     drain()

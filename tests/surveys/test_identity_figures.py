@@ -180,7 +180,7 @@ class IdentityTest(TestCase):
         from hypothesis.stateful import run_state_machine_as_test
 
         run_state_machine_as_test(
-            lambda: _Rolled(),
+            _Rolled,
             settings=settings(
                 max_examples=25, stateful_step_count=14, deadline=None, phases=[Phase.explicit, Phase.generate],
                 suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
