@@ -122,7 +122,6 @@ def test_when_two_writings_are_one_address(one, other, same):
     [
         ({"email": "ann+x@acme.example"}, "same e-mail address without the tag", True),
         ({"email": "ann@old.example"}, "had this e-mail address before", True),
-        ({"phone": "+49 (30) 555-1234"}, "same phone number", True),
         (
             {"email": "al@acme.example", "name": "Lee, Ann"},
             "same name, and the account has this domain",
@@ -157,6 +156,21 @@ def test_suggestions_say_why(survey, ann, lead, fields, reason, sure):
         assert looked.suggestions[0].contact == ann
         assert looked.suggestions[0].reason == reason
     assert (looked.sure == ann.pk) is sure
+
+
+def test_a_number_of_two_people_is_suggested_for_both(survey, ann, acme, lead):
+    from accounts.services import contacts
+
+    bob = factories.a_contact("bob@acme.example", account=acme, last_name="Ray")
+    for contact in (ann, bob):
+        contacts.update_contact(contact=contact, values={"phone": "+49 30 5551234"}, actor=lead)
+    waiting = said(survey, phone="+49 (30) 555-1234")
+
+    looked = queries.look([waiting], lead)[waiting.pk]
+
+    assert {one.contact for one in looked.suggestions} == {ann, bob}
+    assert {one.reason for one in looked.suggestions} == {"same phone number"}
+    assert looked.sure is None
 
 
 def test_two_equally_likely_people_are_nobody_surely(survey, ann, acme, lead):
@@ -268,7 +282,7 @@ def test_a_whole_filter_is_linked_by_a_job_and_undone(survey, ann, acme, lead, d
     ingest(
         [
             factories.answer_to(
-                survey, k % 11, external_id=f"x{k}", email=f"ann+{k}@acme.example",
+                survey, k % 11, external_id=f"x{k}", email=f"ann+{k}@acme.example", origin="import",
                 responded_at=clock.now() - dt.timedelta(hours=k),
             )
             for k in range(60)
