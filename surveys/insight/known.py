@@ -22,7 +22,8 @@ from accounts import segments
 from surveys.choices import Unit
 from surveys.domain import SCORES, category_of
 from surveys.insight import rollups
-from surveys.insight.figures import CHANNEL, Figure, Question
+from surveys.insight.figures import Figure, Question
+from surveys.insight.rollups import CHANNEL
 from surveys.models import Response
 from surveys.sql import is_postgresql, moment
 
