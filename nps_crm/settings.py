@@ -89,6 +89,7 @@ INSTALLED_APPS = [
     "accounts",
     "surveys",
     "workflows",
+    "integrations",
     "reports",
     "nps_crm.apps.RoofConfig",
 ]

@@ -14,6 +14,7 @@ from django_q.models import OrmQ
 from core import failures, outbox
 from core.outbox import Kind, State
 from surveys.channels import email
+from team import audit
 from team.domain import Role
 from team.models import Team, User
 from tests import factories
@@ -43,6 +44,7 @@ def _database_engine() -> str:
 def _fresh_state(request: pytest.FixtureRequest) -> None:
     """Nothing kept by the process crosses from one test to the next."""
     failures._seen.clear()
+    audit.calling_key.set(None)  # only a request clears it, and some tests authenticate without one
     email._mails.clear()  # kept by a version's number, and those begin anew with every test
     for name in ("transactional_db", "db"):
         if name in request.fixturenames:
