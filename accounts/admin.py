@@ -17,6 +17,7 @@ from accounts.models import (
     Interaction,
     InteractionMail,
     LifecycleStage,
+    Merge,
     Metric,
     Segment,
 )
@@ -181,6 +182,25 @@ class ImportAdmin(BackOffice):
     list_select_related = ("created_by",)
     ordering = ("-pk",)
     exclude = ("file",)
+
+
+@admin.register(Merge)
+class MergeAdmin(BackOffice):
+    page = "accounts:merge_detail"
+    list_display = (
+        "done_at",
+        "target",
+        "survivor_key",
+        "loser_key",
+        "moved_count",
+        "done_by",
+        "undone_at",
+        "sealed_at",
+    )
+    list_filter = ("target",)
+    list_select_related = ("done_by",)
+    ordering = ("-done_at", "-pk")
+    exclude = ("fields",)
 
 
 @admin.register(Event)

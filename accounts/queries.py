@@ -355,6 +355,17 @@ def find_survivor(target: str, pk: int, user: User) -> int | None:
     return into if into is not None and rows.filter(pk=into).exists() else None
 
 
+def survivor_by_external_id(target: str, external_id: str) -> int | None:
+    """Where the external id of a record that was merged away leads; the caller looks whether it is in sight."""
+    model: Any = {"contact": Contact, "account": Account}[target]
+    found: int | None = (
+        model._base_manager.filter(external_id=external_id, merged_into__isnull=False)
+        .values_list("merged_into_id", flat=True)
+        .first()
+    )
+    return found
+
+
 def record(target: str, pk: int) -> Contact | Account | None:
     """A contact or account by its key, tombstones included: for those who may see what it became."""
     model: Any = {"contact": Contact, "account": Account}[target]

@@ -465,7 +465,7 @@ def _settle(cases: Sequence[_Case]) -> None:
     if "delete" in wanted:
         responses.mark_deleted_upstream(responses=of("delete"))
     if "undelete" in wanted:
-        responses.unmark_deleted_upstream(responses=of("undelete"))
+        responses.restore_upstream(responses=of("undelete"))
     if "exclude" in wanted:
         responses.exclude_responses(responses=of("exclude"), reason=EXCLUDED_REASON, actor=None)
     if "include" in wanted:

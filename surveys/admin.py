@@ -15,6 +15,7 @@ from surveys.models import (
     Campaign,
     Delivery,
     ExternalAsk,
+    IdentityAction,
     Invitation,
     MetricDefinition,
     Response,
@@ -25,6 +26,17 @@ from surveys.models import (
 )
 from surveys.services import campaigns, suppressions, surveys
 from team.backoffice import BackOffice, OutboxAdmin, RefusalForm, WithHistory
+
+
+@admin.register(IdentityAction)
+class IdentityActionAdmin(BackOffice):
+    """What was decided in the inbox; its own page says what it changed and undoes it."""
+
+    page = "surveys:inbox_decision"
+    list_display = ("done_at", "kind", "number", "contacts_made", "done_by", "undone_at", "sealed_at")
+    list_filter = ("kind",)
+    list_select_related = ("done_by",)
+    ordering = ("-done_at", "-pk")
 
 
 @admin.register(Survey)

@@ -217,6 +217,8 @@ def register() -> None:
         "response.excluded",
         "response.restored",
         "response.unlinked",
+        "response.deleted",
+        "response.undeleted",
         "loop.contacted",
         "loop.closed",
     ):

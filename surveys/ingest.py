@@ -329,10 +329,9 @@ class _Plan:
             rows = Response.objects.filter(pk__in=ids).order_by("pk").select_for_update(no_key=True)
             known = {r.pk: r for r in rows}
         seen_accounts = self._visible_accounts(found, known)
-        again = self._look_again(taking, found, known)
-        if again:
-            settled = {p.n for p in again}
-            taking = [p for p in taking if p.n not in settled]
+        if self._look_again(taking, found, known):
+            return taking
+        again = []
         more_facts = _registered_facts(found)
         forms = _forms(taking, found, known)
         for p in taking:
@@ -373,8 +372,9 @@ class _Plan:
 
     def _look_again(
         self, taking: list[_Pending], found: Mapping[int, sql.Row], known: Mapping[int, Response]
-    ) -> list[_Pending]:
-        """Give those nobody knows a second look (surveys/arrivals.py); returns the ones who are known now."""
+    ) -> bool:
+        """Give those nobody knows a second look (surveys/arrivals.py). True when somebody is known now: then all is looked
+        up again, because what was written for it may have taken the ids that the lookup gave out (on SQLite)."""
         unknown = []
         for p in taking:
             row = found[p.n]
@@ -391,17 +391,15 @@ class _Plan:
                 )
             )  # fmt: skip
         if not unknown:
-            return []
+            return False
         settled = arrivals.settle(unknown, viewer=self.viewer)
-        again = []
         for p in taking:
             if p.n in settled.forgotten:
                 p.is_forgotten, p.hint, p.comment = True, {}, None
                 p.answer = replace(p.answer, answers=None, may_contact=None, may_quote=None)
             elif p.n in settled.contacts:
                 p.contact_id = settled.contacts[p.n]
-                again.append(p)
-        return again
+        return bool(settled.contacts)
 
     def _visible_accounts(
         self, found: Mapping[int, sql.Row], known: Mapping[int, Response]
@@ -511,8 +509,14 @@ class _Plan:
         may_contact = old.may_contact if answer.may_contact is None else answer.may_contact
         may_quote = old.may_quote if answer.may_quote is None else answer.may_quote
         language = answer.language or old.language
+        # The source shows a version that is younger than its deletion: it has the answer again.
+        is_back = (
+            old.deleted_upstream_at is not None
+            and answer.source_updated_at is not None
+            and answer.source_updated_at > old.deleted_upstream_at
+        )
         nothing_new = (
-            not (rescored or is_newly_known)
+            not (rescored or is_newly_known or is_back)
             and comment == old.comment
             and completed == (old.state == ResponseState.COMPLETED)
             and more == old.answers
@@ -536,8 +540,14 @@ class _Plan:
             return
         who = Identity.MATCHED if is_newly_known else Identity(old.identity)
         was_counted = is_counted(old)
+        if is_back:
+            # The row is locked; everything that follows from it is written below.
+            Response.objects.filter(pk=old.pk).update(deleted_upstream_at=None)
+            old.deleted_upstream_at = None
         counted = was_counted or (
-            is_newly_known and not old.excluded_reason and old.deleted_upstream_at is None
+            (is_newly_known or (is_back and is_counted(old)))
+            and not old.excluded_reason
+            and old.deleted_upstream_at is None
         )
         in_figures = was_counted != counted or rescored or is_newly_known
         now_completed = completed and old.state != ResponseState.COMPLETED

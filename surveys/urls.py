@@ -160,6 +160,7 @@ urlpatterns += [
 # What it amounts to.
 urlpatterns += [
     path("nps/", nps.nps, name="nps"),
+    path("nps/known/", nps.nps_known, name="nps_known"),
     path("scores/<slug:metric>/", scale_scores.scale_scores, name="scale_scores"),
     path("nps/export/", nps.nps_export, name="nps_export"),
     path("nps/accounts/", nps.nps_accounts, name="nps_accounts"),

@@ -5,7 +5,7 @@ from django.db.models import QuerySet
 
 from accounts.domain import Origin
 from accounts.filters import AccountFilter, ContactFilter
-from accounts.models import Account, Contact, Contract, Event, Interaction, MetricPoint
+from accounts.models import Account, Contact, Contract, Event, Interaction, Merge, MetricPoint
 from core.errors import Invalid
 
 
@@ -106,4 +106,15 @@ class PointApiFilter(filters.FilterSet):
 
     class Meta:
         model = MetricPoint
+        fields: list[str] = []
+
+
+class MergeApiFilter(filters.FilterSet):
+    target = filters.ChoiceFilter(choices=[("contact", "Contact"), ("account", "Account")])
+    survivor = _key("survivor_key")
+    loser = _key("loser_key")
+    undone = filters.BooleanFilter(field_name="undone_at", lookup_expr="isnull", exclude=True)
+
+    class Meta:
+        model = Merge
         fields: list[str] = []

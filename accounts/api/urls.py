@@ -1,8 +1,9 @@
 """REST routes of this app, below /api/v1/."""
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from accounts.api import views
+from accounts.api import merges, views
 
 router = SimpleRouter()
 router.register("accounts", views.AccountViewSet, basename="account")
@@ -15,4 +16,9 @@ router.register("metrics", views.MetricViewSet, basename="metric")
 router.register("metric-points", views.MetricPointViewSet, basename="metric-point")
 router.register("stages", views.StageViewSet, basename="stage")
 router.register("custom-fields", views.CustomFieldViewSet, basename="custom-field")
-urlpatterns = router.urls
+router.register("merges", merges.MergeViewSet, basename="merge")
+urlpatterns = [
+    *router.urls,
+    path("contacts/<int:pk>/erasure/", merges.ErasureView.as_view(), name="contact-erasure"),
+    path("contacts/<int:pk>/export/", merges.PersonExportView.as_view(), name="contact-export"),
+]

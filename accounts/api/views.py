@@ -159,6 +159,10 @@ class AccountViewSet(Listed, Customers):
     @action(detail=False, methods=["get", "put"], url_path=EXTERNAL_ID)
     def by_external_id(self, request: Request, external_id: str) -> Response:
         account = self.get_queryset().filter(external_id=external_id).first()
+        is_merged = False
+        if account is None and (survivor := queries.survivor_by_external_id("account", external_id)):
+            account = self.get_queryset().filter(pk=survivor).first()
+            is_merged = account is not None
         if request.method == "GET":
             if account is None:
                 raise Http404
@@ -169,6 +173,8 @@ class AccountViewSet(Listed, Customers):
         if account is None:
             made = account_services.create_account(values=cast(Any, values), actor=self.user)
             return self.show(made, status=201, fields=account_services.EDITABLE)
+        if is_merged:
+            del values["external_id"]  # the survivor has its own; this one keeps leading to it
         changed = account_services.update_account(
             account=account, values=cast(Any, values), actor=self.user, version=self.version()
         )
@@ -249,6 +255,10 @@ class ContactViewSet(Listed, Customers):
     @action(detail=False, methods=["get", "put"], url_path=EXTERNAL_ID)
     def by_external_id(self, request: Request, external_id: str) -> Response:
         contact = self.get_queryset().filter(external_id=external_id).first()
+        is_merged = False
+        if contact is None and (survivor := queries.survivor_by_external_id("contact", external_id)):
+            contact = self.get_queryset().filter(pk=survivor).first()
+            is_merged = contact is not None
         if request.method == "GET":
             if contact is None:
                 raise Http404
@@ -259,6 +269,8 @@ class ContactViewSet(Listed, Customers):
         if contact is None:
             made = contact_services.create_contact(values=cast(Any, values), actor=self.user)
             return self.show(made, status=201, fields=contact_services.EDITABLE)
+        if is_merged:
+            del values["external_id"]  # the survivor has its own; this one keeps leading to it
         changed = contact_services.update_contact(
             contact=contact, values=cast(Any, values), actor=self.user, version=self.version()
         )

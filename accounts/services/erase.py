@@ -40,7 +40,7 @@ def request_erasure(*, contact: Contact, actor: User) -> Job:
 def run(job: "jobs.JobContext") -> None:
     """The job."""
     actor = User.objects.filter(pk=job.job.requested_by or 0).first()
-    contact = Contact.objects.filter(pk=job.subject_id).first()
+    contact = Contact.objects.filter(pk=job.subject_id or 0).first()
     if contact is not None and contact.erased_at is None:
         erase_contact(contact=contact, actor=actor)
 

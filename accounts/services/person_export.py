@@ -46,15 +46,18 @@ class PersonExport:
     company: str
     sections: list[Section]
 
-    def as_json(self) -> str:
-        """The same as one JSON object, times in ISO 8601."""
-        found = {
+    def as_plain(self) -> dict[str, Any]:
+        """The same as one mapping, rows by section."""
+        return {
             "contact": self.contact_id,
             "made_at": self.made_at,
             "company": self.company,
             "data": {section.key: section.rows for section in self.sections},
         }
-        return json.dumps(found, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2)
+
+    def as_json(self) -> str:
+        """The same as text, times in ISO 8601."""
+        return json.dumps(self.as_plain(), cls=DjangoJSONEncoder, ensure_ascii=False, indent=2)
 
 
 def export_person(*, contact: Contact, actor: User) -> PersonExport:

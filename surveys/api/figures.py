@@ -1,7 +1,7 @@
 """How a question about the NPS is read from an address: strictly, so that a misspelt filter is no silent total."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,11 +26,13 @@ class FigureRequest:
     by: str | None
 
 
-def read_figure_request(params: Any, user: User, *, metric: str = MetricFamily.NPS) -> FigureRequest:
-    """What the parameters ask for; raises `Invalid` naming the one at fault."""
+def read_figure_request(
+    params: Any, user: User, *, metric: str = MetricFamily.NPS, more: Collection[str] = ()
+) -> FigureRequest:
+    """What the parameters ask for; raises `Invalid` naming the one at fault. `more` are parameters the caller reads."""
     for name in params:
-        if name not in PARAMETERS:
-            known = ", ".join(sorted(PARAMETERS))
+        if name not in PARAMETERS and name not in more:
+            known = ", ".join(sorted({*PARAMETERS, *more}))
             raise Invalid(
                 f'There is no filter "{name[:60]}". Known are: {known}.',
                 code="unknown_parameter",
@@ -85,12 +87,17 @@ def _id(text: str, name: str) -> int:
 
 
 def _day(params: Mapping[str, str]) -> dt.date:
-    if "as_of" not in params:
-        return rollups.today()
+    return read_day(params, "as_of") or rollups.today()
+
+
+def read_day(params: Mapping[str, str], name: str) -> dt.date | None:
+    """A day of the parameters; None where it is left out."""
+    if name not in params:
+        return None
     try:
-        found = dt.date.fromisoformat(params["as_of"])
+        found = dt.date.fromisoformat(params[name])
     except ValueError:
-        raise Invalid("Give the day as YYYY-MM-DD.", field="as_of") from None
+        raise Invalid("Give the day as YYYY-MM-DD.", field=name) from None
     if not 2000 <= found.year <= rollups.today().year + 1:
-        raise Invalid("The day must lie between 2000 and today.", field="as_of")
+        raise Invalid("The day must lie between 2000 and today.", field=name)
     return found

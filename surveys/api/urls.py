@@ -5,7 +5,7 @@ from typing import Any
 from django.urls import URLPattern, URLResolver, path, re_path
 from rest_framework.routers import SimpleRouter
 
-from surveys.api import asks, campaigns, surveys, views
+from surveys.api import asks, campaigns, identity, surveys, views
 
 urlpatterns: list[URLPattern | URLResolver] = []
 
@@ -45,4 +45,13 @@ urlpatterns += [
         asks.ContactAskViewSet.as_view({"get": "retrieve", "post": "create"}, detail=True),
         name="contact-asks",
     ),
+]
+
+# Whose answers are whose, and what was known when.
+_identity = SimpleRouter()
+_identity.register("inbox", identity.InboxViewSet, basename="inbox")
+_identity.register("inbox-decisions", identity.DecisionViewSet, basename="inbox-decision")
+urlpatterns += _identity.urls
+urlpatterns += [
+    re_path(r"^nps/restatement/?$", identity.RestatementView.as_view(), name="nps-restatement"),
 ]

@@ -252,10 +252,13 @@ def present_scores(account_ids: Iterable[int]) -> list[Present]:
     day = clock.now().astimezone(current).date()
     start = moment(start_of(day - dt.timedelta(days=ACCOUNT_DAYS - 1), current))
     end = moment(start_of(day + dt.timedelta(days=1), current))
-    some: object = ids if is_postgresql() else json.dumps(ids)
+    some: Any = ids if is_postgresql() else json.dumps(ids)
     with connection.cursor() as cursor:
         cursor.execute(_account_select(is_postgresql(), True), [current.key, start, end, end, some])
-        return [Present(*row[:5], float(row[5]), float(row[6])) for row in cursor.fetchall()]
+        return [
+            Present(account, metric, people, promoters, detractors, float(mean), float(median))
+            for account, metric, people, promoters, detractors, mean, median, *_ in cursor.fetchall()
+        ]
 
 
 def expire_accounts() -> int:

@@ -88,7 +88,7 @@ def _visible(model: Any, keys: Sequence[str], user: User) -> list[int]:
 def _nps(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     days = after["days"]
     if before["score"] == after["score"] and before["n"] == after["n"]:
-        return f"NPS ({days} days): {_score(after['score'])}, as before, from {after['n']:,} people."
+        return f"NPS ({days} days): {_score(after['score'])}, as before, from {_people(after['n'])}."
     return (
         f"NPS ({days} days): {_score(before['score'])} → {_score(after['score'])},"
         f" {before['n']:,} → {_people(after['n'])}."

@@ -35,6 +35,11 @@ def count_inbox(user: User) -> int:
     return Response.objects.visible_to(user).filter(identity=Identity.INBOX).count()
 
 
+def by_ids(ids: Sequence[int], user: User) -> dict[int, Response]:
+    """Those of these answers that a person may see."""
+    return {row.pk: row for row in list_responses(user).filter(pk__in=ids)}
+
+
 def previous_answers(response: Response, user: User, limit: int = 20) -> list[Response]:
     """Other answers of the same person, newest first."""
     if response.contact_id is None:

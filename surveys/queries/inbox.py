@@ -183,11 +183,11 @@ def _candidates(said: Iterable[Said], user: User, *, is_page: bool) -> dict[int,
     ids |= {prefix for one in set(ids) for prefix in identity.id_prefixes(one)}
     ids |= {one.upper() for one in ids} | {one.lower() for one in ids}
     former = FormerAddress.objects.filter(email_key__in=emails).values("contact")
-    base = Contact.objects.visible_to(user).live().select_related("account").order_by("pk")
+    rows = Contact.objects.visible_to(user).live().select_related("account").order_by("pk")
     found: dict[int, Contact] = {}
 
     def take(wanted: Q) -> None:
-        for contact in base.filter(wanted)[:CANDIDATES]:
+        for contact in rows.filter(wanted)[:CANDIDATES]:
             found[contact.pk] = contact
 
     # One query for each index: an OR over all of them would read the whole table.

@@ -231,7 +231,9 @@ def _tell(
             if row.contact_id != new[row.pk]["contact_id"]
         ]
     )  # fmt: skip
-    announced, moved, left = [], [], []
+    announced: list[Response] = []
+    moved: list[Response] = []
+    left: list[Response] = []
     for row in sorted(rows, key=lambda row: (row.responded_at, row.pk)):
         place, was = new[row.pk], row.contact_id
         waited = row.identity in WAITING
@@ -575,7 +577,7 @@ def _already_known(wanted: Mapping[str, Any]) -> dict[str, int]:
     rows = Contact.objects.live().filter(Q(email_key__in=wanted) | Q(external_id__in=wanted))
     found: dict[str, int] = {}
     for pk, email_key, external_id in rows.values_list("pk", "email_key", "external_id"):
-        found |= {key: pk for key in (email_key, external_id) if key in wanted}
+        found |= {key: pk for key in (email_key, external_id) if key and key in wanted}
     return found
 
 
@@ -587,7 +589,7 @@ def run_decision(job: "jobs.JobContext") -> None:
     position = int(payload["position"])
     while position < len(ids):
         with transaction.atomic():
-            action = IdentityAction.objects.select_for_update(of=("self",)).get(pk=job.subject_id)
+            action = IdentityAction.objects.select_for_update(of=("self",)).get(pk=job.subject_id or 0)
             number = _decide(action, payload, ids[position : position + SLICE], actor)
             position += SLICE
             action.number = F("number") + number
@@ -595,7 +597,7 @@ def run_decision(job: "jobs.JobContext") -> None:
             job.save(position=position)
         job.report(min(position, len(ids)), len(ids))
     with transaction.atomic():
-        action = IdentityAction.objects.get(pk=job.subject_id)
+        action = IdentityAction.objects.get(pk=job.subject_id or 0)
         if "after" in action.effect and action.effect.get("job"):
             _end(action, actor, action.number)
 
@@ -650,7 +652,7 @@ def run_undo(job: "jobs.JobContext") -> None:
     done = int(job.payload.get("done", 0))
     while True:
         with transaction.atomic():
-            action = IdentityAction.objects.select_for_update(of=("self",)).get(pk=job.subject_id)
+            action = IdentityAction.objects.select_for_update(of=("self",)).get(pk=job.subject_id or 0)
             last, number = _put_back(action, after, actor)
             action.effect["undo"]["moved"] += number
             action.save(update_fields=["effect"])

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet, prefetch_related_objects
+from django.db.models import Exists, OuterRef, Q, QuerySet, prefetch_related_objects
 
 from accounts import timeline
 from accounts.domain import Origin
@@ -165,25 +165,44 @@ def restore_responses(*, responses: "QuerySet[Response]", actor: User | None) ->
 
 
 def mark_deleted_upstream(*, responses: "QuerySet[Response]", at: dt.datetime | None = None) -> int:
-    """The source no longer has these answers: they count nowhere, and stay as evidence. Returns how many."""
+    """The source no longer has these answers: they count nowhere, and stay as evidence. Returns how many.
+
+    `at` is when the source deleted them. An answer of which a newer version is known was brought back there since and is
+    left as it is: out-of-order messages do no harm.
+    """
+    when = at or clock.now()
     number = 0
-    for ids in slices(responses.filter(deleted_upstream_at__isnull=True)):
-        with changing(ids):
-            number += Response.objects.filter(pk__in=ids, deleted_upstream_at__isnull=True).update(
-                deleted_upstream_at=at or clock.now()
+    for ids in slices(responses.filter(_older_than(when), deleted_upstream_at__isnull=True)):
+        with changing(ids) as rows:
+            chosen = [row for row in rows if row.deleted_upstream_at is None]
+            Response.objects.filter(pk__in=[row.pk for row in chosen]).update(deleted_upstream_at=when)
+            timeline.record_many(
+                events_of(chosen, "response.deleted", f"deleted:{when:%Y%m%d%H%M%S}", actor=None)
             )
+        number += len(chosen)
     return number
 
 
-def unmark_deleted_upstream(*, responses: "QuerySet[Response]") -> int:
-    """The source has these answers after all: they count again. Returns how many."""
+def restore_upstream(*, responses: "QuerySet[Response]", at: dt.datetime | None = None) -> int:
+    """The source has these answers again (`at`: since when): they count as before. Returns how many.
+
+    A newer version of an answer that comes through ingest does the same by itself.
+    """
+    when = at or clock.now()
     number = 0
-    for ids in slices(responses.filter(deleted_upstream_at__isnull=False)):
-        with changing(ids):
-            number += Response.objects.filter(pk__in=ids, deleted_upstream_at__isnull=False).update(
-                deleted_upstream_at=None
+    for ids in slices(responses.filter(deleted_upstream_at__lte=when)):
+        with changing(ids) as rows:
+            chosen = [row for row in rows if row.deleted_upstream_at is not None]
+            Response.objects.filter(pk__in=[row.pk for row in chosen]).update(deleted_upstream_at=None)
+            timeline.record_many(
+                events_of(chosen, "response.undeleted", f"undeleted:{when:%Y%m%d%H%M%S}", actor=None)
             )
+        number += len(chosen)
     return number
+
+
+def _older_than(when: dt.datetime) -> Q:
+    return Q(source_updated_at__isnull=True) | Q(source_updated_at__lte=when)
 
 
 def set_loop_status(*, responses: "QuerySet[Response]", status: str, actor: User | None) -> int:

@@ -1,5 +1,6 @@
 """The NPS page: where we are, whether it is real, and what moves it; every number leads to its rows."""
 
+import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,8 +13,9 @@ from accounts import queries as account_queries
 from accounts.exports import csv_response
 from core.errors import Refused
 from surveys.choices import Channel, Unit
-from surveys.insight import rollups
+from surveys.insight import known, rollups
 from surveys.insight.figures import ATTRIBUTES, Question
+from surveys.queries import feedback
 from surveys.queries import figures as queries
 from surveys.queries.campaigns import FUNNEL, STAGES
 from team import audit
@@ -21,6 +23,7 @@ from team.http import UserRequest, requires
 from team.permissions import can_export, can_view
 
 PER_PAGE = 50
+SHOWN = 20
 _UNITS = {"latest": Unit.LATEST_PER_CONTACT, "all": Unit.ALL_RESPONSES}
 
 
@@ -201,3 +204,44 @@ def nps_asked(request: UserRequest) -> HttpResponse:
         "days": question.days,
     }
     return render(request, "surveys/nps_asked.html", context)
+
+
+@requires(can_view)
+@require_safe
+def nps_known(request: UserRequest) -> HttpResponse:
+    """A figure as it was known on a date, as it is now, and what lies between."""
+    question, shown = _question(request)
+    today = rollups.today()
+    as_of = _date_of(request, "as_of", today, today)
+    known_on = _date_of(request, "known_on", as_of, today)
+    trouble = ""
+    try:
+        found = known.restatement(question, as_of, known_on)
+    except Refused as refusal:  # a saved segment whose field was taken away
+        trouble = refusal.message
+        question = Question(request.user, days=question.days, unit=question.unit, surveys=question.surveys)
+        found = known.restatement(question, as_of, known_on)
+    answers = feedback.by_ids([pk for part in found.parts for pk in part.answers[:SHOWN]], request.user)
+    context = {
+        **shown,
+        "found": found,
+        "question": question,
+        "definition": queries.described(question),
+        "parts": [
+            (part, [answers[pk] for pk in part.answers[:SHOWN] if pk in answers]) for part in found.parts
+        ],
+        "windows": queries.WINDOWS,
+        "today": today,
+        "trouble": trouble,
+        "kept": _kept(request),
+    }
+    return render(request, "surveys/nps_known.html", context)
+
+
+def _date_of(request: UserRequest, name: str, default: dt.date, latest: dt.date) -> dt.date:
+    """A day of the address; one that cannot be read or lies in the future falls back to `default`."""
+    try:
+        found = dt.date.fromisoformat(request.GET.get(name, ""))
+    except ValueError:
+        return default
+    return found if dt.date(2000, 1, 1) <= found <= latest else default
