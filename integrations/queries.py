@@ -65,6 +65,11 @@ def answer_counts(connections: Sequence[Connection]) -> dict[int, int]:
     return {row["connection_id"]: row["n"] for row in rows}
 
 
+def list_changeable(user: User) -> QuerySet[Connection]:
+    """Connections that have not ended."""
+    return Connection.objects.visible_to(user).exclude(state=ConnectionState.DISCONNECTED)
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionRow:
     """A connection in the list."""

@@ -1,9 +1,11 @@
 """What every test may use: people with their browsers, the background work, a clock that stands still."""
 
 import datetime as dt
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 import time_machine
 from django.core.cache import cache
@@ -19,6 +21,15 @@ from team import audit
 from team.domain import Role
 from team.models import Team, User
 from tests import factories
+
+# Machines are shared: how long an example takes says nothing about it. Where CI is set, the same examples are tried each time.
+hypothesis.settings.register_profile(
+    "house",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+)
+hypothesis.settings.load_profile("house")
 
 FROZEN_AT = dt.datetime(2026, 3, 17, 10, 0, tzinfo=dt.UTC)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -297,8 +297,8 @@ def setup_start(request: UserRequest, pk: int) -> HttpResponseBase:
 
 
 # --- What the steps share ------------------------------------------------------------------------------------
-def _opened(request: HttpRequest, pk: int) -> tuple[Connection, System]:
-    connection = get_object_or_404(Connection.objects.exclude(state=ConnectionState.DISCONNECTED), pk=pk)
+def _opened(request: UserRequest, pk: int) -> tuple[Connection, System]:
+    connection = get_object_or_404(queries.list_changeable(request.user), pk=pk)
     return connection, registry.get(connection.system)
 
 
