@@ -8,7 +8,8 @@ Naive: the same in a DRF create view over the ORM (bench/naive.py), on the same 
 Product: `POST /api/v1/responses` through granian as `manage.py web` starts it, with an API key whose rate limit is raised
 and with every check on: authentication, scope, exact rate, strict JSON, matching, response, revision, chain, contact
 score, event, relay row, figure mark, wake-up.
-Needs wrk and pgbench. Printed beside: CPU of server and database for each request, which moves less on a busy machine.
+Needs wrk and pgbench. Printed beside: CPU of server and database for each
+request, and with the load generator's ("all ms"), which move less on a busy machine than the clock.
 """
 
 import argparse
@@ -90,10 +91,14 @@ def main() -> None:
     key = prepare()
     load = {"clients": options.clients, "seconds": options.seconds}
 
+    def spent(meter: benchlib.Meter, n: float) -> dict[str, float]:
+        both = meter.cpu + meter.load
+        return {"cpu ms": meter.cpu / n * 1e3, "all ms": both / n * 1e3, "others": meter.others}
+
     def floor(_: int) -> dict[str, float]:
         with benchlib.Meter() as meter:
             found = benchlib.pgbench("floor.pgbench", **load)
-        return {**found, "cpu ms": meter.cpu / found["n"] * 1e3, "others": meter.others}
+        return {**found, **spent(meter, found["n"])}
 
     def over_http(app: str, path: str, *, env: dict[str, str]):  # type: ignore[no-untyped-def]
         def run(_: int) -> dict[str, float]:
@@ -104,7 +109,7 @@ def main() -> None:
                 benchlib.wrk(url, "answers.lua", clients=options.clients, seconds=2, args=("w" + tag, *args))
                 with benchlib.Meter(server.pid) as meter:
                     found = benchlib.wrk(url, "answers.lua", **load, args=(tag, *args))
-            return {**found, "cpu ms": meter.cpu / found["n"] * 1e3, "others": meter.others}
+            return {**found, **spent(meter, found["n"])}
 
         return run
 
@@ -120,11 +125,18 @@ def main() -> None:
     found = benchlib.rounds(ways, options.rounds, limit=LIMIT)
     benchlib.table(
         f"One answer a request, {options.clients} clients, {options.rounds} rounds of {options.seconds:g} s",
-        found, limit=LIMIT, columns=["rps", "p50", "p99", "cpu ms", "errors", "others"],
+        found, limit=LIMIT, columns=["rps", "p50", "p99", "cpu ms", "all ms", "errors", "others"],
     )  # fmt: skip
-    print(f"\nP1 product / floor {100 * benchlib.ratio(found, PRODUCT, LIMIT):.0f} % (must 20, aim 35)")
+    by_clock, by_processor = benchlib.ratio, benchlib.processor_ratio
+    print(
+        f"\nP1 product / floor {by_clock(found, PRODUCT, LIMIT):.0%} by the clock,"
+        f" {by_processor(found, PRODUCT, LIMIT):.0%} by processor (must 20, aim 35)"
+    )
     if NAIVE in found:
-        print(f"P2 product / naive {benchlib.ratio(found, PRODUCT, NAIVE):.1f} (must 5, aim 8)")
+        print(
+            f"P2 product / naive {by_clock(found, PRODUCT, NAIVE):.1f} by the clock,"
+            f" {by_processor(found, PRODUCT, NAIVE):.1f} by processor (must 5, aim 8)"
+        )
     print(f"{Response.objects.count() - before:,} answers written by the product, warm-up included")
     benchlib.save("ingest", found)
 
