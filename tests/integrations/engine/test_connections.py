@@ -234,6 +234,8 @@ def test_erasing_a_person_takes_the_sources_copies_too(active: Connection, send:
     ann = factories.a_contact("ann@acme.example", account=factories.an_account())
     send({"items": [item("a1", 2, email="Ann@acme.example", comment="Mine")]})
     send({"items": [item("a2", 2, email="bob@acme.example", comment="His")]})
+    # Nobody was found for this one: the survey measures something else.
+    send({"items": [item("a3", 2, email="ann@acme.example", metric="csat")]})
     drain()
     relation = extend.registered.relations["integrations.RawAnswer"]
     assert relation.export is not None
@@ -242,9 +244,11 @@ def test_erasing_a_person_takes_the_sources_copies_too(active: Connection, send:
 
     relation.erase(ann)
 
-    assert dict(RawAnswer.objects.values_list("external_id", "is_erased")) == {"a1": True, "a2": False}
+    assert dict(RawAnswer.objects.values_list("external_id", "is_erased")) == {
+        "a1": True, "a2": False, "a3": True,
+    }  # fmt: skip
     assert RawAnswer.objects.get(external_id="a1").payload is None
-    assert sorted(len(bytes(row.body)) > 0 for row in HookDelivery.objects.all()) == [False, True]
+    assert sorted(len(bytes(row.body)) > 0 for row in HookDelivery.objects.all()) == [False, False, True]
 
 
 def test_payloads_are_dropped_after_their_time(sync: Sync, shelf: Shelf, forward: Forward) -> None:
