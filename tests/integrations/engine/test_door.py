@@ -9,6 +9,7 @@ import pytest
 from django.db import connections as databases
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings as SettingsWrapper
 
 from integrations import door, vault
 from integrations.models import AnswerFetch, Connection, HookDelivery, RunLine, SyncRun
@@ -311,6 +312,18 @@ def test_an_address_with_nonsense_behind_it_is_taken(client: Client, active: Con
 
     assert answer.status_code == 200
     assert HookDelivery.objects.get().query["a"] == ""
+
+
+def test_a_host_that_is_not_ours_is_refused(
+    client: Client, active: Connection, settings: SettingsWrapper
+) -> None:
+    settings.ALLOWED_HOSTS = ["crm.example"]
+    url = reverse("integrations:door", args=[vault.open_token(active)])
+
+    assert (
+        client.post(url, b"{}", content_type="application/json", headers={"Host": "evil.example"}).status_code
+        == 400
+    )
 
 
 def test_secrets_in_headers_are_not_stored(send: Send) -> None:
