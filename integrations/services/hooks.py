@@ -69,8 +69,29 @@ def find(token: str) -> Connection | None:
     """The connection whose address ends with this token."""
     if not token.isascii():
         return None
-    rows = Connection.objects.filter(hook_token_hash=token_hash(token))
-    return rows.only("system", "options", "secrets", "zone", "hook_previous_until").first()
+    if not sql.is_postgresql():
+        return Connection.objects.filter(hook_token_hash=token_hash(token)).first()
+    # By hand, as the door is knocked at often: putting the query together takes longer than running it.
+    with database.cursor() as cursor:
+        cursor.execute(_FIND, [token_hash(token)])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    pk, system, options, secrets, zone, until = row
+    return Connection(
+        pk=pk,
+        system=system,
+        options=json.loads(options),
+        secrets=secrets,
+        zone=zone,
+        hook_previous_until=until,
+    )
+
+
+_FIND = (
+    "SELECT id, system, options, secrets, zone, hook_previous_until FROM integrations_connection"
+    " WHERE hook_token_hash = %s"
+)
 
 
 def receive(connection: Connection, delivery: Delivery) -> bool:
