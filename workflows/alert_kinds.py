@@ -1,18 +1,30 @@
 """What alerts of higher apps are about, in words: an alert that belongs to no answer says nothing by itself."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from workflows.models import Alert
-
-_words: dict[str, Callable[[Alert], str]] = {}
-
-
-def register(kind: str, words: Callable[[Alert], str]) -> None:
-    """`words(alert)` is one line that tells what alerts of this kind are about ("Typeform has been broken for a day")."""
-    _words[kind] = words
+if TYPE_CHECKING:
+    from workflows.models import Alert
 
 
-def title(alert: Alert) -> str:
-    """The line for this alert; "" for a kind that nobody described."""
-    words = _words.get(alert.kind)
-    return words(alert) if words is not None else ""
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """One line that tells what an alert is about ("Typeform has been broken for a day"), and the page that mends it."""
+
+    words: str
+    url: str = ""
+
+
+_matters: "dict[str, Callable[[Alert], Matter]]" = {}
+
+
+def register(kind: str, matter: "Callable[[Alert], Matter]") -> None:
+    """Say what alerts of this kind are about."""
+    _matters[kind] = matter
+
+
+def matter_of(alert: "Alert") -> Matter | None:
+    """What this alert is about; None for a kind that nobody described."""
+    found = _matters.get(alert.kind)
+    return found(alert) if found is not None else None

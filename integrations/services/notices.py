@@ -6,6 +6,7 @@ from enum import StrEnum
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
+from django.urls import reverse
 
 from core import clock, jobs
 from integrations import registry
@@ -91,12 +92,15 @@ def raise_alerts() -> int:
     return number
 
 
-def alert_words(alert: Alert) -> str:
+def alert_matter(alert: Alert) -> alert_kinds.Matter:
     """Which connection an alert is about."""
     pk = alert.dedupe_key.split(":")[1]
     connection = Connection.objects.filter(pk=int(pk)).first() if pk.isdigit() else None
-    return (
-        f"{connection.name} has been broken for a day" if connection else "A connection was broken for a day"
+    if connection is None:
+        return alert_kinds.Matter("A connection was broken for a day")
+    return alert_kinds.Matter(
+        f"{connection.name} has been broken for a day",
+        reverse("integrations:connection_detail", args=[connection.pk]),
     )
 
 
@@ -108,4 +112,4 @@ def _who_looks(connection: Connection) -> User | None:
 
 
 def register() -> None:
-    alert_kinds.register(ALERT_KIND, alert_words)
+    alert_kinds.register(ALERT_KIND, alert_matter)

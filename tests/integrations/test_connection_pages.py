@@ -26,9 +26,11 @@ from integrations.contract import (
 )
 from integrations.models import Connection, SyncRun
 from integrations.records import Metric, Person, Record
+from integrations.services import notices
 from surveys.models import Response, Survey
 from team.models import User
 from tests import factories
+from workflows.models import Alert
 
 MOMENT = dt.datetime(2026, 3, 10, 9, 0, tzinfo=dt.UTC)
 
@@ -408,3 +410,17 @@ def test_a_mapped_delivery_is_taken_in(any_webhook: Connection, as_administrator
     assert answer.status_code in {200, 202}
     assert Response.objects.get().contact == contact
     assert Response.objects.get().score == 9
+
+
+def test_an_alert_about_a_connection_leads_to_it(
+    started: Connection, as_administrator: Client, drain: Any, frozen: Any
+) -> None:
+    Connection.objects.filter(pk=started.pk).update(
+        state="broken", broken_since=dt.datetime(2026, 3, 1, tzinfo=dt.UTC), last_error="The key was revoked."
+    )
+    notices.raise_alerts()
+    alert = Alert.objects.get(kind="connection_broken")
+
+    for path in ("/alerts/?whose=all", f"/alerts/{alert.pk}/", "/?whose=all"):
+        assert "Parrot has been broken for a day" in page(as_administrator, path)
+    assert f"/connections/{started.pk}/" in page(as_administrator, f"/alerts/{alert.pk}/")
