@@ -14,6 +14,8 @@ from integrations.models import Connection, SyncRun
 from team import queries as team_queries
 from team.domain import Role
 from team.models import User
+from workflows import alert_kinds
+from workflows.models import Alert
 from workflows.services import alerts
 
 KIND = "integrations.mail"
@@ -89,8 +91,21 @@ def raise_alerts() -> int:
     return number
 
 
+def alert_words(alert: Alert) -> str:
+    """Which connection an alert is about."""
+    pk = alert.dedupe_key.split(":")[1]
+    connection = Connection.objects.filter(pk=int(pk)).first() if pk.isdigit() else None
+    return (
+        f"{connection.name} has been broken for a day" if connection else "A connection was broken for a day"
+    )
+
+
 def _who_looks(connection: Connection) -> User | None:
     person = connection.connected_by
     if person is not None and person.is_active and person.role == Role.ADMINISTRATOR:
         return person
     return User.objects.filter(is_active=True, role=Role.ADMINISTRATOR).order_by("pk").first()
+
+
+def register() -> None:
+    alert_kinds.register(ALERT_KIND, alert_words)

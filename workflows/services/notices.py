@@ -9,6 +9,7 @@ from core import outbox
 from core.failures import describe
 from surveys.models import Response
 from team import queries as team_queries
+from workflows import alert_kinds
 from workflows.models import Notice
 from workflows.services.alerts import NOTICE
 
@@ -32,7 +33,7 @@ def _message(notice: Notice) -> EmailMultiAlternatives:
             if response
             else f"{who}{at} wrote back"
             if notice.alert.message
-            else f"Alert{at}"
+            else alert_kinds.title(notice.alert) or f"Alert{at}"
         )
     else:
         path = reverse("workflows:task_detail", args=[notice.task_id])
