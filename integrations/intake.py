@@ -121,6 +121,7 @@ def take_in(
     tally.counts["received"] = len(records)
     cases = _cases(connection, records, tally, now)
     targets = {row.remote_id: row for row in connection.surveys.select_related("survey")}
+    _adopt(connection, cases, targets, tally)
     mapping = _Mapping(connection, targets.values())
     for case in cases:
         _decide(case, connection, targets, mapping, tally, now, is_history=is_history, is_listing=is_listing)
@@ -169,7 +170,46 @@ def _cases(connection: Connection, records: Sequence[Record], tally: Tally, now:
             .select_for_update(of=("self",), no_key=True)
         )
         known.update({row.external_id: row for row in rows})
-    return [_Case(record, known.get(key), "") for key, record in newest.items()]
+    cases = [_Case(record, known.get(key), "") for key, record in newest.items()]
+    for case in cases:
+        case.response_id = case.known.response_id if case.known else None
+    return cases
+
+
+def _target_of(record: Record, targets: Mapping[str, ConnectedSurvey]) -> ConnectedSurvey | None:
+    return targets.get(record.survey_id) or targets.get("")
+
+
+def _adopt(
+    connection: Connection, cases: Sequence[_Case], targets: Mapping[str, ConnectedSurvey], tally: Tally
+) -> None:
+    """Answers that came in as a file of the same system, whose source is the system's bare key, are ours from now on."""
+    metrics: dict[str, str] = {}
+    for case in cases:
+        target = _target_of(case.record, targets)
+        if (
+            case.response_id is None
+            and not (case.known and case.known.is_erased)
+            and target
+            and target.is_enabled
+        ):
+            metrics[case.record.external_id] = target.survey.metric
+    adopted = (
+        responses.adopt_responses(metrics=metrics, source=connection.system, into=connection.source)
+        if metrics
+        else {}
+    )
+    for case in cases:
+        case.response_id = adopted.get(case.record.external_id, case.response_id)
+    if adopted:
+        number = f"{len(adopted):,} answers" if len(adopted) > 1 else "1 answer"
+        tally.lines.append(
+            Line(
+                LineKind.NOTE,
+                "",
+                f"{number} had come in as a file before; from now on this connection keeps them.",
+            )
+        )
 
 
 def _unfit(text: str) -> bool:
@@ -209,15 +249,13 @@ def _decide(
     is_listing: bool,
 ) -> None:
     record, known = case.record, case.known
-    case.response_id = known.response_id if known else None
 
     def end(result: Result, kind: LineKind | None = None, message: str = "", field: str = "") -> None:
         case.result = result
         line = Line(kind, record.external_id, message, field, case.response_id) if kind is not None else None
         tally.note(result, line)
 
-    target = targets.get(record.survey_id) or targets.get("")
-    case.target = target
+    target = case.target = _target_of(record, targets)
     case.digest = _digest(record, target)
     if known is not None and known.is_erased:
         return end(Result.SKIPPED, LineKind.SKIPPED, "The person was erased here; it is not taken in again.")

@@ -1,12 +1,11 @@
 """Choosing from what a source told, by the mapping that a person made or we proposed."""
 
-import hmac
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from integrations import records
-from integrations.contract import Link, Role
+from integrations.contract import Role
 
 Chosen = Mapping[Role, Sequence[str]]
 
@@ -73,39 +72,3 @@ def email(value: str) -> str:
 def joined(parts: Iterable[Any]) -> str | None:
     """Several texts as one comment, with a blank line between them; None when none says anything."""
     return "\n\n".join(text for part in parts if (text := records.text(part))) or None
-
-
-def flat(value: Any) -> dict[str, Any]:
-    """The plain values of an object by name: texts, numbers and booleans; what is empty or nested is left out."""
-    return {
-        str(name): each
-        for name, each in records.mapping(value).items()
-        if isinstance(each, str | int | float | bool) and each != ""
-    }
-
-
-def examples(seen: Iterable[Any]) -> tuple[str, ...]:
-    """At most three different values that were really seen, short enough to be shown."""
-    found: list[str] = []
-    for value in seen:
-        text = records.text(value)[:80]
-        if text and text not in found:
-            found.append(text)
-        if len(found) == 3:
-            break
-    return tuple(found)
-
-
-def hook_secrets(link: Link) -> list[str]:
-    """The secrets that a delivery may be signed with: that of the subscription, and the one before while a rotation lasts."""
-    return [secret for name in ("hook", "hook_previous") if (secret := link.secrets.get(name, ""))]
-
-
-def same(one: str, other: str) -> bool:
-    """Whether two texts are equal, in a time that does not tell where they differ."""
-    return hmac.compare_digest(one.encode("utf-8", "replace"), other.encode("utf-8", "replace"))
-
-
-def is_hmac(told: bytes, message: bytes, secret: str, digest: str) -> bool:
-    """Whether `told` is the HMAC of `message` in lower-case hexadecimal digits."""
-    return hmac.compare_digest(hmac.digest(secret.encode(), message, digest).hex().encode(), told)

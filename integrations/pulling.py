@@ -260,6 +260,9 @@ class _Pull:
         began = self.run.started_at
         if system.rescan is None or since is None or began is None:
             return
+        if not system.missing_is_gone:
+            ConnectedSurvey.objects.filter(pk=survey.pk).update(rescanned_at=clock.now())
+            return
         # A day inside the window: what was created before and answered after its edge need not be listed.
         known = RawAnswer.objects.filter(
             connection=self.connection,

@@ -1,117 +1,22 @@
-"""Reading what other systems send, whatever its state: bodies, signatures, scores, flat properties, fields with examples.
+"""Reading the parts of what other systems send, whatever its state: scores, ids, flat properties, fields with examples.
 
 Nothing here knows a system. What cannot be read at all is `Unusable`; anything less (a missing key, null, a list where an
-object should be) reads as nothing.
+object should be) reads as nothing. Whole bodies are read by integrations/bodies.py.
 """
 
 import hashlib
-import hmac
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
-from core.api_wire import Malformed, read_json
-from integrations import records
-from integrations.contract import Delivery, Link, RemoteField, Role, Unusable
+from integrations import bodies, records
+from integrations.contract import Link, RemoteField, Role, Unusable
 
-MAX_FORM_FIELDS = 2_000
 MAX_EXAMPLES = 3
 MAX_EXAMPLE_CHARS = 120
 # Deeper than this, what a source nests stays as it is.
 FLAT_LEVELS = 4
-
-
-# --- Bodies --------------------------------------------------------------------------------------------------
-def body_of(delivery: Delivery) -> Any:
-    """The body as JSON or as a form, told by its first character: content types are often wrong. Raises `Unusable`."""
-    if delivery.body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in {b"{", b"["}:
-        return json_of(delivery.body)
-    if not delivery.body.strip():
-        raise Unusable("The delivery is empty.")
-    return form_of(delivery.body)
-
-
-def json_of(body: bytes) -> Any:
-    """JSON by the rules of core.api_wire, but for commas before a closing bracket, which makers' own examples have. Raises
-    `Unusable` for everything else that parsers disagree about."""
-    try:
-        return read_json(body)
-    except Malformed as error:
-        trouble = error.message
-    try:
-        mended = _TRAILING_COMMA.sub(lambda found: found.group(1) or "", body.decode("utf-8-sig"))
-        return read_json(mended.encode())
-    except (Malformed, UnicodeDecodeError):
-        raise Unusable(trouble) from None
-
-
-# A whole string (kept, closed or not), or a comma that nothing follows.
-_TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.)*+(?:"|\Z|\\\Z))|,(?=\s*[}\]])', re.DOTALL)
-
-
-def form_of(body: bytes) -> dict[str, Any]:
-    """A form with bracket keys as a nested object: `response[score]=4` is {"response": {"score": "4"}}.
-
-    Brackets may come percent-encoded or raw; an empty value is None. Values that hold an unencoded plus (addresses, offsets
-    of times) get it back. Raises `Unusable`.
-    """
-    try:
-        pairs = parse_qsl(
-            body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS
-        )
-    except ValueError:
-        raise Unusable("The body has too many fields for a form.") from None
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        _put(found, _parts(key), _mended(value.strip()) or None)
-    return found
-
-
-def _parts(key: str) -> list[str]:
-    head, bracket, rest = key.partition("[")
-    if not head or not bracket or not rest.endswith("]"):
-        return [key]
-    return [head, *rest[:-1].split("][")][:8]
-
-
-def _put(into: dict[str, Any], parts: Sequence[str], value: str | None) -> None:
-    for part, following in pairwise(parts):
-        if following == "":  # a list: tags[]=a&tags[]=b
-            entries = into.setdefault(part, [])
-            if isinstance(entries, list):
-                entries.append(value)
-            return
-        inner = into.setdefault(part, {})
-        if not isinstance(inner, dict):
-            return
-        into = inner
-    into.setdefault(parts[-1], value)
-
-
-_LOST_PLUS_OF_TIME = re.compile(r"(\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d+)?) +(\d{2}:?\d{2})")
-_LOST_PLUS_OF_MAIL = re.compile(r"[^\s@]+ [^\s@]+@[^\s@]+\.[^\s@]+")
-
-
-def _mended(value: str) -> str:
-    time = _LOST_PLUS_OF_TIME.fullmatch(value)
-    if time:
-        return f"{time.group(1)}+{time.group(2)}"
-    return value.replace(" ", "+") if _LOST_PLUS_OF_MAIL.fullmatch(value) else value
-
-
-# --- Signatures ----------------------------------------------------------------------------------------------
-def is_signed(body: bytes, said: str, *, secrets: Iterable[str], digest: str, prefix: str = "") -> bool:
-    """Whether `said` is `prefix` and the hexadecimal HMAC of the raw body under one of the secrets; empty ones prove nothing."""
-    given = said.strip().encode("utf-8", "replace")
-    proven = False
-    for secret in secrets:
-        if secret:
-            made = prefix + hmac.new(secret.encode(), body, digest).hexdigest()
-            proven |= hmac.compare_digest(made.encode(), given)
-    return proven
 
 
 # --- Parts of answers ----------------------------------------------------------------------------------------
@@ -133,8 +38,13 @@ def identity(payload: Mapping[str, Any], *, keys: Sequence[str] = ("id",)) -> st
             return found[:200]
     if not any(value not in (None, "", [], {}) for value in payload.values()):
         raise Unusable("An answer without an id and without any content.")
+    return identity_by_content(payload)
+
+
+def identity_by_content(payload: Mapping[str, Any]) -> str:
+    """A name for an answer without an id: the same words are the same answer."""
     written = json.dumps(payload, sort_keys=True, separators=(",", ":"), default=str)
-    return "content-" + hashlib.sha256(written.encode()).hexdigest()[:40]
+    return "content-" + hashlib.sha256(written.encode("utf-8", "replace")).hexdigest()[:40]
 
 
 def flat(value: Any) -> dict[str, Any]:
@@ -142,7 +52,7 @@ def flat(value: Any) -> dict[str, Any]:
     string is read; what is no object is empty."""
     if isinstance(value, str) and value.lstrip().startswith("{"):
         try:
-            value = json_of(value.encode("utf-8", "replace"))
+            value = bodies.json_of(value.encode("utf-8", "replace"), trailing_commas=True)
         except Unusable:
             return {}
     found: dict[str, Any] = {}
@@ -218,18 +128,27 @@ def described(
     """Fields from answers really seen, each given as (key, label, role, value); in the order they first appear, `always`
     first. Of each field the first three different values are its examples."""
     labels: dict[str, tuple[str, Role | None]] = {field.key: (field.label, field.role) for field in always}
-    examples: dict[str, list[str]] = {field.key: list(field.examples) for field in always}
+    seen: dict[str, list[Any]] = {field.key: list(field.examples) for field in always}
     for answer in answers:
         for key, label, role, value in answer:
             labels.setdefault(key, (label, role))
-            seen = examples.setdefault(key, [])
-            shown = _example(value)
-            if shown and shown not in seen and len(seen) < MAX_EXAMPLES:
-                seen.append(shown)
+            seen.setdefault(key, []).append(value)
     return [
-        RemoteField(key=key, label=label, role=role, examples=tuple(examples[key]))
+        RemoteField(key=key, label=label, role=role, examples=examples(seen[key]))
         for key, (label, role) in labels.items()
     ]
+
+
+def examples(seen: Iterable[Any]) -> tuple[str, ...]:
+    """At most three different values that were really seen, short enough to be shown."""
+    found: list[str] = []
+    for value in seen:
+        shown = _example(value)
+        if shown and shown not in found:
+            found.append(shown)
+        if len(found) == MAX_EXAMPLES:
+            break
+    return tuple(found)
 
 
 def _example(value: Any) -> str:

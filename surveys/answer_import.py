@@ -343,7 +343,7 @@ def _take_back(job: jobs.JobContext) -> None:
     actor = User.objects.filter(pk=job.job.requested_by or 0).first()
     if run is None or actor is None:
         return
-    reason = f"Import taken back: file of {run.created_at:%Y-%m-%d}"
+    reason = f"{response_services.TAKEN_BACK}: file of {run.created_at:%Y-%m-%d}"
     answers = Response.objects.filter(imported__run=run, excluded_reason="")
     total, done = answers.count(), 0
     for keys in response_services.slices(answers):

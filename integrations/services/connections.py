@@ -449,6 +449,16 @@ def consent_redirect() -> str:
     return f"{settings.BASE_URL}{reverse('integrations:consent')}"
 
 
+def asks_consent(connection: Connection) -> bool:
+    """Whether it needs a person's yes over there, as its options stand now; where its credentials cannot be opened, whether
+    its system ever does."""
+    system = registry.get(connection.system)
+    try:
+        return system.asks_consent(lines.open_line(connection, with_mapping=False))
+    except Refused:
+        return system.needs_consent
+
+
 def start_consent(*, connection: Connection, actor: User) -> str:
     """Where to send the person's browser to say yes. What comes back is good once, for a quarter of an hour, and only for
     the same person."""

@@ -294,11 +294,12 @@ def _take(
     transaction."""
     records: list[Record] = []
     references: list[Reference] = []
+    wishes: list[Unsubscribed] = []
     for each in news:
         if isinstance(each, Record):
             records.append(each)
         elif isinstance(each, Unsubscribed):
-            _heed(connection, each)
+            wishes.append(each)
         elif each.is_deleted:
             records.append(_deleted(each))
         else:
@@ -307,6 +308,9 @@ def _take(
     if records:
         run = day_run(connection)
         tally = intake.take_in(connection, records, run=run, is_history=False, is_listing=is_listing)
+    for wish in wishes:
+        tally.lines += _heed(connection, wish)
+    if records or tally.lines:
         _log(connection, tally)
     if references:
         _want(connection, references)
@@ -319,8 +323,9 @@ def _take(
     return tally
 
 
-def _heed(connection: Connection, wish: Unsubscribed) -> None:
-    """Asked no more over there is asked no more here, unless it was lifted here since."""
+def _heed(connection: Connection, wish: Unsubscribed) -> list[Line]:
+    """Asked no more over there is asked no more here, unless it was lifted here since. Returns what is new of it."""
+    said: list[Line] = []
     keys: list[tuple[str, Channel]] = []
     with contextlib.suppress(Refused):
         if wish.person.email:
@@ -332,12 +337,31 @@ def _heed(connection: Connection, wish: Unsubscribed) -> None:
         lifted = Suppression.objects.filter(address_key=key, channel=channel, lifted_at__isnull=False)
         if wish.at is not None and lifted.filter(lifted_at__gt=wish.at).exists():
             continue
+        was_known = Suppression.objects.filter(
+            address_key=key, channel=channel, lifted_at__isnull=True
+        ).exists()
         suppressions.suppress(
             address_key=key,
             channel=channel,
             reason=SuppressionReason.UNSUBSCRIBED,
             detail=f"Said so in {connection.name}",
         )
+        if not was_known:
+            said.append(
+                Line(LineKind.NOTE, "", f"{_WHOSE[channel]} is asked no more: its owner said so over there.")
+            )
+    if not keys:
+        said.append(
+            Line(
+                LineKind.NOTE,
+                "",
+                "Somebody said over there to be asked no more, but not by which address or number.",
+            )
+        )
+    return said
+
+
+_WHOSE = {Channel.EMAIL: "An e-mail address", Channel.SMS: "A telephone number"}
 
 
 def _deleted(reference: Reference) -> Record:
@@ -477,26 +501,22 @@ def preview(connection: Connection, delivery: Delivery) -> Preview:
         news = list(registry.get(connection.system).hear(lines.open_line(connection), delivery))
     except Trouble as trouble:
         return Preview(records=(), references=(), counts={}, lines=(), error=trouble.message)
-    records = [
-        n if isinstance(n, Record) else _deleted(n)
-        for n in news
-        if not isinstance(n, Unsubscribed) and _is_record(n)
-    ]
+    records = [n for n in news if isinstance(n, Record)]
+    records += [_deleted(n) for n in news if isinstance(n, Reference) and n.is_deleted]
+    wishes = [n for n in news if isinstance(n, Unsubscribed)]
     tally = Tally(counts=Counter())
-    if records:
-        with transaction.atomic():
+    with transaction.atomic():
+        if records:
             tally = intake.take_in(connection, records, run=None, is_history=False, is_listing=False)
-            transaction.set_rollback(True)
+        for wish in wishes:
+            tally.lines += _heed(connection, wish)
+        transaction.set_rollback(True)
     return Preview(
         records=records,
         references=[n for n in news if isinstance(n, Reference) and not n.is_deleted],
         counts=dict(tally.counts),
         lines=[Line(n.kind, n.external_id, n.message, n.field) for n in tally.lines],
     )
-
-
-def _is_record(news: Record | Reference) -> bool:
-    return isinstance(news, Record) or news.is_deleted
 
 
 def examples(connection: Connection) -> list[HookDelivery]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
 
-from integrations import reading, records
+from integrations import bodies, reading, records, signatures
 from integrations.contract import (
     AccessDenied,
     Ask,
@@ -240,12 +240,12 @@ class Delighted(System):
         ]
         if not said:
             raise Forged("The delivery carries no signature.")
-        if not reading.is_signed(delivery.body, said, secrets=secrets, digest="sha256", prefix="sha256="):
+        if not signatures.is_signed(delivery.body, said, secrets=secrets, digest="sha256", prefix="sha256="):
             raise Forged("The signature does not fit the body.")
 
     def hear(self, link: Link, delivery: Delivery) -> Sequence[Record | Unsubscribed]:
         """Events of different content may bear the same `event_id`: it says nothing, and is not looked at."""
-        said = reading.json_of(delivery.body)
+        said = bodies.json_of(delivery.body, trailing_commas=True)
         if not isinstance(said, Mapping):
             raise Unusable("The delivery is no object.")
         kind = records.text(said.get("event_type"))

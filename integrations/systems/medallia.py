@@ -4,8 +4,6 @@ Written from the vendor's documentation. Every instance names its fields itself,
 template: which field is the score, the comment, the time is chosen by a person, from the fields that the instance tells.
 """
 
-import base64
-import binascii
 import datetime as dt
 import re
 import time
@@ -14,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from integrations import bodies, picking, records
+from integrations import bodies, picking, reading, records, signatures
 from integrations.contract import (
     AccessDenied,
     Ask,
@@ -363,7 +361,7 @@ class Medallia(System):
                     seen.setdefault(key, []).append(_said(value))
         return [
             RemoteField(
-                key=key, label=name, role=proposed.get(key), examples=picking.examples(seen.get(key, ()))
+                key=key, label=name, role=proposed.get(key), examples=reading.examples(seen.get(key, ()))
             )
             for key, (name, _) in listed.items()
         ]
@@ -428,24 +426,21 @@ class Medallia(System):
     # -- Webhooks --
     def verify(self, link: Link, delivery: Delivery) -> None:
         """A static token in a header, or Basic with it as the password: Medallia signs nothing."""
-        secrets = picking.hook_secrets(link)
+        secrets = signatures.hook_secrets(link)
         if not secrets:
             raise Forged("there is no secret to compare with")
-        told = delivery.headers.get("x-webhook-token", "").strip()
-        scheme, _, given = delivery.headers.get("authorization", "").strip().partition(" ")
-        if not told and scheme.lower() == "bearer":
-            told = given.strip()
-        elif not told and scheme.lower() == "basic":
-            try:
-                told = base64.b64decode(given.strip(), validate=True).decode().partition(":")[2]
-            except (binascii.Error, ValueError):
-                raise Forged("the authorization is no base64") from None
-        if not told or not any(picking.same(told, secret) for secret in secrets):
+        authorization = delivery.headers.get("authorization", "")
+        told = (
+            delivery.headers.get("x-webhook-token", "").strip()
+            or signatures.basic_of(authorization).partition(":")[2]
+            or signatures.bearer_of(authorization)
+        )
+        if not signatures.is_one_of(told, secrets):
             raise Forged("the token is missing or does not fit")
 
     def hear(self, link: Link, delivery: Delivery) -> Sequence[Record | Reference]:
         """One object, a list, or `{"records": […]}`, after our template or with the instance's own field names."""
-        told = bodies.json_of(delivery)
+        told = bodies.json_of(delivery.body)
         if isinstance(told, Mapping) and "records" in told:
             told = told["records"]
         listed = told if isinstance(told, list) else [told]

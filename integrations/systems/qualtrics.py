@@ -18,7 +18,7 @@ from typing import IO, Any, ClassVar
 from urllib.parse import urlsplit
 
 from core.fetch import Reply
-from integrations import bodies, packed, picking, records
+from integrations import bodies, packed, picking, reading, records, signatures
 from integrations.contract import (
     AccessDenied,
     Ask,
@@ -214,7 +214,7 @@ def _read(
     score, metric, low, high, trouble = _score(key, told, questions)
     embedded = {
         name: value
-        for name, value in picking.flat(told).items()
+        for name, value in reading.flat(told).items()
         if name not in _METADATA and not _QUESTION.fullmatch(name)
     }
     status, why = _status(told)
@@ -653,7 +653,7 @@ class Qualtrics(System):
             is_after = is_after or question is asked
             key = f"{question.id}_TEXT" if question.is_text else question.id
             if question.type in {"MC", "TE", "Slider", "Matrix"}:
-                examples = picking.examples(question.values or ())
+                examples = reading.examples(question.values or ())
                 fields.append(RemoteField(key=key, label=question.title or key, role=role, examples=examples))
         names = [records.text(records.mapping(each).get("name")) for each in survey["embeddedData"]]
         own = picking.like({name: name for name in names}, picking.PERSON_IDS)
@@ -824,18 +824,18 @@ class Qualtrics(System):
                 continue
 
     def verify(self, link: Link, delivery: Delivery) -> None:
-        secrets = picking.hook_secrets(link)
+        secrets = signatures.hook_secrets(link)
         if not secrets:
             raise Forged("there is no shared key to verify with")
         try:
-            fields = bodies.form_of(delivery)
+            fields = bodies.form_pairs(delivery.body)
         except Unusable:
             raise Forged("too many fields") from None
         messages = [value for name, value in fields if name == "MSG"]
-        signatures = [value for name, value in fields if name == "HMAC"]
-        if len(messages) != 1 or len(signatures) != 1 or not signatures[0]:
+        said = [value.decode("utf-8", "replace") for name, value in fields if name == "HMAC"]
+        if len(messages) != 1 or len(said) != 1:
             raise Forged("no signature, or several")
-        if not any(picking.is_hmac(signatures[0], messages[0], secret, "sha512") for secret in secrets):
+        if not signatures.is_signed(messages[0], said[0], secrets=secrets, digest="sha512"):
             raise Forged("the signature does not fit")
 
     def hear(self, link: Link, delivery: Delivery) -> Sequence[Record | Reference]:
@@ -852,16 +852,11 @@ class Qualtrics(System):
 
 
 def _event(delivery: Delivery) -> Mapping[str, Any]:
-    if delivery.body.lstrip()[:1] in {b"{", b"["}:
-        told = bodies.json_of(delivery)
-    else:
-        fields = dict(bodies.form_of(delivery))
-        if "MSG" in fields:
-            told = bodies.json_from(fields["MSG"])
-            topic = fields.get("Topic", b"").decode("utf-8", "replace")
-            told = {**told, "Topic": topic} if isinstance(told, Mapping) else told
-        else:
-            told = {name: value.decode("utf-8", "replace") for name, value in fields.items()}
+    told = bodies.json_or_form(delivery.body, form=bodies.plain_form)
+    if not bodies.is_json(delivery.body) and "MSG" in told:
+        topic = told.get("Topic", "")
+        told = bodies.json_of(told["MSG"].encode())
+        told = {**told, "Topic": topic} if isinstance(told, Mapping) else told
     if not isinstance(told, Mapping):
         raise Unusable("The delivery is no event.")
     return told

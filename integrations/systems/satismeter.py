@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from core import clock
-from integrations import reading, records
+from integrations import bodies, reading, records
 from integrations.contract import (
     AccessDenied,
     Ask,
@@ -491,7 +491,7 @@ class SatisMeter(System):
 
     # -- Webhooks --
     def hear(self, link: Link, delivery: Delivery) -> Sequence[Record]:
-        said = reading.json_of(delivery.body)
+        said = bodies.json_of(delivery.body, trailing_commas=True)
         if not isinstance(said, Mapping):
             raise Unusable("The delivery is no object.")
         if not isinstance(said.get("response"), Mapping) and not _looks_like_an_answer(said):

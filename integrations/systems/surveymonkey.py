@@ -4,11 +4,8 @@ Written from the vendor's documentation. An NPS question is a rating matrix of o
 choices are what each adds to the NPS (-100, 0, 100) and never the score, which is the place of the choice.
 """
 
-import base64
-import binascii
 import datetime as dt
 import hashlib
-import hmac
 import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +14,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode, urlsplit
 
 from core.fetch import Reply
-from integrations import bodies, picking, records
+from integrations import bodies, picking, reading, records, signatures
 from integrations.contract import (
     AccessDenied,
     Ask,
@@ -237,7 +234,7 @@ def read_response(
         records.text(question.get("id")): (question, answers) for question, answers in _answered(response)
     }
     asked = _score_question(questions, answered, mapping)
-    variables = picking.flat(response.get("custom_variables"))
+    variables = reading.flat(response.get("custom_variables"))
     said = _said(response, answered, variables)
 
     score, metric, low, high, trouble = _score(asked, answered, mapping)
@@ -623,7 +620,7 @@ class SurveyMonkey(System):
         names = list(survey["variables"])
         for each in records.items(told.get("data")):
             response = records.mapping(each)
-            variables = picking.flat(response.get("custom_variables"))
+            variables = reading.flat(response.get("custom_variables"))
             names += [name for name in variables if name not in names]
             answered = {
                 records.text(question.get("id")): (question, answers)
@@ -648,7 +645,7 @@ class SurveyMonkey(System):
         ]
         return [
             RemoteField(
-                key=key, label=label, role=proposed.get(key), examples=picking.examples(seen.get(key, ()))
+                key=key, label=label, role=proposed.get(key), examples=reading.examples(seen.get(key, ()))
             )
             for key, label in listed
         ]
@@ -819,21 +816,19 @@ class SurveyMonkey(System):
             identity, secret = _client(link)
         except AccessDenied:
             raise Forged("there is no client secret to verify with") from None
-        try:
-            signature = base64.b64decode(delivery.headers.get("sm-signature", "").strip(), validate=True)
-        except (binascii.Error, ValueError):
-            raise Forged("the signature is no base64") from None
-        made = hmac.digest(f"{identity}&{secret}".encode(), delivery.body, "sha1")
-        if not signature or not hmac.compare_digest(made, signature):
+        said = delivery.headers.get("sm-signature", "")
+        if not signatures.is_signed(
+            delivery.body, said, secrets=[f"{identity}&{secret}"], digest="sha1", encoding="base64"
+        ):
             raise Forged("the signature is missing or does not fit")
-        secrets = picking.hook_secrets(link)
+        secrets = signatures.hook_secrets(link)
         told = delivery.headers.get("authorization", "").strip()
-        told = told[7:].strip() if told[:7].lower() == "bearer " else told
-        if secrets and not any(picking.same(told, secret) for secret in secrets):
+        told = signatures.bearer_of(told) or told
+        if secrets and not signatures.is_one_of(told, secrets):
             raise Forged("the authorization is missing or does not fit")
 
     def hear(self, link: Link, delivery: Delivery) -> Sequence[Record | Reference]:
-        event = bodies.json_of(delivery)
+        event = bodies.json_of(delivery.body)
         if not isinstance(event, Mapping):
             raise Unusable("A delivery of SurveyMonkey is an object.")
         kind = records.text(event.get("event_type"))

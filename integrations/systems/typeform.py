@@ -4,11 +4,8 @@ Written from the vendor's documentation of the Responses, Webhooks and Create AP
 form's definition (its type, number of steps, first step), so answers are always joined to it by the question's id or ref.
 """
 
-import base64
-import binascii
 import datetime as dt
 import hashlib
-import hmac
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +13,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode, urlsplit
 
 from core.fetch import Reply
-from integrations import bodies, picking, records
+from integrations import bodies, picking, reading, records, signatures
 from integrations.contract import (
     AccessDenied,
     Ask,
@@ -228,7 +225,7 @@ def read_response(
     # Questions that the form had or has got, other than when its definition was read.
     questions = [*questions, *(answer.question for answer in answers if answer.question.id not in known)]
     variables = _variables(item.get("variables"))
-    hidden = picking.flat(item.get("hidden"))
+    hidden = reading.flat(item.get("hidden"))
     said = _said(answers, hidden, variables)
 
     asked = _score_question(questions, answers, mapping)
@@ -608,7 +605,7 @@ class Typeform(System):
         seen: dict[str, list[Any]] = {}
         for each in records.items(told.get("items")):
             item = records.mapping(each)
-            item_hidden = picking.flat(item.get("hidden"))
+            item_hidden = reading.flat(item.get("hidden"))
             hidden += [name for name in item_hidden if name not in hidden]
             said = _said(_answers(item.get("answers"), known), item_hidden, _variables(item.get("variables")))
             for key, value in said.items():
@@ -622,7 +619,7 @@ class Typeform(System):
                 key=question.id,
                 label=question.title or question.id,
                 role=proposed.get(question.id),
-                examples=picking.examples(seen.get(question.id, ())),
+                examples=reading.examples(seen.get(question.id, ())),
             )
             for question in questions
             if question.type not in {"group", "statement", "contact_info", "address"}
@@ -632,7 +629,7 @@ class Typeform(System):
                 key=f"hidden.{name}",
                 label=f"Hidden field “{name}”",
                 role=proposed.get(f"hidden.{name}"),
-                examples=picking.examples(seen.get(f"hidden.{name}", ())),
+                examples=reading.examples(seen.get(f"hidden.{name}", ())),
             )
             for name in hidden
         ]
@@ -740,24 +737,17 @@ class Typeform(System):
                 continue
 
     def verify(self, link: Link, delivery: Delivery) -> None:
-        secrets = picking.hook_secrets(link)
+        secrets = signatures.hook_secrets(link)
         if not secrets:
             raise Forged("there is no secret to verify with")
-        scheme, _, told = delivery.headers.get("typeform-signature", "").strip().partition("=")
-        if scheme != "sha256" or not told:
-            raise Forged("no signature")
-        try:
-            signature = base64.b64decode(told, validate=True)
-        except (binascii.Error, ValueError):
-            raise Forged("the signature is no base64") from None
-        for secret in secrets:
-            made = hmac.digest(secret.encode(), delivery.body, "sha256")
-            if hmac.compare_digest(made, signature):
-                return
-        raise Forged("the signature does not fit")
+        said = delivery.headers.get("typeform-signature", "")
+        if not signatures.is_signed(
+            delivery.body, said, secrets=secrets, digest="sha256", prefix="sha256=", encoding="base64"
+        ):
+            raise Forged("the signature is missing or does not fit")
 
     def hear(self, link: Link, delivery: Delivery) -> Sequence[Record | Reference]:
-        event = bodies.json_of(delivery)
+        event = bodies.json_of(delivery.body)
         if not isinstance(event, Mapping):
             raise Unusable("A delivery of Typeform is an object.")
         kind = event.get("event_type")

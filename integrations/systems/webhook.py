@@ -5,21 +5,15 @@ scheme of standardwebhooks.com, a fixed token in a header, or Basic authenticati
 scheme of systems whose documentation was read; `Preset.verified` says how far that goes.
 """
 
-import base64
-import binascii
 import datetime as dt
-import hashlib
-import hmac
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl
 
 from core import clock
-from integrations import paths, records, strict_json
+from integrations import bodies, paths, reading, records, signatures
 from integrations.contract import (
     Delivery,
     Forged,
@@ -246,7 +240,7 @@ class Webhook(System):
         scheme = str(link.options.get("scheme", "none"))
         if scheme == "none":
             return
-        secrets = [s for s in (link.secrets.get("hook"), link.secrets.get("hook_previous")) if s]
+        secrets = signatures.hook_secrets(link)
         if not secrets:
             raise Forged("no secret is set, so nothing is accepted")
         if scheme == "basic":
@@ -271,7 +265,7 @@ class Webhook(System):
         return json.dumps(preset.example, indent=2)
 
     def fields_heard(self, link: Link, deliveries: Sequence[Delivery]) -> Sequence[RemoteField]:
-        found: dict[str, list[str]] = {}
+        found: dict[str, list[Any]] = {}
         for delivery in deliveries:
             try:
                 document = read(delivery)
@@ -279,14 +273,11 @@ class Webhook(System):
                 continue
             for item in list(_items(document, str(link.options.get("records", ""))))[:5]:
                 for path, value in paths.leaves(item):
-                    examples = found.setdefault(path, [])
-                    text = str(value)[:80]
-                    if text and text not in examples and len(examples) < 3:
-                        examples.append(text)
+                    found.setdefault(path, []).append(value)
         proposed = _propose(link, list(found))
         return [
-            RemoteField(key=path, label=path, role=proposed.get(path), examples=tuple(examples))
-            for path, examples in list(found.items())[:MAX_FIELDS]
+            RemoteField(key=path, label=path, role=proposed.get(path), examples=reading.examples(seen))
+            for path, seen in list(found.items())[:MAX_FIELDS]
         ]
 
 
@@ -295,29 +286,16 @@ def _header(link: Link, otherwise: str = "") -> str:
     return str(link.options.get("header", "")).strip().lower() or otherwise
 
 
-def _same(given: str, expected: Sequence[str]) -> bool:
-    """Whether `given` is one of them; takes as long whichever it is."""
-    found = False
-    for each in expected:
-        found |= hmac.compare_digest(given.encode("utf-8", "replace"), each.encode("utf-8", "replace"))
-    return found
-
-
 def _verify_basic(secrets: Sequence[str], delivery: Delivery) -> None:
-    kind, _, said = delivery.headers.get("authorization", "").partition(" ")
-    try:
-        given = base64.b64decode(said.strip(), validate=True).decode()
-    except (binascii.Error, ValueError):
-        given = ""
-    if kind.lower() != "basic" or not _same(given, secrets):
+    if not signatures.is_one_of(signatures.basic_of(delivery.headers.get("authorization", "")), secrets):
         raise Forged("user or password do not fit")
 
 
 def _verify_token(secrets: Sequence[str], delivery: Delivery, header: str) -> None:
     given = delivery.headers.get(header, "").strip()
-    if header == "authorization" and given[:7].lower() == "bearer ":
-        given = given[7:].strip()
-    if not _same(given, secrets):
+    if header == "authorization":
+        given = signatures.bearer_of(given) or given
+    if not signatures.is_one_of(given, secrets):
         raise Forged(f"the token in {header} does not fit")
 
 
@@ -333,50 +311,40 @@ def _verify_standard(secrets: Sequence[str], delivery: Delivery) -> None:
         for part in delivery.headers.get("webhook-signature", "").split(" ")
         if part.startswith("v1,")
     ]
-    expected = []
-    for secret in secrets:
-        try:
-            key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-        except (binascii.Error, ValueError):
-            continue
-        if key:
-            signed = f"{ident}.{stamp}.".encode() + delivery.body
-            expected.append(base64.b64encode(hmac.digest(key, signed, "sha256")).decode())
-    if not any(_same(each, expected) for each in given[:10]):
+    keys = [signatures.base64_of(secret.removeprefix("whsec_")) for secret in secrets]
+    signed = f"{ident}.{stamp}.".encode() + delivery.body
+    if not any(
+        signatures.is_signed(signed, said, secrets=keys, digest="sha256", encoding="base64")
+        for said in given[:10]
+    ):
         raise Forged("the signature does not fit")
+
+
+_DIGESTS: Mapping[str, signatures.Digest] = {"sha1": "sha1", "sha256": "sha256", "sha512": "sha512"}
 
 
 def _verify_hmac(link: Link, secrets: Sequence[str], delivery: Delivery) -> None:
     header = _header(link)
     if not header:
         raise Forged("no header is set for the signature")
-    given = delivery.headers.get(header, "").strip()
-    prefix = str(link.options.get("prefix", "")).strip()
-    if not given.startswith(prefix):
-        raise Forged("the signature does not begin as it should")
-    given = given[len(prefix) :]
     signed = delivery.body
     stamp_header = str(link.options.get("timestamp_header", "")).strip().lower()
     if stamp_header:
         stamp = delivery.headers.get(stamp_header, "").strip()
         _refuse_old(stamp)
         signed = f"{stamp}.".encode() + delivery.body
-    algorithm = str(link.options.get("algorithm") or "sha256")
-    if algorithm not in {"sha1", "sha256", "sha512"}:
+    digest = _DIGESTS.get(str(link.options.get("algorithm") or "sha256"))
+    if digest is None:
         raise Forged("no such algorithm")
-    expected = []
-    for secret in secrets:
-        digest = hmac.digest(secret.encode(), signed, algorithm)
-        is_base64 = link.options.get("encoding") == "base64"
-        expected.append(base64.b64encode(digest).decode() if is_base64 else digest.hex())
-    if not is_hex_or_base64(given) or not _same(
-        given if link.options.get("encoding") == "base64" else given.lower(), expected
+    if not signatures.is_signed(
+        signed,
+        delivery.headers.get(header, ""),
+        secrets=secrets,
+        digest=digest,
+        prefix=str(link.options.get("prefix", "")).strip(),
+        encoding="base64" if link.options.get("encoding") == "base64" else "hex",
     ):
         raise Forged("the signature does not fit")
-
-
-def is_hex_or_base64(text: str) -> bool:
-    return re.fullmatch(r"[A-Za-z0-9+/=]{1,200}", text) is not None
 
 
 def _refuse_old(stamp: str) -> None:
@@ -389,27 +357,22 @@ def _refuse_old(stamp: str) -> None:
 # --- Reading -------------------------------------------------------------------------------------------------
 def read(delivery: Delivery) -> Any:
     """The body as a document: JSON by its first letter or its kind, else a form. Raises `Unusable` in words."""
-    body = delivery.body.lstrip(b" \t\r\n\xef\xbb\xbf")
-    if body[:1] in {b"{", b"["} or "json" in delivery.content_type:
-        try:
-            return strict_json.loads(delivery.body)
-        except strict_json.NotStrict as error:
-            raise Unusable(f"The delivery cannot be read: {error}") from None
-    try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=2_000)
-    except ValueError:
-        pairs = []
-    if not pairs:
-        raise Unusable("The delivery is neither JSON nor a form.")
-    form: dict[str, Any] = dict(pairs)
+    if "json" in delivery.content_type:
+        return bodies.json_of(delivery.body)
+    document = bodies.json_or_form(delivery.body, form=bodies.plain_form)
+    if bodies.is_json(delivery.body) or len(document) > 3:
+        return document
     # Some put their JSON into one field of a form.
-    for key, value in form.items():
-        if len(form) <= 3 and value[:1] in {"{", "["}:
-            try:
-                form[key] = strict_json.loads(value.encode())
-            except strict_json.NotStrict:
-                continue
-    return form
+    return {name: _inner(value) for name, value in document.items()}
+
+
+def _inner(value: str) -> Any:
+    if not bodies.is_json(value.encode()):
+        return value
+    try:
+        return bodies.json_of(value.encode())
+    except Unusable:
+        return value
 
 
 def _items(document: Any, path: str) -> Iterator[Any]:
@@ -480,7 +443,7 @@ class _Reader:
             trouble = f"What stands at the score is no whole number from {self._low} to {self._high}."
         comments = [records.text(paths.find(item, key)) for key in self._mapping.get(Role.COMMENT, ())]
         return Record(
-            external_id=_id(at(Role.ANSWER_ID)) or _made_id(item),
+            external_id=_id(at(Role.ANSWER_ID)) or reading.identity_by_content(item),
             survey_id=_id(at(Role.SURVEY_ID)),
             metric=self._metric,
             score=score,
@@ -511,12 +474,6 @@ def _id(value: Any) -> str:
     if isinstance(value, float) and math.isfinite(value) and value == int(value):
         value = int(value)
     return records.text(value)
-
-
-def _made_id(item: Mapping[str, Any]) -> str:
-    """Of an answer without an id: the same words are the same answer."""
-    text = json.dumps(item, sort_keys=True, default=str)
-    return "made-" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:40]
 
 
 def _status(value: Any) -> Status:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
 from core import clock
-from integrations import reading, records
+from integrations import bodies, reading, records, signatures
 from integrations.contract import (
     AccessDenied,
     Ask,
@@ -483,16 +483,16 @@ class Wootric(System):
     # -- Webhooks --
     def verify(self, link: Link, delivery: Delivery) -> None:
         said = delivery.headers.get("x-wootric-signature", "")
-        secrets = [link.secrets.get("hook", ""), link.secrets.get("hook_previous", "")]
-        if not any(secrets):
+        secrets = signatures.hook_secrets(link)
+        if not secrets:
             raise Forged("The connection holds no secret token of webhooks.")
         if not said:
             raise Forged("The delivery carries no signature.")
-        if not reading.is_signed(delivery.body, said, secrets=secrets, digest="sha1", prefix="sha1="):
+        if not signatures.is_signed(delivery.body, said, secrets=secrets, digest="sha1", prefix="sha1="):
             raise Forged("The signature does not fit the body.")
 
     def hear(self, link: Link, delivery: Delivery) -> Sequence[Record]:
-        said = reading.body_of(delivery)
+        said = bodies.json_or_form(delivery.body, form=bodies.nested_form, trailing_commas=True)
         if not isinstance(said, Mapping):
             raise Unusable("The delivery is no object.")
         if not any(isinstance(said.get(key), Mapping) for key in ("response", "decline")):

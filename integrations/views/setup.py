@@ -62,7 +62,7 @@ def setup_access(request: UserRequest, pk: int) -> HttpResponseBase:
                 connection=connection, actor=request.user, name=form.cleaned_data["name"], options=form.options,
                 new_secrets=form.secrets,
             )  # fmt: skip
-            if system.needs_consent and request.POST.get("do") == "consent":
+            if services.asks_consent(connection) and request.POST.get("do") != "check":
                 return redirect(services.start_consent(connection=connection, actor=request.user))
             found = services.check_connection(connection=connection)
         except Refused as refusal:
@@ -74,6 +74,7 @@ def setup_access(request: UserRequest, pk: int) -> HttpResponseBase:
         **_frame(connection, system, 2),
         "form": form,
         "redirect": services.consent_redirect() if system.needs_consent else "",
+        "asks_consent": services.asks_consent(connection),
         "hook_url": services.hook_url(connection) if system.hook is Hook.BY_HAND else "",
         "has_consent": bool(stored - {"hook", "hook_previous", *(s.key for s in system.settings)}),
     }

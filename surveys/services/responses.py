@@ -20,7 +20,7 @@ from core.errors import Invalid, Refused
 from surveys import domain, sql
 from surveys.choices import LoopStatus
 from surveys.ingest import FOLD, is_counted
-from surveys.models import Response, ResponseRevision
+from surveys.models import ImportedAnswer, Response, ResponseRevision
 from team import audit
 from team import queries as team_queries
 from team.models import User
@@ -28,6 +28,8 @@ from team.permissions import can_lead, can_work
 
 SLICE = 1_000
 REASON_LENGTH = 200
+# How the reason of answers begins whose import was taken back.
+TAKEN_BACK = "Import taken back"
 
 
 @contextmanager
@@ -199,6 +201,37 @@ def restore_upstream(*, responses: "QuerySet[Response]", at: dt.datetime | None 
             )
         number += len(chosen)
     return number
+
+
+def adopt_responses(*, metrics: Mapping[str, str], source: str, into: str) -> dict[str, int]:
+    """Let answers of `source` belong to `into` from now on, which tells of the same ones under the same external ids.
+
+    `metrics` says of each external id what is measured: an answer to another kind of question is another answer. Left
+    alone are those that `into` has already, and those of an import that was taken back. The import that made an adopted
+    one no longer can take it back. Nothing that figures show changes. Returns the keys by external id; the caller holds
+    a transaction.
+    """
+    wanted = sorted(metrics)
+    adopted: dict[str, int] = {}
+    for start in range(0, len(wanted), SLICE):
+        ids = wanted[start : start + SLICE]
+        there = Response.objects.filter(source=into, external_id__in=ids).values_list(
+            "external_id", flat=True
+        )
+        left = set(ids) - set(there)
+        rows = (
+            Response.objects.filter(source=source, external_id__in=left)
+            .exclude(excluded_reason__startswith=TAKEN_BACK)
+            .order_by("pk")
+            .select_for_update(of=("self",), no_key=True)
+            .only("pk", "external_id", "metric")
+        )
+        found = {row.external_id: row.pk for row in rows if row.metric == metrics[row.external_id or ""]}
+        if found:
+            Response.objects.filter(pk__in=found.values()).update(source=into)
+            ImportedAnswer.objects.filter(response__in=found.values()).delete()
+            adopted |= {key or "": pk for key, pk in found.items()}
+    return adopted
 
 
 def _older_than(when: dt.datetime) -> Q:

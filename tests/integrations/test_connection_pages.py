@@ -154,6 +154,42 @@ def test_a_setting_that_is_missing_is_named(draft: Connection, as_administrator:
     assert enter(as_administrator, draft, project="").status_code == 422
 
 
+class Shy(Parrot):
+    """Takes a key, or asks for consent where that is chosen."""
+
+    key: ClassVar[str] = "shy"
+    name: ClassVar[str] = "Shy Surveys"
+    needs_consent: ClassVar[bool] = True
+
+    def asks_consent(self, link: Link) -> bool:
+        return link.options.get("project") == "oauth"
+
+    def consent_url(self, link: Link, *, redirect: str, state: str) -> str:
+        return "https://shy.example/yes"
+
+
+@pytest.fixture
+def shy(as_administrator: Client, frozen: Any) -> Iterator[Connection]:
+    registry.register(Shy())
+    as_administrator.post("/connections/create/", {"system": "shy"})
+    yield Connection.objects.get()
+    registry.unregister("shy")
+
+
+def test_a_system_that_takes_a_key_too_asks_for_consent_only_where_that_is_chosen(
+    shy: Connection, as_administrator: Client
+) -> None:
+    with_key = enter(as_administrator, shy, do="consent")
+    shown = page(as_administrator, f"/connections/{shy.pk}/access/")
+    assert with_key.url == f"/connections/{shy.pk}/surveys/"
+    assert "and allow it" not in shown
+
+    by_consent = enter(as_administrator, shy, project="oauth")
+    shown = page(as_administrator, f"/connections/{shy.pk}/access/")
+    assert by_consent.url == "https://shy.example/yes"
+    assert "Go to Shy Surveys and allow it" in shown
+
+
 def test_a_secret_is_sealed_and_never_shown_again(draft: Connection, as_administrator: Client) -> None:
     enter(as_administrator, draft)
     draft.refresh_from_db()

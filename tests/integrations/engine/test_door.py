@@ -12,6 +12,7 @@ from django.urls import reverse
 from pytest_django import Settings as SettingsWrapper
 
 from integrations import door, vault
+from integrations.contract import Delivery
 from integrations.models import AnswerFetch, Connection, HookDelivery, RunLine, SyncRun
 from integrations.services import connections, hooks
 from surveys.models import Response, Suppression
@@ -273,6 +274,26 @@ def test_who_wants_no_more_asks_over_there_gets_none_from_us(send: Send, drain: 
 
     wish = Suppression.objects.get()
     assert (wish.address_key, wish.reason) == (suppressions.key_of("ann@acme.example"), "unsubscribed")
+    line = RunLine.objects.get()
+    assert "asked no more" in line.message
+    assert "acme" not in line.message
+
+
+def test_a_wish_that_names_nobody_is_noted(send: Send, drain: Drain) -> None:
+    send({"wants_no_more": "nobody"})
+    drain()
+
+    assert not Suppression.objects.exists()
+    assert "not by which address" in RunLine.objects.get().message
+
+
+def test_a_wish_is_tried_out_without_being_heeded(active: Connection) -> None:
+    shown = hooks.preview(active, Delivery(body=b'{"wants_no_more": "ann@acme.example"}', headers={}))
+
+    assert [line.message for line in shown.lines] == [
+        "An e-mail address is asked no more: its owner said so over there."
+    ]
+    assert (shown.error, list(shown.records), Suppression.objects.count()) == ("", [], 0)
 
 
 def test_bodies_are_emptied_but_for_the_examples_and_deleted_in_time(

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from django.db import transaction
 
+from accounts.models import Import
 from core import clock
 from integrations import intake
 from integrations.models import Connection, RawAnswer, RunLine
 from integrations.records import Record
 from integrations.services import connections, hooks
-from surveys.models import Response, Survey
+from surveys import ingest
+from surveys.models import ImportedAnswer, Response, Survey
 from surveys.services import responses
 from team.models import User
 from tests import factories
@@ -242,3 +244,83 @@ def test_seen_again_is_remembered(take: Take, frozen: Any) -> None:
 
     raw = RawAnswer.objects.get()
     assert (raw.seen_at, raw.received_at) == (clock.now(), clock.now() - dt.timedelta(seconds=60))
+
+
+# --- What came in as a file before ---------------------------------------------------------------------------
+@pytest.fixture
+def imported(active: Connection, survey: Survey, lead: User) -> Response:
+    """The answer a1, as an import of the system's file made it."""
+    answer = ingest.Answer(
+        survey_id=survey.pk, score=3, source=active.system, external_id="a1", channel="import", origin="import",
+        responded_at=dt.datetime(2026, 3, 10, 10, tzinfo=dt.UTC), comment="Slow", email="ann@acme.example",
+    )  # fmt: skip
+    (outcome,) = ingest.ingest([answer])
+    run = Import.objects.create(target="answer", created_by=lead)
+    ImportedAnswer.objects.create(response_id=outcome.response_id, run=run)
+    return Response.objects.get(pk=outcome.response_id)
+
+
+def test_an_answer_of_an_earlier_file_is_carried_on(
+    take: Take, imported: Response, active: Connection
+) -> None:
+    first = take(CORRECTED, item("a2"))
+    again = take(CORRECTED, item("a2"))
+
+    answer = Response.objects.get(external_id="a1")
+    assert (answer.pk, answer.source, answer.score) == (imported.pk, active.source, 6)
+    assert (first.counts["updated"], first.counts["created"], again.counts["unchanged"]) == (1, 1, 2)
+    assert "1 answer had come in as a file before" in RunLine.objects.get(kind="note").message
+    # It is the connection's now: taking the import back leaves it alone.
+    assert not ImportedAnswer.objects.exists()
+
+
+def test_an_answer_of_an_earlier_file_that_is_deleted_over_there_counts_no_more(
+    take: Take, imported: Response
+) -> None:
+    tally = take(item("a1", 3, status="deleted", changed="2026-03-17T09:00:00Z"))
+
+    imported.refresh_from_db()
+    assert tally.counts["deleted"] == 1
+    assert imported.deleted_upstream_at is not None
+
+
+def test_an_answer_of_a_file_that_was_taken_back_stays_out(
+    take: Take, imported: Response, active: Connection
+) -> None:
+    Response.objects.filter(pk=imported.pk).update(
+        excluded_reason=f"{responses.TAKEN_BACK}: file of 2026-03-11"
+    )
+
+    take(CORRECTED)
+
+    assert set(Response.objects.values_list("source", "excluded_reason")) == {
+        (active.system, f"{responses.TAKEN_BACK}: file of 2026-03-11"), (active.source, ""),
+    }  # fmt: skip
+
+
+def test_an_answer_to_another_kind_of_question_is_another_answer(
+    take: Take, imported: Response, active: Connection
+) -> None:
+    Response.objects.filter(pk=imported.pk).update(metric="csat", scale_min=1, scale_max=5)
+
+    take(CORRECTED)
+
+    assert set(Response.objects.values_list("source", "score")) == {(active.system, 3), (active.source, 6)}
+
+
+def test_what_a_file_brings_after_the_connection_is_not_adopted_over_its_own(
+    take: Take, active: Connection, survey: Survey
+) -> None:
+    take(COMMENTED)
+    own = Response.objects.get()
+    late = ingest.Answer(
+        survey_id=survey.pk, score=3, source=active.system, external_id="a1", channel="import",
+        responded_at=own.responded_at,
+    )  # fmt: skip
+    (outcome,) = ingest.ingest([late])
+
+    take(CORRECTED)
+
+    own.refresh_from_db()
+    assert (own.score, own.source) == (6, active.source)
+    assert Response.objects.get(pk=outcome.response_id).source == active.system

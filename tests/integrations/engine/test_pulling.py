@@ -10,7 +10,7 @@ from django.core import mail
 from core import fetch
 from integrations import pulling, vault
 from integrations.domain import ConnectionState, RunKind, RunState
-from integrations.models import Connection, RawAnswer, RunLine, SyncRun
+from integrations.models import ConnectedSurvey, Connection, RawAnswer, RunLine, SyncRun
 from integrations.services import connections, notices, runs
 from surveys.models import Response
 from team.models import User
@@ -364,6 +364,23 @@ def test_what_a_rescan_misses_counts_no_more_and_counts_again_when_it_is_back(
 
     gone.refresh_from_db()
     assert gone.deleted_upstream_at is None
+
+
+def test_a_rescan_of_a_system_that_proves_nothing_gone_deletes_nothing(
+    shelf: Shelf, sync: Sync, forward: Forward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Fake, "missing_is_gone", False)
+    shelf.items = [item(f"a{n}", at="2026-03-16T10:00:00Z", changed="2026-03-17T09:59:30Z") for n in range(4)]
+    sync()
+    shelf.items.pop()
+    forward(hours=25)
+    runs.start_due()
+    forward(seconds=1)
+
+    rescan = SyncRun.objects.filter(kind=RunKind.RESCAN).order_by("-pk")[0]
+    assert (rescan.state, rescan.deleted) == ("done", 0)
+    assert not Response.objects.filter(deleted_upstream_at__isnull=False).exists()
+    assert ConnectedSurvey.objects.get().rescanned_at is not None
 
 
 def test_an_empty_rescan_deletes_nothing(shelf: Shelf, sync: Sync, forward: Forward) -> None:

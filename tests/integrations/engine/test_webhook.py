@@ -12,7 +12,7 @@ import time_machine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from integrations import paths, strict_json
+from integrations import paths
 from integrations.contract import Delivery, Forged, Role, Unusable
 from integrations.line import Line
 from integrations.models import HookDelivery
@@ -287,7 +287,7 @@ def test_a_webhook_is_set_up_heard_and_taken_in(
     assert not {"person.email", "person.name"} & set(answer.attributes)
 
 
-# --- Paths and strict JSON -----------------------------------------------------------------------------------
+# --- Paths -----------------------------------------------------------------------------------------------
 _documents = st.recursive(
     st.integers(-5, 5) | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
@@ -307,9 +307,3 @@ def test_every_leaf_is_found_by_its_path(document: dict[str, Any]) -> None:
 @given(st.text(max_size=30))
 def test_no_path_raises(path: str) -> None:
     assert paths.find({"a": [1]}, path) in (None, 1, [1])
-
-
-@_patient
-@given(_documents)
-def test_strict_json_reads_what_json_writes(document: Any) -> None:
-    assert strict_json.loads(json.dumps(document).encode()) == document
