@@ -6,6 +6,7 @@ scheme of systems whose documentation was read; `Preset.verified` says how far t
 """
 
 import datetime as dt
+import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
