@@ -236,7 +236,8 @@ class Webhook(System):
     def check(self, link: Link) -> str:
         if link.options.get("scheme", "none") != "none" and not link.secrets.get("hook"):
             raise Unusable("Enter the secret: without it every delivery is refused.")
-        return PRESETS.get(str(link.options.get("preset", "")), PRESETS["other"]).name
+        preset = PRESETS.get(str(link.options.get("preset", "")), PRESETS["other"])
+        return "" if preset.key == "other" else preset.name
 
     def surveys(self, link: Link) -> Sequence[RemoteSurvey]:
         return [RemoteSurvey(id="", name="Everything that is sent", metric=_metric(link))]
