@@ -184,7 +184,7 @@ class Webhook(System):
     key: ClassVar[str] = "webhook"
     name: ClassVar[str] = "Webhook"
     about: ClassVar[str] = "Any system that can send its answers to an address, as JSON or as a form."
-    verified: ClassVar[str] = "own tests"
+    verified: ClassVar[str] = "our own tests"
     can_pull: ClassVar[bool] = False
     hook: ClassVar[Hook] = Hook.BY_HAND
     hook_steps: ClassVar[str] = PRESETS["other"].steps
