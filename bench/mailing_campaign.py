@@ -128,7 +128,7 @@ def people(count: int) -> None:
             Account(name=f"Account <{n}>", owner=owners[n % 40], plan="pro", segment="SMB")
             for n in range(count)
         ],
-        batch_size=5000,
+        batch_size=1000,
     )
     Contact.objects.bulk_create(
         [
@@ -139,7 +139,7 @@ def people(count: int) -> None:
             )
             for n, account in enumerate(accounts)
         ],
-        batch_size=5000,
+        batch_size=1000,
     )  # fmt: skip
 
 
@@ -157,7 +157,7 @@ def campaign() -> Wave:
 
 def release_all(wave: Wave) -> int:
     total = 0
-    while released := pacing.release(wave.pk, chunk=1_000_000):
+    while released := pacing.release(wave.pk, chunk=2_000):
         total += released
     return total
 

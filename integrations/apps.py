@@ -14,6 +14,7 @@ class IntegrationsConfig(AppConfig):
 
         hooks.register()
         extensions.register()
+        notices.register()
         jobs.on_tick("connections_due", runs.start_due)
         jobs.on_tick("connections_broken", notices.raise_alerts)
         jobs.hourly("integrations_forget", minute=40, func=lambda _: hooks.forget_old())

@@ -309,6 +309,10 @@ class System(ABC):
         """The fields of that survey's answers, with proposals and examples really seen."""
         return ()
 
+    def sample(self, link: Link) -> str:
+        """The body of a delivery as the system sends it, for trying out; "" where none is known."""
+        return ""
+
     def fields_heard(self, link: Link, deliveries: Sequence[Delivery]) -> Sequence[RemoteField]:
         """The same, found in what was delivered: for systems that are only heard."""
         return ()

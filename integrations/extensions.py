@@ -1,27 +1,41 @@
 """What listening adds elsewhere: its part in erasing a person and in telling them what is known, and what
 a connection is called where its answers are shown."""
 
+import secrets
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
+
+from django.db.models import Q, TextField
+from django.db.models.functions import Cast
 
 from accounts import extend
 from accounts.extend import Relation
 from accounts.models import Contact
-from integrations.models import Connection, HookDelivery, RawAnswer
+from integrations.models import AnswerFetch, Connection, HookDelivery, RawAnswer, RunLine
 from surveys import sources
 
 
 def _erase(contact: Contact) -> None:
     """The source's copies go, and what it sends of these answers later is not taken in again.
 
-    Deliveries that are still kept as they came are searched for the person's address and id: they hold nothing but text.
+    Answers that nobody was found for, and deliveries that are kept as they came, are searched for the person's address:
+    they hold it in their text only.
     """
-    rows = RawAnswer.objects.filter(response__contact=contact)
-    rows.update(payload=None, is_erased=True)
-    marks = [text.casefold().encode() for text in (contact.email, contact.external_id or "") if len(text) > 3]
-    for delivery in HookDelivery.objects.exclude(body=b"").iterator(chunk_size=50) if marks else ():
-        body = bytes(delivery.body).lower().replace(b"%40", b"@")
-        if any(mark in body for mark in marks):
+    theirs = Q(response__contact=contact)
+    if contact.email:
+        unmatched = RawAnswer.objects.filter(payload__isnull=False).exclude(response__contact__isnull=False)
+        named = unmatched.annotate(_said=Cast("payload", TextField())).filter(_said__icontains=contact.email)
+        theirs |= Q(pk__in=list(named.values_list("pk", flat=True)))
+    RawAnswer.objects.filter(theirs).update(payload=None, is_erased=True)
+    if not contact.email:
+        return
+    # A source that numbers its answers by address: the number goes too.
+    for model in (RawAnswer, RunLine, AnswerFetch):
+        for pk in model.objects.filter(external_id__icontains=contact.email).values_list("pk", flat=True):
+            model.objects.filter(pk=pk).update(external_id=f"erased-{secrets.token_hex(16)}")
+    mark = contact.email.casefold().encode()
+    for delivery in HookDelivery.objects.exclude(body=b"").iterator(chunk_size=50):
+        if mark in bytes(delivery.body).lower().replace(b"%40", b"@"):
             HookDelivery.objects.filter(pk=delivery.pk).update(body=b"", headers={}, query={})
 
 
@@ -50,7 +64,7 @@ def register() -> None:
     sources.register(_names)
     extend.relation(
         Relation(
-            "integrations.RawAnswer", merge=lambda loser, survivor: None, erase=_erase, export=_export,
+            "integrations.RawAnswer", merge="stay", erase=_erase, export=_export,
             reason="Follows the answer it became.",
         )
     )  # fmt: skip

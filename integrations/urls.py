@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("connections/<int:pk>/resume/", connections.connection_resume, name="connection_resume"),
     path("connections/<int:pk>/run/", connections.connection_run, name="connection_run"),
     path("connections/<int:pk>/rerun/", connections.connection_rerun, name="connection_rerun"),
+    path("connections/<int:pk>/try/", connections.connection_try, name="connection_try"),
     path("connections/<int:pk>/check/", connections.connection_check, name="connection_check"),
     path("connections/<int:pk>/hook/secret/", connections.hook_secret, name="hook_secret"),
     path("connections/<int:pk>/hook/address/", connections.hook_address, name="hook_address"),

@@ -300,10 +300,12 @@ SURE = frozenset({Reason.UNTAGGED_EMAIL, Reason.FORMER_EMAIL, Reason.SAME_PHONE,
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What is compared of a contact. `domain` is that of its account, `former` the addresses it had before."""
+    """What is compared of a contact. `domain` is that of its account, `former` the addresses it had before, `base`
+    its address without the tag."""
 
     key: int
     email_key: str | None = None
+    base: str | None = None
     phone_key: str | None = None
     phone: str = ""
     external_id: str | None = None
@@ -314,37 +316,47 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What an answer said about its author, in the forms that are compared."""
+    """What an answer said about its author, in the forms that are compared. `base` is the address without its tag,
+    `domains` those that may be the company's."""
 
     email_key: str | None = None
     phone_key: str | None = None
     phone: str = ""
     external_id: str = ""
     name: tuple[str, ...] = ()
+    base: str | None = None
+    domains: tuple[str, ...] = ()
 
     @classmethod
     def of_hint(cls, hint: Mapping[str, Any]) -> "Said":
         email, phone = str(hint.get("email", "")), str(hint.get("phone", ""))
+        key = email_key(email)
         return cls(
-            email_key(email), phone_key(phone), phone, str(hint.get("external_id", "")),
-            name_words(str(hint.get("name", ""))),
-        )  # fmt: skip
+            email_key=key,
+            phone_key=phone_key(phone),
+            phone=phone,
+            external_id=str(hint.get("external_id", "")),
+            name=name_words(str(hint.get("name", ""))),
+            base=untagged(key),
+            domains=tuple(parents(company_domain(key))),
+        )
 
 
 def reasons(said: Said, person: Person) -> list[Reason]:
     """All that speaks for this person, the most telling first; empty when nothing does."""
     found = set()
-    base = untagged(said.email_key)
-    theirs = untagged(person.email_key)
-    if said.email_key and person.email_key and (base == person.email_key or theirs == said.email_key):
+    if (
+        said.email_key
+        and person.email_key
+        and (said.base == person.email_key or person.base == said.email_key)
+    ):
         found.add(Reason.UNTAGGED_EMAIL)
     if said.email_key and said.email_key in person.former:
         found.add(Reason.FORMER_EMAIL)
     # A number that cannot be called from everywhere has no key; then it must be written alike.
     if (said.phone_key and said.phone_key == person.phone_key) or (said.phone and said.phone == person.phone):
         found.add(Reason.SAME_PHONE)
-    domain = company_domain(said.email_key)
-    is_domain = bool(domain and person.domain and person.domain in parents(domain))
+    is_domain = bool(person.domain) and person.domain in said.domains
     if is_same_name(said.name, person.name):
         found.add(Reason.SAME_NAME_AND_DOMAIN if is_domain else Reason.SAME_NAME)
     elif is_domain and is_similar_name(said.name, person.name):

@@ -160,7 +160,8 @@ def counts(audience: Text, rules: Rules, asking: Asking, *, now: dt.datetime) ->
 # --- The audience --------------------------------------------------------------------------------------------
 def _audience(statement: _Statement, audience: Text, wave_id: int, *, again: bool) -> None:
     columns = f"{_AUDIENCE}, {OWN_COLUMNS}" if audience.own else _AUDIENCE
-    already, params = "", ()
+    already = ""
+    params: tuple[Any, ...] = ()
     if wave_id:
         # Judged again are those of whom it is not known that they must wait.
         waits = " AND x.next_eligible_at > %s" if again else ""

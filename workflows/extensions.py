@@ -91,5 +91,6 @@ def register() -> None:
         )
     )  # fmt: skip
     timeline.subscribe(
-        "workflows.relinked", forgetting.follow_answer, kinds=["response.updated", "response.unlinked"]
-    )
+        "workflows.relinked", forgetting.follow_answer, kinds=["response.updated", "response.unlinked"],
+        live_only=True,
+    )  # fmt: skip

@@ -13,6 +13,7 @@ from accounts.models import Account, Contact, Event
 from accounts.querysets import OfAccountQuerySet
 from core.outbox import OutboxRow
 from surveys.models import InboundMessage, Response
+from workflows import alert_kinds
 from workflows.domain import AlertState, Priority, RunState, StepKind, TaskState
 
 
@@ -114,6 +115,11 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return f"Alert {self.pk}"
+
+    @property
+    def matter(self) -> "alert_kinds.Matter | None":
+        """What it is about, where it belongs to no answer or message."""
+        return alert_kinds.matter_of(self)
 
 
 class Task(models.Model):

@@ -19,7 +19,7 @@ from django.urls import reverse
 from core import clock, fetch
 from core.errors import Invalid, Refused
 from integrations import registry, vault
-from integrations.contract import Hook, Input, RemoteField, RemoteSurvey, Role, System, Trouble
+from integrations.contract import Delivery, Hook, Input, RemoteField, RemoteSurvey, Role, System, Trouble
 from integrations.domain import ConnectionState, HookState, RunKind, RunState
 from integrations.models import ConnectedSurvey, Connection, SyncRun
 from integrations.services import hooks, lines, runs
@@ -33,6 +33,8 @@ HISTORY = dt.timedelta(days=183)
 SECRET_OVERLAP = dt.timedelta(hours=24)
 CONSENT_SECONDS = 900
 MIN_MINUTES, MAX_MINUTES = 5, 24 * 60
+# Of a delivery that is shown to be tried out.
+MAX_SHOWN = 100_000
 _SALT = "integrations.consent"
 
 
@@ -156,14 +158,30 @@ def list_remote_surveys(*, connection: Connection) -> Sequence[RemoteSurvey]:
     return registry.get(connection.system).surveys(lines.open_line(connection))
 
 
-def list_remote_fields(*, connection: Connection, remote_id: str) -> Sequence[RemoteField]:
-    """The fields of that survey's answers with real examples: asked of the other side now, or found in what it sent."""
+def sample_delivery(*, connection: Connection) -> str:
+    """A delivery to try out: the last one that was heard and is still kept, else one as the system would send it."""
+    for row in hooks.examples(connection):
+        body = bytes(hooks.delivery_of(row).body)
+        if len(body) <= MAX_SHOWN:
+            return body.decode("utf-8", "replace")
+    return registry.get(connection.system).sample(lines.open_line(connection))
+
+
+def list_remote_fields(*, connection: Connection, remote_id: str, example: str = "") -> Sequence[RemoteField]:
+    """The fields of that survey's answers with real examples: asked of the other side now, or found in what it sent.
+
+    `example`, the body of a delivery, stands for what it sent. Raises a `Trouble` where it cannot be read.
+    """
     _refuse_incomplete(connection)
     system = registry.get(connection.system)
     chosen = connection.surveys.filter(remote_id=remote_id).first()
     line = lines.open_line(connection, survey=chosen)
     if system.can_pull:
         return system.fields(line, remote_id)
+    if example:
+        given = Delivery(body=example.encode("utf-8", "replace"), headers={})
+        system.hear(line, given)
+        return system.fields_heard(line, [given])
     return system.fields_heard(line, [hooks.delivery_of(row) for row in hooks.examples(connection)])
 
 

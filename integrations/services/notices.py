@@ -6,6 +6,7 @@ from enum import StrEnum
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
+from django.urls import reverse
 
 from core import clock, jobs
 from integrations import registry
@@ -14,6 +15,8 @@ from integrations.models import Connection, SyncRun
 from team import queries as team_queries
 from team.domain import Role
 from team.models import User
+from workflows import alert_kinds
+from workflows.models import Alert
 from workflows.services import alerts
 
 KIND = "integrations.mail"
@@ -89,8 +92,24 @@ def raise_alerts() -> int:
     return number
 
 
+def alert_matter(alert: Alert) -> alert_kinds.Matter:
+    """Which connection an alert is about."""
+    pk = alert.dedupe_key.split(":")[1]
+    connection = Connection.objects.filter(pk=int(pk)).first() if pk.isdigit() else None
+    if connection is None:
+        return alert_kinds.Matter("A connection was broken for a day")
+    return alert_kinds.Matter(
+        f"{connection.name} has been broken for a day",
+        reverse("integrations:connection_detail", args=[connection.pk]),
+    )
+
+
 def _who_looks(connection: Connection) -> User | None:
     person = connection.connected_by
     if person is not None and person.is_active and person.role == Role.ADMINISTRATOR:
         return person
     return User.objects.filter(is_active=True, role=Role.ADMINISTRATOR).order_by("pk").first()
+
+
+def register() -> None:
+    alert_kinds.register(ALERT_KIND, alert_matter)

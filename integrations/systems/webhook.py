@@ -267,6 +267,10 @@ class Webhook(System):
             reader.record(item, document) for item in _items(document, str(link.options.get("records", "")))
         ]
 
+    def sample(self, link: Link) -> str:
+        preset = PRESETS.get(str(link.options.get("preset", "")), PRESETS["other"])
+        return json.dumps(preset.example, indent=2)
+
     def fields_heard(self, link: Link, deliveries: Sequence[Delivery]) -> Sequence[RemoteField]:
         found: dict[str, list[str]] = {}
         for delivery in deliveries:

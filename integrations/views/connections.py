@@ -12,11 +12,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from core.errors import Refused
 from integrations import queries
-from integrations.contract import Hook
+from integrations.contract import Delivery, Hook
 from integrations.domain import OPEN_RUNS, ConnectionState, LineKind, Result, RunKind
 from integrations.forms import DisconnectForm, SinceForm
 from integrations.models import SyncRun
 from integrations.services import connections as services
+from integrations.services import hooks
 from team.http import UserRequest, requires
 from team.permissions import can_administer, can_lead
 
@@ -197,6 +198,28 @@ def connection_delete(request: UserRequest, pk: int) -> HttpResponse:
         return redirect("integrations:connection_detail", pk=pk)
     messages.info(request, "The draft was deleted.")
     return redirect("integrations:connection_list")
+
+
+@requires(can_administer)
+@never_cache
+def connection_try(request: UserRequest, pk: int) -> HttpResponseBase:
+    """A delivery tried out: what it says, and what would become of it. Nothing is changed."""
+    connection = get_object_or_404(queries.list_changeable(request.user), pk=pk)
+    if not queries.has_hook(connection):
+        messages.error(request, "This connection hears no deliveries.")
+        return redirect("integrations:connection_detail", pk=pk)
+    body, trouble, found = "", "", None
+    try:
+        if request.method == "POST":
+            body = request.POST.get("body", "")
+            found = hooks.preview(connection, Delivery(body=body.encode("utf-8", "replace"), headers={}))
+            trouble = found.error
+        else:
+            body = services.sample_delivery(connection=connection)
+    except Refused as refusal:
+        trouble = refusal.message
+    context = {"connection": connection, "body": body, "trouble": trouble, "found": found}
+    return render(request, "integrations/connection_try.html", context, status=422 if trouble else 200)
 
 
 # --- Runs ----------------------------------------------------------------------------------------------------

@@ -195,8 +195,9 @@ def setup_fields(request: UserRequest, pk: int) -> HttpResponseBase:
     at = chosen[place]
     trouble = ""
     fields: Sequence[RemoteField] = ()
+    example = request.POST.get("example", "")[: services.MAX_SHOWN]
     try:
-        fields = services.list_remote_fields(connection=connection, remote_id=at.remote_id)
+        fields = services.list_remote_fields(connection=connection, remote_id=at.remote_id, example=example)
     except Refused as refusal:
         trouble = refusal.message
     mapping = at.mapping or connection.mapping
@@ -206,7 +207,7 @@ def setup_fields(request: UserRequest, pk: int) -> HttpResponseBase:
             number,
             field,
             request.POST.get(f"role_{number}", "")
-            if request.method == "POST"
+            if request.method == "POST" and request.POST.get("do") != "read"
             else roles.get(
                 field.key,
                 "" if mapping else field.role.value if field.role in system.roles and field.role else "",
@@ -214,7 +215,8 @@ def setup_fields(request: UserRequest, pk: int) -> HttpResponseBase:
         )
         for number, field in enumerate(fields)
     ]
-    if request.method == "POST" and not trouble:
+    is_saving = request.method == "POST" and request.POST.get("do") != "read"
+    if is_saving and not trouble:
         given: dict[str, list[str]] = {}
         for row in rows:
             if row.role:
@@ -239,7 +241,10 @@ def setup_fields(request: UserRequest, pk: int) -> HttpResponseBase:
         "trouble": trouble,
         "roles": [(role.value, queries.ROLE_LABELS[role]) for role in Role if role in system.roles],
         "hook_url": services.hook_url(connection) if system.hook is Hook.BY_HAND else "",
-        "deliveries": queries.recent_deliveries(connection) if system.hook is not Hook.NONE else [],
+        "example": example,
+        "sample": services.sample_delivery(connection=connection)
+        if not system.can_pull and not fields
+        else "",
     }
     return render(request, "integrations/setup_fields.html", context, status=422 if trouble else 200)
 

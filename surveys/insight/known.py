@@ -89,8 +89,10 @@ class Restatement:
     def summary(self) -> str:
         """“31 → 29: 3 came in later, 1 excluded from figures since”."""
         was, now = (_shown(figure.counts.score) for figure in (self.then, self.now))
+        if not self.parts:
+            return f"{now}, as it was known"
         why = ", ".join(f"{part.number:,} {part.text}" for part in self.parts)
-        return f"{was} → {now}" + (f": {why}" if why else "")
+        return f"{was} → {now}: {why}"
 
 
 def _shown(score: int | None) -> str:

@@ -129,6 +129,7 @@ def _person(contact: Contact, former: dict[int, set[str]]) -> Person:
     return Person(
         key=contact.pk,
         email_key=contact.email_key,
+        base=identity.untagged(contact.email_key),
         phone_key=contact.phone_key,
         phone=contact.phone,
         external_id=contact.external_id,
@@ -144,7 +145,7 @@ class _Index:
     def __init__(self, people: Iterable[Person]) -> None:
         self._by: dict[tuple[str, str], list[Person]] = {}
         for person in people:
-            keys = {("email", person.email_key), ("email", identity.untagged(person.email_key))}
+            keys = {("email", person.email_key), ("email", person.base)}
             keys |= {("phone", person.phone_key), ("written", person.phone), ("domain", person.domain)}
             keys |= {("former", key) for key in person.former}
             keys |= {("word", word) for word in person.name if len(word) > 1}
@@ -156,10 +157,10 @@ class _Index:
                     self._by.setdefault((kind, value), []).append(person)
 
     def near(self, said: Said) -> list[Person]:
-        keys = {("email", said.email_key), ("email", identity.untagged(said.email_key))}
+        keys = {("email", said.email_key), ("email", said.base)}
         keys |= {("phone", said.phone_key), ("written", said.phone), ("former", said.email_key)}
         keys |= {("word", word) for word in said.name if len(word) > 1}
-        keys |= {("domain", name) for name in identity.parents(identity.company_domain(said.email_key))}
+        keys |= {("domain", name) for name in said.domains}
         if said.external_id:
             own = said.external_id.casefold()
             keys |= {("id", own), *(("id", prefix) for prefix in identity.id_prefixes(own))}
@@ -176,9 +177,7 @@ def _candidates(said: Iterable[Said], user: User, *, is_page: bool) -> dict[int,
     emails = {one.email_key for one in listed if one.email_key}
     emails |= {base for key in set(emails) if (base := identity.untagged(key))}
     phones = {one.phone_key for one in listed if one.phone_key}
-    domains = {
-        name for one in listed for name in identity.parents(identity.company_domain(one.email_key)) if name
-    }
+    domains = {name for one in listed for name in one.domains}
     ids = {one.external_id for one in listed if one.external_id}
     ids |= {prefix for one in set(ids) for prefix in identity.id_prefixes(one)}
     ids |= {one.upper() for one in ids} | {one.lower() for one in ids}

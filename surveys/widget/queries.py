@@ -100,7 +100,7 @@ def look_at(*, config: Config, keys: Sequence[str], person: Person | None, now: 
     kept = config.texts.get(name := (len(keys), bool(email_key)))
     if kept is None:
         kept = config.texts[name] = _text_of(config, len(keys), has_email=bool(email_key))
-    values = {_ID: person.external_id, _EMAIL: email_key}
+    values: dict[str, Any] = {_ID: person.external_id, _EMAIL: email_key}
     params = [*bound(kept.params, now, values), *keys]
     return Look(
         statement=(kept.sql, params), placed=_with_audience(config), kinds=_kinds(config), is_person=True

@@ -26,9 +26,11 @@ from integrations.contract import (
 )
 from integrations.models import Connection, SyncRun
 from integrations.records import Metric, Person, Record
+from integrations.services import notices
 from surveys.models import Response, Survey
 from team.models import User
 from tests import factories
+from workflows.models import Alert
 
 MOMENT = dt.datetime(2026, 3, 10, 9, 0, tzinfo=dt.UTC)
 
@@ -343,3 +345,102 @@ def test_a_start_without_surveys_is_not_offered(draft: Connection, as_administra
 
     assert "Nothing would be read." in shown
     assert re.search(r'<button class="btn primary" disabled', shown)
+
+
+# --- A webhook of any system ---------------------------------------------------------------------------------
+ODD = '{"poll": {"stars": "9"}, "said": "Quick <b>and</b> friendly", "who": {"mail": "ann@acme.example"}, "ref": "x-1"}'
+
+
+@pytest.fixture
+def any_webhook(as_administrator: Client, survey: Survey, frozen: Any) -> Connection:
+    as_administrator.post("/connections/create/", {"system": "webhook"})
+    found = Connection.objects.get()
+    given = {
+        "name": "Support desk",
+        "preset": "other",
+        "metric": "nps",
+        "scheme": "none",
+        "algorithm": "sha256",
+        "encoding": "hex",
+    }
+    assert as_administrator.post(f"/connections/{found.pk}/access/", given).status_code == 302
+    as_administrator.post(f"/connections/{found.pk}/surveys/", {"survey_0": str(survey.pk)})
+    return found
+
+
+def map_fields(client: Client, connection: Connection) -> Any:
+    path = f"/connections/{connection.pk}/fields/"
+    shown = client.post(path, {"survey": "0", "do": "read", "example": ODD}).content.decode()
+    roles = {"poll.stars": "score", "said": "comment", "who.mail": "email", "ref": "answer_id"}
+    places = dict(re.findall(r'name="role_(\d+)" aria-label="([^"]+) is"', shown))
+    given = {f"role_{place}": roles.get(label, "") for place, label in places.items()}
+    return client.post(path, {"survey": "0", "example": ODD, **given})
+
+
+def test_a_pasted_delivery_shows_its_fields(any_webhook: Connection, as_administrator: Client) -> None:
+    answer = as_administrator.post(
+        f"/connections/{any_webhook.pk}/fields/", {"survey": "0", "do": "read", "example": ODD}
+    )
+
+    shown = answer.content.decode()
+    assert "poll.stars" in shown
+    assert "Quick &lt;b&gt;and&lt;/b&gt; friendly" in shown
+
+
+def test_a_pasted_delivery_that_cannot_be_read_is_refused(
+    any_webhook: Connection, as_administrator: Client
+) -> None:
+    answer = as_administrator.post(
+        f"/connections/{any_webhook.pk}/fields/", {"survey": "0", "do": "read", "example": "{"}
+    )
+
+    assert answer.status_code == 422
+
+
+def test_a_delivery_can_be_tried_out_and_changes_nothing(
+    any_webhook: Connection, as_administrator: Client
+) -> None:
+    assert map_fields(as_administrator, any_webhook).status_code == 302
+    factories.a_contact("ann@acme.example")
+
+    shown = as_administrator.post(f"/connections/{any_webhook.pk}/try/", {"body": ODD}).content.decode()
+
+    assert "<b>1</b> created" in shown
+    assert "Quick &lt;b&gt;and&lt;/b&gt; friendly" in shown
+    assert not Response.objects.exists()
+
+
+def test_a_delivery_begins_with_one_as_it_would_be_sent(
+    any_webhook: Connection, as_administrator: Client
+) -> None:
+    assert "Quick and friendly" in page(as_administrator, f"/connections/{any_webhook.pk}/try/")
+
+
+def test_a_mapped_delivery_is_taken_in(any_webhook: Connection, as_administrator: Client, drain: Any) -> None:
+    map_fields(as_administrator, any_webhook)
+    contact = factories.a_contact("ann@acme.example")
+    as_administrator.post(f"/connections/{any_webhook.pk}/start/")
+    any_webhook.refresh_from_db()
+
+    answer = Client().post(
+        f"/hooks/in/{vault.open_token(any_webhook)}/", ODD, content_type="application/json"
+    )
+    drain()
+
+    assert answer.status_code in {200, 202}
+    assert Response.objects.get().contact == contact
+    assert Response.objects.get().score == 9
+
+
+def test_an_alert_about_a_connection_leads_to_it(
+    started: Connection, as_administrator: Client, drain: Any, frozen: Any
+) -> None:
+    Connection.objects.filter(pk=started.pk).update(
+        state="broken", broken_since=dt.datetime(2026, 3, 1, tzinfo=dt.UTC), last_error="The key was revoked."
+    )
+    notices.raise_alerts()
+    alert = Alert.objects.get(kind="connection_broken")
+
+    for path in ("/alerts/?whose=all", f"/alerts/{alert.pk}/", "/?whose=all"):
+        assert "Parrot has been broken for a day" in page(as_administrator, path)
+    assert f"/connections/{started.pk}/" in page(as_administrator, f"/alerts/{alert.pk}/")

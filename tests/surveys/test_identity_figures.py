@@ -182,7 +182,7 @@ class IdentityTest(TestCase):
         run_state_machine_as_test(
             _Rolled,
             settings=settings(
-                max_examples=25, stateful_step_count=14, deadline=None, phases=[Phase.explicit, Phase.generate],
+                max_examples=15, stateful_step_count=14, deadline=None, phases=[Phase.explicit, Phase.generate],
                 suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
             ),
         )  # fmt: skip

@@ -153,7 +153,7 @@ class KnownTest(TestCase):
         run_state_machine_as_test(
             machine,
             settings=settings(
-                max_examples=15, stateful_step_count=14, deadline=None, phases=[Phase.explicit, Phase.generate],
+                max_examples=10, stateful_step_count=14, deadline=None, phases=[Phase.explicit, Phase.generate],
                 suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
             ),
         )  # fmt: skip

@@ -51,6 +51,7 @@ def test_tables_of_other_packages_are_not_there():
         "accounts",
         "surveys",
         "workflows",
+        "integrations",
     }
 
     assert foreign == set()

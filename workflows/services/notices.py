@@ -32,6 +32,8 @@ def _message(notice: Notice) -> EmailMultiAlternatives:
             if response
             else f"{who}{at} wrote back"
             if notice.alert.message
+            else notice.alert.matter.words
+            if notice.alert.matter
             else f"Alert{at}"
         )
     else:

@@ -9,6 +9,7 @@ import pytest
 from django.db import connections as databases
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings as SettingsWrapper
 
 from integrations import door, vault
 from integrations.models import AnswerFetch, Connection, HookDelivery, RunLine, SyncRun
@@ -177,7 +178,7 @@ def test_a_database_that_is_away_is_said_so_that_it_is_sent_again(
 ) -> None:
     from django.db import OperationalError
 
-    def away(*_: object) -> bool:
+    def away(*_: object) -> list[bool]:
         raise OperationalError("away")
 
     monkeypatch.setattr(hooks, "_store", away)
@@ -298,6 +299,31 @@ def test_a_preview_says_what_would_become_of_it_and_changes_nothing(active: Conn
     assert (found.counts["created"], found.counts["skipped"], found.error) == (1, 1, "")
     assert not Response.objects.exists()
     assert hooks.preview(active, Delivery(body=b"nonsense", headers={})).error == "The delivery is no JSON."
+
+
+def test_an_address_with_nonsense_behind_it_is_taken(client: Client, active: Connection) -> None:
+    url = reverse("integrations:door", args=[vault.open_token(active)])
+    body = b'{"items": []}'
+    headers = {"x-signature": sign(HOOK_SECRET, body)}
+
+    answer = client.generic(
+        "POST", f"{url}?a=%00&b=%ED%A0%80&c", body, content_type="application/json", headers=headers
+    )
+
+    assert answer.status_code == 200
+    assert HookDelivery.objects.get().query["a"] == ""
+
+
+def test_a_host_that_is_not_ours_is_refused(
+    client: Client, active: Connection, settings: SettingsWrapper
+) -> None:
+    settings.ALLOWED_HOSTS = ["crm.example"]
+    url = reverse("integrations:door", args=[vault.open_token(active)])
+
+    assert (
+        client.post(url, b"{}", content_type="application/json", headers={"Host": "evil.example"}).status_code
+        == 400
+    )
 
 
 def test_secrets_in_headers_are_not_stored(send: Send) -> None:

@@ -403,7 +403,7 @@ def test_reading_again_from_a_date_takes_in_what_the_new_mapping_says(
 
 
 def test_the_alert_comes_once_when_it_stays_broken(
-    shelf: Shelf, sync: Sync, active: Connection, administrator: User, forward: Forward
+    shelf: Shelf, sync: Sync, active: Connection, administrator: User, forward: Forward, drain: Drain
 ) -> None:
     shelf.token = "other"
     sync()
@@ -412,6 +412,8 @@ def test_the_alert_comes_once_when_it_stays_broken(
 
     assert (notices.raise_alerts(), notices.raise_alerts()) == (1, 1)
     assert Alert.objects.get().assignee == administrator
+    drain()
+    assert mail.outbox[-1].subject == "Fake has been broken for a day"
 
 
 def test_an_error_of_ours_is_tried_again_and_then_said(
