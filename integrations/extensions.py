@@ -1,7 +1,8 @@
-"""What listening adds elsewhere: its part in erasing a person and in telling them what is known."""
+"""What listening adds elsewhere: its part in erasing a person and in telling them what is known, and what
+a connection is called where its answers are shown."""
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from django.db.models import Q, TextField
@@ -10,7 +11,8 @@ from django.db.models.functions import Cast
 from accounts import extend
 from accounts.extend import Relation
 from accounts.models import Contact
-from integrations.models import AnswerFetch, HookDelivery, RawAnswer, RunLine
+from integrations.models import AnswerFetch, Connection, HookDelivery, RawAnswer, RunLine
+from surveys import sources
 
 
 def _erase(contact: Contact) -> None:
@@ -48,7 +50,18 @@ def _export(contact: Contact) -> Iterable[Mapping[str, Any]]:
         }
 
 
+def _names(found: Collection[str]) -> dict[str, str]:
+    ids = [int(pk) for system, _, pk in (source.rpartition(":") for source in found) if system and _is_id(pk)]
+    connections = Connection.objects.filter(pk__in=ids) if ids else ()
+    return {one.source: one.name for one in connections if one.source in found}
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19
+
+
 def register() -> None:
+    sources.register(_names)
     extend.relation(
         Relation(
             "integrations.RawAnswer", merge="stay", erase=_erase, export=_export,

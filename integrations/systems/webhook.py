@@ -179,7 +179,7 @@ class Webhook(System):
     key: ClassVar[str] = "webhook"
     name: ClassVar[str] = "Webhook"
     about: ClassVar[str] = "Any system that can send its answers to an address, as JSON or as a form."
-    verified: ClassVar[str] = "own tests"
+    verified: ClassVar[str] = "our own tests"
     can_pull: ClassVar[bool] = False
     hook: ClassVar[Hook] = Hook.BY_HAND
     hook_steps: ClassVar[str] = PRESETS["other"].steps
@@ -231,7 +231,8 @@ class Webhook(System):
     def check(self, link: Link) -> str:
         if link.options.get("scheme", "none") != "none" and not link.secrets.get("hook"):
             raise Unusable("Enter the secret: without it every delivery is refused.")
-        return PRESETS.get(str(link.options.get("preset", "")), PRESETS["other"]).name
+        preset = PRESETS.get(str(link.options.get("preset", "")), PRESETS["other"])
+        return "" if preset.key == "other" else preset.name
 
     def surveys(self, link: Link) -> Sequence[RemoteSurvey]:
         return [RemoteSurvey(id="", name="Everything that is sent", metric=_metric(link))]

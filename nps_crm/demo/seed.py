@@ -25,7 +25,7 @@ from accounts.models import (
     Segment,
 )
 from core import clock, secrets
-from nps_crm.demo import asking, comments, company, story
+from nps_crm.demo import asking, comments, company, listening, story
 from surveys import ingest
 from surveys.choices import (
     CampaignState,
@@ -110,6 +110,15 @@ def fill(say: Callable[[str], object]) -> None:
         Event.objects.bulk_create(cast.events, batch_size=BATCH)
         _next_campaign(cast, survey)
         _in_the_app(cast, survey)
+        listening.fill(
+            rng=random.Random(SEED + 2),
+            now=now,
+            contacts=cast.contacts,
+            moods=cast.moods,
+            people=cast.people,
+            relationship=survey,
+        )
+        say("another system's answers")
     say("done")
 
 

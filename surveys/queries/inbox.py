@@ -258,7 +258,10 @@ def words_of(action: IdentityAction, user: User) -> list[str]:
 def title_of(action: IdentityAction) -> str:
     """“240 answers linked to new contacts”."""
     number = f"{action.number:,} answer{'' if action.number == 1 else 's'}"
-    return f"{number} {KIND_TEXTS[IdentityActionKind(action.kind)]}"
+    kind = IdentityActionKind(action.kind)
+    if kind is IdentityActionKind.CREATE and action.contacts_made == 1:
+        return f"{number} linked to a new contact"
+    return f"{number} {KIND_TEXTS[kind]}"
 
 
 def job_of(action: IdentityAction) -> Job | None:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 from accounts.exports import csv_response
 from accounts.filters import chosen_filters
 from core.errors import Refused
+from surveys import sources
 from surveys.choices import LoopStatus
 from surveys.filters import ResponseFilter
 from surveys.forms import AssigneeForm, ExcludeForm
@@ -153,6 +154,7 @@ def _only(request: UserRequest, pk: int) -> QuerySet[Response]:
 def _page(request: UserRequest, response: Response, *, status: int = 200, **forms: Any) -> HttpResponse:
     context = {
         "response": response,
+        "source": sources.names([response.source])[response.source],
         "asked": queries.wording_of(response),
         "previous": queries.previous_answers(response, request.user),
         "changes": queries.changes_of(response),

@@ -12,6 +12,7 @@ from accounts import queries as account_queries
 from accounts.forms import ContactForm, show_refusal
 from accounts.models import Account, Contact
 from core.errors import Refused
+from surveys import sources
 from surveys.forms import LinkForm, NewContactForm
 from surveys.inbox_filters import InboxFilter
 from surveys.models import IdentityAction, Response
@@ -38,9 +39,13 @@ def inbox_list(request: UserRequest) -> HttpResponse:
     rows = found.qs if found.is_valid() else found.queryset.none()
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     looked = queries.look(list(page), request.user)
+    named = sources.names({response.source for response in page})
     context = {
         "page": page,
-        "rows": [(response, looked[response.pk].suggestions, looked[response.pk]) for response in page],
+        "rows": [
+            (response, looked[response.pk].suggestions, looked[response.pk], named[response.source])
+            for response in page
+        ],
         "form": found.form,
         "troubles": []
         if found.is_valid()

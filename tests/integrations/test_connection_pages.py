@@ -363,6 +363,26 @@ def test_the_list_has_a_flat_number_of_queries(
         page(as_administrator, "/connections/")
 
 
+def test_answers_are_shown_with_the_name_of_their_connection(
+    started: Connection, as_administrator: Client, drain: Any
+) -> None:
+    factories.a_contact("ann@acme.example")
+    drain()
+    known = Response.objects.get(contact__isnull=False)
+
+    assert "from <bdi>Parrot</bdi>" in page(as_administrator, "/feedback/inbox/")
+    assert "<bdi>Parrot</bdi>" in page(as_administrator, f"/feedback/{known.pk}/")
+
+
+def test_a_start_without_surveys_is_not_offered(draft: Connection, as_administrator: Client) -> None:
+    enter(as_administrator, draft)
+
+    shown = page(as_administrator, f"/connections/{draft.pk}/start/")
+
+    assert "Nothing would be read." in shown
+    assert re.search(r'<button class="btn primary" disabled', shown)
+
+
 # --- A webhook of any system ---------------------------------------------------------------------------------
 ODD = '{"poll": {"stars": "9"}, "said": "Quick <b>and</b> friendly", "who": {"mail": "ann@acme.example"}, "ref": "x-1"}'
 
