@@ -42,6 +42,7 @@ SIGNED_IN = (
     ("connection-disconnect", "/connections/{connection}/disconnect/"),
     ("connection-access", "/connections/{connecting}/access/"),
     ("connection-history", "/connections/{connecting}/history/"),
+    ("connection-try", "/connections/{connection}/try/"),
     ("connection-start", "/connections/{connecting}/start/"),
     ("messages", "/feedback/messages/?show=all"),
     ("clicks", "/feedback/clicks/"),
