@@ -13,10 +13,10 @@ All others wait in the identity inbox. Costs nothing for answers whose author is
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db import IntegrityError
+from django.db.models import F, Q
 
 from accounts.domain import Origin
 from accounts.models import Account, Contact, FormerAddress
@@ -144,12 +144,35 @@ def newcomer(account: Account, hint: Mapping[str, str], language: str) -> Newcom
 def _made(wanted: Sequence[tuple[Unknown, Newcomer]]) -> dict[str | None, int]:
     if not wanted:
         return {}
-    try:
-        made = make_contacts(newcomers=[new for _, new in wanted], actor=None, origin=Origin.LIVE)
-    except IntegrityError:
-        return {}  # somebody else made one of them at this moment: the next lookup finds it
-    return {
-        one.email_key: contact.pk
-        for (one, _), contact in zip(wanted, made, strict=True)
-        if contact is not None
-    }
+    made = make_contacts(newcomers=[new for _, new in wanted], actor=None, origin=Origin.LIVE)
+    found: dict[str | None, int] = {}
+    for (one, new), contact in zip(wanted, made, strict=True):
+        # None: somebody else may have made them at this moment.
+        pk = _owner(one.email_key, new.external_id) if contact is None else contact.pk
+        if pk is not None:
+            found[one.email_key] = pk
+    return found
+
+
+def _owner(email_key: str | None, external_id: str) -> int | None:
+    by_id, by_email = owners({external_id}, {email_key or ""})
+    return by_id.get(external_id) or by_email.get(email_key or "")
+
+
+def owners(
+    external_ids: Collection[str], email_keys: Collection[str]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Whose these external ids are, and whose these addresses. What a tombstone has leads to its survivor."""
+    rows = Contact.objects.filter(erased_at__isnull=True).filter(
+        Q(external_id__in=set(external_ids) - {""}) | Q(email_key__in=set(email_keys) - {""})
+    )
+    by_id: dict[str, int] = {}
+    by_email: dict[str, int] = {}
+    # The living last: an address may be both theirs and a tombstone's.
+    for pk, survivor, external_id, email_key in rows.order_by(
+        F("merged_into").desc(nulls_last=True), "pk"
+    ).values_list("pk", "merged_into", "external_id", "email_key"):
+        for found, key in ((by_id, external_id), (by_email, email_key)):
+            if key:
+                found[key] = survivor or pk
+    return by_id, by_email

@@ -148,6 +148,8 @@ def ingest(
             # bring the same new answer: the second finds it when it looks again.
             if connection.in_atomic_block or attempt + 1 == _ATTEMPTS or not _is_lost_race(error):
                 raise
+            # What the lost round learnt of them (a contact it made, a second look) is gone with it.
+            pending = [_cleaned(p.n, answers[p.n], now) for p in pending]
         else:
             break
     return [(outcomes.get(n) or found[n]) for n in range(len(answers))]

@@ -10,6 +10,7 @@ cannot be undone, and merges the person took part in can no longer be undone eit
 """
 
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
@@ -59,7 +60,7 @@ def erase_contact(*, contact: Contact, actor: User | None) -> Contact:
             if relation.erase is not None:
                 relation.erase(person)
         _empty(person, actor)
-    _seal_merges(contact)
+    _seal_merges(contact, told)
     idempotency.forget(told)
     imports.forget(told)
     audit.record(action="contact.erased", actor=actor, obj=contact)
@@ -92,7 +93,8 @@ def _what_was_told(contact: Contact) -> list[str]:
     for person in [contact, *_tombstones(contact)]:
         found |= {person.email, person.email_key or "", person.phone, person.full_name}
         found |= set(FormerAddress.objects.filter(contact=person).values_list("email_key", flat=True))
-        found |= {row.email for row in Contact.history.filter(id=person.pk)}
+        for row in Contact.history.filter(id=person.pk):
+            found |= {row.email, row.phone, row.external_id or ""}
         found |= {person.external_id or ""}
     return sorted(text for text in found if len(text) > 3)
 
@@ -122,15 +124,27 @@ def _empty(person: Contact, actor: User | None) -> None:
     person.save(update_fields=list(values))
 
 
-def _seal_merges(contact: Contact) -> None:
+def _seal_merges(contact: Contact, told: Sequence[str]) -> None:
     """The journals of this person's merges know who they were, and could bring it back."""
     keys = {contact.pk, *(person.pk for person in _tombstones(contact))}
     rows = Merge.objects.filter(target="contact", survivor_key__in=keys) | Merge.objects.filter(
         target="contact", loser_key__in=keys
     )
+    for merge in rows.filter(undone_at__isnull=False):
+        for other in {merge.survivor_key, merge.loser_key} - keys:
+            _forget_time_together(merge, other, told)
     MergedRows.objects.filter(merge__in=rows).delete()
     rows.filter(sealed_at__isnull=True).update(sealed_at=clock.now())
     Merge.objects.filter(pk__in=list(rows.values_list("pk", flat=True))).update(fields={})
+
+
+def _forget_time_together(merge: Merge, other: int, told: Sequence[str]) -> None:
+    """While a merge lasted that was undone since, the other record had values of this person, and its past shows them."""
+    past = Contact.history.filter(id=other, history_date__range=(merge.done_at, merge.undone_at))
+    versions = list(past.order_by("-history_date", "-history_id").values_list("history_id", flat=True))
+    # The last of them is what the undoing left.
+    Contact.history.filter(history_id__in=versions[1:]).delete()
+    FormerAddress.objects.filter(contact=other, email_key__in=told).delete()
 
 
 # --- What this app's own rows forget -------------------------------------------------------------------------

@@ -472,6 +472,11 @@ def _as_values(target: str, thing: Any, plain: Mapping[str, Any]) -> dict[str, A
 def _not_free(merge: Merge, loser: Any, error: IntegrityError, actor: User) -> Exception:
     if merge.target == CONTACT and "email_key" in str(error):
         return contact_services.email_taken(loser.email_key, actor)
+    if "external_id" in str(error):
+        return Refused(
+            "What was an external id of one of them is another record’s by now. Change it there, then undo.",
+            code="external_id_taken", field="external_id",
+        )  # fmt: skip
     return error
 
 

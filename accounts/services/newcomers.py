@@ -1,10 +1,11 @@
 """Contacts made of people who answered and were not known: many at once, each at an account that is certain."""
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from simple_history.utils import bulk_create_with_history
 
 from accounts import timeline
@@ -37,8 +38,8 @@ def make_contacts(
 ) -> list[Contact | None]:
     """A contact for each, in their order, with history, event and one audit entry for all.
 
-    None for one whose values cannot be stored, or whose address or external id another of them brought before. Raises
-    `IntegrityError` with nothing written when somebody else has made one of them at the same moment.
+    None for one whose values cannot be stored, or whose address or external id another of them brought before or somebody
+    has got by now.
     """
     now = clock.now()
     home = contacts.home_country() if any(one.phone for one in newcomers) else ""
@@ -58,6 +59,30 @@ def make_contacts(
     made = [contact for contact in drafts if contact is not None]
     if not made:
         return drafts
+    with transaction.atomic():
+        try:
+            _store(made, actor, origin, now)
+            stored = made
+        except IntegrityError:  # one of them exists by now: the others are made all the same
+            stored = [contact for contact in made if _is_stored(contact, actor, origin, now)]
+        if stored:
+            audit.record(
+                action="contact.created_by_answer", actor=actor, count=len(stored), first=stored[0].pk
+            )
+    kept = {id(contact) for contact in stored}
+    return [contact if id(contact) in kept else None for contact in drafts]
+
+
+def _is_stored(contact: Contact, actor: User | None, origin: Origin, now: dt.datetime) -> bool:
+    contact.pk, contact._state.adding = None, True  # the failed attempt may have given it a key
+    try:
+        _store([contact], actor, origin, now)
+    except IntegrityError:
+        return False
+    return True
+
+
+def _store(made: Sequence[Contact], actor: User | None, origin: Origin, now: dt.datetime) -> None:
     with transaction.atomic():
         bulk_create_with_history(made, Contact, batch_size=CHUNK, default_user=actor, default_date=now)
         facts = timeline.facts_of_many([(contact.account, contact) for contact in made])
@@ -79,8 +104,6 @@ def make_contacts(
                 for contact, known in zip(made, facts, strict=True)
             ]
         )
-        audit.record(action="contact.created_by_answer", actor=actor, count=len(made), first=made[0].pk)
-    return drafts
 
 
 def _draft(one: Newcomer, home: str) -> Contact | None:

@@ -1,7 +1,9 @@
 """The fast door: `POST /api/v1/responses` without DRF, and with answers that wait together written together.
 
 One request writes for all that wait in this process: one transaction for many requests, each of which is answered after
-the commit that holds its own answer. Under load that cuts the cost of an answer to a third; alone it costs nothing. If the shared transaction fails, each is tried by itself, so nobody pays for another's trouble.
+the commit that holds its own answer. Under load that cuts the cost of an answer to a third; alone it costs nothing.
+If the shared transaction fails, each is tried by itself, so nobody pays for another's trouble; not so if the connection
+broke, because then it may have been committed.
 
 A request with an `Idempotency-Key` goes the ordinary way (surveys/api/views.py), which keeps the stored answer.
 """
@@ -259,10 +261,12 @@ def _write(slots: list[_Slot], user: User) -> None:
     answers = [slot.answer for slot in slots if slot.answer is not None]
     if not answers:
         return
+    raw = connection.connection
     try:
         outcomes = ingest.ingest(answers, actor=user, visible_to=user)
     except Exception:
-        if len(slots) == 1:
+        # With the connection gone nobody knows whether the commit still came through: once more could be twice.
+        if len(slots) == 1 or connection.connection is not raw:
             raise
         for slot in slots:
             try:

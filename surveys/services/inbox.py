@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 
 from accounts import timeline
 from accounts.domain import Origin
@@ -24,6 +24,7 @@ from accounts.services import contacts as contact_services
 from accounts.services.newcomers import Newcomer, make_contacts
 from core import bulk, clock, jobs, schedules
 from core.errors import Invalid, Refused
+from core.models import Job
 from surveys import arrivals, domain, identity, sql_identity
 from surveys.choices import Identity, IdentityActionKind
 from surveys.insight import standing
@@ -164,7 +165,7 @@ def _read_before(
     action.effect["contacts"] = sorted(known_contacts | fresh_contacts)
 
 
-def _end(action: IdentityAction, actor: User, number: int) -> IdentityAction:
+def _end(action: IdentityAction, actor: User | None, number: int) -> IdentityAction:
     """Note the figures as they are now, and how many answers it was."""
     effect = action.effect
     after = standing.read(effect.get("contacts", []), effect.get("accounts", []), actor)
@@ -572,13 +573,12 @@ def _create_many(action: IdentityAction, ids: Sequence[int], account_id: int | N
     return len(_apply(action, wishes, actor, may_come_from=WAITING)) if wishes else 0
 
 
-def _already_known(wanted: Mapping[str, Any]) -> dict[str, int]:
+def _already_known(wanted: Mapping[str, tuple[Newcomer, list[int]]]) -> dict[str, int]:
     """Addresses and external ids that a contact has got since the answers came: those answers are theirs."""
-    rows = Contact.objects.live().filter(Q(email_key__in=wanted) | Q(external_id__in=wanted))
-    found: dict[str, int] = {}
-    for pk, email_key, external_id in rows.values_list("pk", "email_key", "external_id"):
-        found |= {key: pk for key in (email_key, external_id) if key and key in wanted}
-    return found
+    said = {who: (new.external_id, identity.email_key(new.email) or "") for who, (new, _) in wanted.items()}
+    by_id, by_email = arrivals.owners({one for one, _ in said.values()}, {one for _, one in said.values()})
+    known = {who: by_id.get(external_id) or by_email.get(key) for who, (external_id, key) in said.items()}
+    return {who: contact for who, contact in known.items() if contact is not None}
 
 
 def run_decision(job: "jobs.JobContext") -> None:
@@ -590,6 +590,9 @@ def run_decision(job: "jobs.JobContext") -> None:
     while position < len(ids):
         with transaction.atomic():
             action = IdentityAction.objects.select_for_update(of=("self",)).get(pk=job.subject_id or 0)
+            if action.undone_at is not None:
+                raise Refused("This was undone meanwhile. Nothing more has been changed.")
+            action.effect["job"] = True
             number = _decide(action, payload, ids[position : position + SLICE], actor)
             position += SLICE
             action.number = F("number") + number
@@ -600,6 +603,13 @@ def run_decision(job: "jobs.JobContext") -> None:
         action = IdentityAction.objects.get(pk=job.subject_id or 0)
         if "after" in action.effect and action.effect.get("job"):
             _end(action, actor, action.number)
+
+
+def _gave_up(job: Job) -> None:
+    """What was done until then stands as the decision, and may be undone."""
+    action = IdentityAction.objects.select_for_update(of=("self",)).filter(pk=job.subject_id or 0).first()
+    if action is not None and action.effect.get("job"):
+        _end(action, User.objects.filter(pk=job.requested_by or 0).first(), action.number)
 
 
 def _actor(job: "jobs.JobContext") -> User:
@@ -735,6 +745,6 @@ def seal_old() -> int:
 
 def register() -> None:
     """Make the jobs known (from `AppConfig.ready`)."""
-    jobs.handler(JOB, long=True)(run_decision)
+    jobs.handler(JOB, long=True, on_failed=_gave_up)(run_decision)
     jobs.handler(UNDO_JOB, long=True)(run_undo)
     jobs.daily("surveys.identity.seal", at=dt.time(3, 40), zone=schedules.utc, func=lambda day: seal_old())

@@ -265,3 +265,41 @@ def test_everything_known_is_downloaded_in_two_forms(everywhere, canary, as_csm,
 
 def test_a_former_address_is_kept_with_the_person(canary):
     assert FormerAddress.objects.get().email_key == "old.nest@zoo.example"
+
+
+def test_a_merge_that_was_undone_leaves_nothing_of_the_erased_with_the_other(lead):
+    acme = factories.an_account()
+    other = factories.a_contact("ann@acme.example", account=acme, first_name="Ann", last_name="Lee")
+    person = factories.a_contact(
+        "zoe.zett@acme.example", account=acme, first_name="Zoe", last_name="Zett", phone="+4930901820"
+    )
+    done = merge.merge_contacts(
+        survivor=other, loser=person, actor=lead, choices={"email": "loser", "last_name": "loser"}
+    )
+    merge.undo_merge(merge=done, actor=lead)
+    person.refresh_from_db()
+
+    erase.erase_contact(contact=person, actor=lead)
+
+    other.refresh_from_db()
+    assert (other.email, other.last_name) == ("ann@acme.example", "Lee")
+    assert not Contact.history.filter(email__startswith="zoe").exists()
+    assert not Contact.history.filter(last_name="Zett").exists()
+    assert not FormerAddress.objects.filter(email_key__startswith="zoe").exists()
+
+
+def test_stored_copies_with_a_former_number_or_id_go_too(lead):
+    person = factories.a_contact(account=factories.an_account(), phone="+4930901820", external_id="crm-zoe-1")
+    contact_services.update_contact(
+        contact=person, values={"phone": "+4930901821", "external_id": "crm-zoe-2"}, actor=lead
+    )
+    copies = [
+        IdempotencyKey.objects.create(
+            scope="t", key=f"k{n}", request_hash="f", status=200, body=json.dumps({"said": text}).encode()
+        )
+        for n, text in enumerate(["+4930901820", "crm-zoe-1"])
+    ]
+
+    erase.erase_contact(contact=person, actor=lead)
+
+    assert [IdempotencyKey.objects.get(pk=one.pk).body for one in copies] == [b"{}"] * 2

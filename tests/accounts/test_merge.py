@@ -306,3 +306,18 @@ def test_only_what_is_in_sight_is_merged(ann, double, acme, as_stranger, as_csm,
     as_csm.post(f"{URL}{ann.pk}/merge/", {"other": hidden.pk, "keep": ann.pk})
     assert not Merge.objects.exists()
     assert as_csm.get(f"/accounts/{acme.pk}/merge/").status_code == 403
+
+
+def test_undoing_is_refused_plainly_when_the_external_id_went_to_somebody_else(ann, acme, lead):
+    double = factories.a_contact("ann2@acme.example", account=acme, external_id="B-2")
+    plain = factories.a_contact("plain@acme.example", account=acme)
+    merge = services.merge_contacts(survivor=plain, loser=double, actor=lead)
+    plain.refresh_from_db()
+    contact_services.update_contact(contact=plain, values={"external_id": "C-3"}, actor=lead)
+    factories.a_contact("late@acme.example", account=acme, external_id="B-2")
+
+    with pytest.raises(Refused, match="external id"):
+        services.undo_merge(merge=merge, actor=lead)
+
+    double.refresh_from_db()
+    assert double.merged_into == plain

@@ -7,16 +7,19 @@ from contextlib import nullcontext
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.test import Client
+from psycopg.errors import UniqueViolation
 
 from accounts.models import Event
+from core import hotline
 from core.models import RateBucket
 from surveys import sql
+from surveys.api import door as answer_door
 from surveys.ingest import Answer, ingest
 from surveys.models import ContactScore, FigureMark, Response, ResponseRevision
 from team.authentication import new_key
-from team.models import ApiKey
+from team.models import ApiKey, Workspace
 from tests import factories
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
@@ -182,3 +185,48 @@ def test_an_answer_that_another_writes_first_is_found_on_the_second_look(
     assert (second.result, second.response_id) == ("unchanged", first.response_id)
     assert len(looks) == 2
     assert ResponseRevision.objects.count() == Response.objects.count() == 1
+
+
+def test_when_the_database_goes_away_at_the_commit_no_answer_is_sent_twice(monkeypatch: Any) -> None:
+    """Whether they were stored is not known then; only the senders can say whether they want to risk a second one."""
+    door = Door(rate_limit=100)
+    factories.a_contact("ann@acme.example", account=factories.an_account())
+    sent = hotline.trip
+
+    def breaking(*statements: hotline.Statement) -> Any:
+        found = sent(*statements)
+        if any(text == "COMMIT" for text, _ in statements):
+            connection.connection.close()
+            raise OperationalError("server closed the connection unexpectedly")
+        return found
+
+    monkeypatch.setattr(hotline, "trip", breaking)
+    slots = [
+        answer_door._Slot(f"Bearer {door.text}", factories.answer_to(door.survey, 9, external_id=None), None)
+        for _ in range(3)
+    ]
+    with answer_door.hotline_of_answers.held():
+        answer_door._settle(slots)
+
+    assert all(isinstance(slot.error, OperationalError) for slot in slots)
+    assert Response.objects.count() == 3
+
+
+def test_a_newcomer_whose_answer_lost_a_race_still_becomes_a_contact(monkeypatch: Any) -> None:
+    Workspace.objects.update_or_create(pk=1, defaults={"creates_contacts": True})
+    factories.an_account("Acme", domain="acme.example")
+    survey = factories.a_survey()
+    written, raced = sql.write, []
+
+    def beaten(**arguments: Any) -> Any:
+        if not raced:
+            raced.append(1)
+            cause = UniqueViolation("somebody was faster")
+            raise IntegrityError("somebody was faster") from cause
+        return written(**arguments)
+
+    monkeypatch.setattr(sql, "write", beaten)
+    ingest([factories.answer_to(survey, 9, external_id="x1", email="bob@acme.example")])
+
+    response = Response.objects.get()
+    assert (response.identity, response.contact and response.contact.email) == ("matched", "bob@acme.example")

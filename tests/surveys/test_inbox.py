@@ -5,9 +5,10 @@ import datetime as dt
 import pytest
 
 from accounts.models import Contact, Event
+from accounts.services import merge
 from core import clock
 from core.errors import Refused
-from surveys import identity
+from surveys import arrivals, identity
 from surveys.ingest import ingest
 from surveys.models import IdentityAction, IdentityMove, Response
 from surveys.queries import inbox as queries
@@ -446,3 +447,79 @@ def test_merging_erasing_and_exporting_over_the_api(survey, ann, acme, call, cli
     drain()
     ann.refresh_from_db()
     assert ann.erased_at is not None
+
+
+def test_an_external_id_that_somebody_has_by_now_does_not_stop_the_others(survey, acme, lead):
+    rows = [
+        said(survey, 5, email=f"w{k}@acme.example", name=f"W {k}", contact_external_id=f"w-{k}")
+        for k in range(3)
+    ]
+    late = factories.a_contact("other@acme.example", account=acme, external_id="w-1")
+
+    action = inbox.decide_many(response_ids=[row.pk for row in rows], mode="create", actor=lead)
+
+    assert (action.number, action.contacts_made) == (3, 2)
+    assert Response.objects.get(pk=rows[1].pk).contact == late
+
+
+def test_an_id_or_address_on_a_tombstone_leads_to_its_survivor(survey, acme, lead):
+    rows = [
+        said(survey, 5, email="w0@acme.example", name="W 0", contact_external_id="w-0"),
+        said(survey, 6, email="w1@acme.example", name="W 1"),
+    ]
+    kept = factories.a_contact("kept@acme.example", account=acme, external_id="kept")
+    gone = factories.a_contact("w1@acme.example", account=acme, external_id="w-0")
+    merge.merge_contacts(survivor=kept, loser=gone, actor=lead)
+
+    inbox.decide_many(response_ids=[row.pk for row in rows], mode="create", actor=lead)
+
+    assert {Response.objects.get(pk=row.pk).contact for row in rows} == {kept}
+
+
+def test_a_name_or_number_is_not_taken_for_an_external_id(survey, acme, lead):
+    named = said(survey, 5, name="Prince", source="csv", external_id="n1")
+    factories.a_contact("other@acme.example", account=acme, external_id="Prince")
+
+    inbox.decide_many(response_ids=[named.pk], mode="create", account=acme, actor=lead)
+
+    assert Response.objects.get(pk=named.pk).contact.full_name == "Prince"
+
+
+def test_a_decision_that_cannot_go_on_ends_and_may_be_undone(survey, acme, lead, drain, monkeypatch):
+    monkeypatch.setattr(inbox, "AT_ONCE", 1)
+    rows = [said(survey, 5, email=f"w{k}@else.example", name=f"W {k}") for k in range(2)]
+    other = factories.an_account("Other")
+    action = inbox.decide_many(response_ids=[row.pk for row in rows], mode="create", account=acme, actor=lead)
+    merge.merge_accounts(survivor=other, loser=acme, actor=lead)
+    drain()
+
+    action.refresh_from_db()
+    assert not action.effect.get("job")
+    inbox.undo(action=action, actor=lead)
+
+
+@pytest.mark.parametrize("clash", ["b1@acme.example", ""])
+def test_newcomers_beside_one_who_was_made_this_moment_become_contacts_too(
+    creating, survey, acme, monkeypatch, clash
+):
+    looked = arrivals._names_at
+
+    def meanwhile(accounts):
+        found = looked(accounts)
+        if not Contact.objects.filter(last_name="Meanwhile").exists():
+            factories.a_contact(clash, account=acme, last_name="Meanwhile", external_id="b-1")
+        return found
+
+    monkeypatch.setattr(arrivals, "_names_at", meanwhile)
+    ingest(
+        [
+            factories.answer_to(
+                survey, 5, external_id=f"x{k}", email=f"b{k}@acme.example", contact_external_id=f"b-{k}"
+            )
+            for k in range(3)
+        ]
+    )
+
+    assert [row.identity for row in Response.objects.all()] == ["matched"] * 3
+    assert Response.objects.get(external_id="x1").contact.last_name == "Meanwhile"
+    assert Contact.objects.count() == 3
