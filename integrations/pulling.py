@@ -249,7 +249,7 @@ class _Pull:
         wanted = {
             str(pk) for pk in self.connection.surveys.filter(is_enabled=True).values_list("pk", flat=True)
         }
-        return max(sum(totals.values()), self.run.received) if wanted <= set(totals) else None
+        return min(max(sum(totals.values()), self.run.received), 2**31 - 1) if wanted <= set(totals) else None
 
     def _close(self, survey: ConnectedSurvey, tally: Tally) -> None:
         """A survey's window was read to its end."""

@@ -566,3 +566,11 @@ def test_empty_pages_without_end_stop_the_run(
 
     assert run.state == "failed"
     assert "without an answer" in run.error
+
+
+def test_a_number_of_answers_beyond_belief_stops_nothing(shelf: Shelf, sync: Sync) -> None:
+    shelf.vendor.on("GET", "/answers", lambda _: reply({"items": [item("a1")], "next": "", "total": 10**12}))
+
+    run = sync()
+
+    assert (run.state, run.created, run.total) == ("done", 1, 2**31 - 1)
