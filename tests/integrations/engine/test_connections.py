@@ -320,3 +320,8 @@ def test_stopping_a_run_that_is_over_leaves_the_one_at_work(active: Connection, 
 
     run.refresh_from_db()
     assert run.is_open
+
+
+def test_a_viewer_sees_no_connections_though_every_account(active: Connection, viewer: User) -> None:
+    assert not Connection.objects.visible_to(viewer).exists()
+    assert not SyncRun.objects.visible_to(viewer).exists()
