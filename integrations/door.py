@@ -1,8 +1,8 @@
 """The door for what other systems send. Whatever comes, the answer is one of a few plain ones and never an exception.
 
 200: taken, known already, or a look whether we are there (HEAD, GET). 401: it does not prove where it comes from. 404: no
-connection has this address. 413, 415: too large, or packed. 503: it could not be stored; send it again. A connection that
-is paused or broken takes deliveries all the same.
+connection has this address. 411: in chunks, where this server cannot tell their end. 413, 415: too large, or packed. 503: it
+could not be stored; send it again. A connection that is paused or broken takes deliveries all the same.
 """
 
 import logging
@@ -58,7 +58,13 @@ def _status(request: HttpRequest, token: str) -> int:
     headers = {name.lower(): value for name, value in request.headers.items()}
     if any(len(value) > MAX_HEADER for value in headers.values()):
         return 400
-    body = request.read(MAX_BODY + 1)
+    stream: Any = request
+    if "chunked" in headers.get("transfer-encoding", "").lower() and not request.META.get("CONTENT_LENGTH"):
+        # Django takes a body without a length for none, and the delivery would be lost with a 200.
+        if not request.META.get("wsgi.input_terminated"):
+            return 411
+        stream = request.META["wsgi.input"]
+    body = stream.read(MAX_BODY + 1)
     if len(body) > MAX_BODY:
         return 413
     if len(body) < int(length):

@@ -38,6 +38,8 @@ MAX_POLLING = dt.timedelta(hours=6)
 # Windows that began anew because the source forgot the cursor, before that is called a fault.
 MAX_EXPIRIES = 3
 PAGES_REMEMBERED = 30
+# Pages in a row that hold no answer, before the source is taken to go on for ever.
+MAX_EMPTY_PAGES = 2_000
 # A rescan that finds fewer than this share of what is known says more about the source's listing than about its answers.
 PLAUSIBLE = 0.5
 _ATTEMPTS = 4
@@ -88,6 +90,8 @@ class _Pull:
         except AccessDenied as trouble:
             self._fail(trouble.message, breaks=True)
         except (Trouble, Refused) as trouble:
+            if isinstance(trouble, Unusable) and self.run.continues_id is not None and self.run.pages == 0:
+                self._forget_place()  # the second run in a row that comes to no page from there
             self._fail(trouble.message)
 
     def _position(self, key: str, default: Any) -> Any:
@@ -98,7 +102,9 @@ class _Pull:
             held = self._hold((RunState.QUEUED, RunState.RUNNING, RunState.WAITING))
             held.state, held.waits_until = RunState.RUNNING, None
             held.started_at = held.started_at or clock.now()
-            held.save(update_fields=["state", "waits_until", "started_at"])
+            # When the first of the runs that read this window together began: what they listed since is there.
+            held.position.setdefault("began", held.started_at.isoformat())
+            held.save(update_fields=["state", "waits_until", "started_at", "position"])
 
     def _hold(self, states: tuple[RunState, ...] = (RunState.RUNNING,)) -> SyncRun:
         """The run's row, locked, if it is still ours to work on."""
@@ -176,6 +182,7 @@ class _Pull:
             since = self._position("polling_since", "") or now.isoformat()
             self.run.position["polling_since"] = since
             if now - dt.datetime.fromisoformat(since) > MAX_POLLING:
+                self._forget_place()
                 raise Unusable("The export that was asked for did not come within six hours.")
             return
         self.run.position.pop("polling_since", None)
@@ -191,6 +198,12 @@ class _Pull:
                 )
             self.run.position["repeats"] = repeats
             self.run.position["seen"] = [*seen, mark][-PAGES_REMEMBERED:]
+            self.run.position.pop("empty", None)
+            return
+        empty = self._position("empty", 0) + 1
+        if empty > MAX_EMPTY_PAGES:
+            raise Unusable(f"{MAX_EMPTY_PAGES:,} pages in a row came without an answer and without an end.")
+        self.run.position["empty"] = empty
 
     def _take(self, page: Page, survey: ConnectedSurvey) -> bool:
         """Take a page in and save the place behind it, in one transaction; True when it was the last."""
@@ -236,13 +249,13 @@ class _Pull:
         wanted = {
             str(pk) for pk in self.connection.surveys.filter(is_enabled=True).values_list("pk", flat=True)
         }
-        return max(sum(totals.values()), self.run.received) if wanted <= set(totals) else None
+        return min(max(sum(totals.values()), self.run.received), 2**31 - 1) if wanted <= set(totals) else None
 
     def _close(self, survey: ConnectedSurvey, tally: Tally) -> None:
         """A survey's window was read to its end."""
         position = self.run.position
         position["done"] = [*position.get("done", []), str(survey.pk)]
-        for key in ("cursor", "seen", "repeats", "expiries", "polling_since"):
+        for key in runs.PLACE:
             position.pop(key, None)
         totals = position.get("totals", {})
         if str(survey.pk) not in totals:
@@ -257,12 +270,12 @@ class _Pull:
         """What the source no longer lists is gone there: deleted, or anonymised away. Only if the list is plausible."""
         system = registry.get(self.connection.system)
         since = self._since(survey)
-        began = self.run.started_at
-        if system.rescan is None or since is None or began is None:
+        if system.rescan is None or since is None:
             return
         if not system.missing_is_gone:
             ConnectedSurvey.objects.filter(pk=survey.pk).update(rescanned_at=clock.now())
             return
+        began = dt.datetime.fromisoformat(self._position("began", ""))
         # A day inside the window: what was created before and answered after its edge need not be listed.
         known = RawAnswer.objects.filter(
             connection=self.connection,
@@ -310,7 +323,7 @@ class _Pull:
             position = run.position
             position["done"] = [*position.get("done", []), str(survey.pk)]
             position["gone"] = [*position.get("gone", []), str(survey.pk)]
-            for key in ("cursor", "seen", "repeats", "expiries", "polling_since"):
+            for key in runs.PLACE:
                 position.pop(key, None)
             run.save()
 
@@ -331,7 +344,7 @@ class _Pull:
             expiries = run.position.get("expiries", 0) + 1
             if expiries > MAX_EXPIRIES:
                 raise Unusable("The source forgets again and again where we are, before the end is reached.")
-            for key in ("cursor", "seen", "repeats", "polling_since"):
+            for key in runs.PLACE:
                 run.position.pop(key, None)
             run.position["expiries"] = expiries
             tally = Tally()
@@ -344,6 +357,14 @@ class _Pull:
             )
             intake.log(run, tally)
             run.save()
+
+    def _forget_place(self) -> None:
+        """The place leads nowhere, so the next run begins this survey's window again instead of failing there for ever."""
+        with transaction.atomic():
+            run = self._hold()
+            for key in runs.PLACE:
+                run.position.pop(key, None)
+            run.save(update_fields=["position"])
 
     def _rest(self, seconds: float) -> None:
         """Come back later, as the source wishes, without holding a worker."""

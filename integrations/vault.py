@@ -14,6 +14,7 @@ from django.db import transaction
 from core import secrets
 from core.errors import Refused
 from core.secrets import CannotDecrypt
+from integrations.domain import ConnectionState
 from integrations.models import Connection
 
 TOKEN_BYTES = 32
@@ -53,8 +54,13 @@ def known_secrets(connection: Connection) -> frozenset[str]:
 def store_secrets(
     connection: Connection, changed: Mapping[str, str], *, removed: Iterable[str] = ()
 ) -> dict[str, str]:
-    """Change some credentials and leave the others, whoever else changes others meanwhile; returns them all."""
+    """Change some credentials and leave the others, whoever else changes others meanwhile; returns them all.
+
+    A connection that has ended keeps none, not even those that a call of ours was given while it ended.
+    """
     held = Connection.objects.select_for_update(of=("self",), no_key=True).get(pk=connection.pk)
+    if held.state == ConnectionState.DISCONNECTED:
+        return {}
     try:
         known = open_secrets(held)
     except Refused:

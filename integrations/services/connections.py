@@ -20,7 +20,7 @@ from core import clock, fetch
 from core.errors import Invalid, Refused
 from integrations import registry, vault
 from integrations.contract import Delivery, Hook, Input, RemoteField, RemoteSurvey, Role, System, Trouble
-from integrations.domain import ConnectionState, HookState, RunKind, RunState
+from integrations.domain import OPEN_RUNS, ConnectionState, HookState, RunKind, RunState
 from integrations.models import ConnectedSurvey, Connection, SyncRun
 from integrations.services import hooks, lines, runs
 from surveys.choices import MetricFamily
@@ -89,7 +89,7 @@ def change_connection(
 
     Refuses an unknown setting, a missing one that is needed, and an address that must not be called.
     """
-    held = _hold(connection)
+    held = _hold_open(connection)
     system = registry.get(held.system)
     changed: list[str] = []
     if name is not None and name != held.name:
@@ -188,7 +188,7 @@ def list_remote_fields(*, connection: Connection, remote_id: str, example: str =
 @transaction.atomic
 def choose_surveys(*, connection: Connection, choices: Sequence[SurveyChoice], actor: User) -> None:
     """These surveys are read from now on, each into one of ours. One that is left out is no longer read; its place is kept."""
-    held = _hold(connection)
+    held = _hold_open(connection)
     seen: set[str] = set()
     for choice in choices:
         if choice.remote_id in seen:
@@ -226,7 +226,7 @@ def set_mapping(
 
     What was read before stays as it was read; `rerun_since` reads it again in the new way.
     """
-    held = _hold(connection)
+    held = _hold_open(connection)
     clean = clean_mapping(held, mapping)
     if remote_id is None:
         held.mapping = clean
@@ -264,9 +264,7 @@ def activate(*, connection: Connection, actor: User) -> SyncRun | None:
     if not connection.surveys.filter(is_enabled=True).exists():
         raise Refused("Choose at least one survey to read.", code="nothing_chosen", field="surveys")
     with transaction.atomic():
-        held = _hold(connection)
-        if held.state == ConnectionState.DISCONNECTED:
-            raise Refused("This connection has ended. Set up a new one.", code="disconnected")
+        held = _hold_open(connection)
         was = held.state
         held.state = ConnectionState.ACTIVE
         held.broken_since, held.failures, held.last_error, held.last_error_at = None, 0, "", None
@@ -344,12 +342,15 @@ def rerun_since(*, connection: Connection, since: dt.datetime, actor: User) -> S
 def cancel_run(*, run: SyncRun, actor: User) -> None:
     """Stop a run for good; what it took in stays, and the next one begins its window again."""
     held = _hold(run.connection)
+    if not SyncRun.objects.filter(pk=run.pk, state__in=OPEN_RUNS).exists():
+        raise Refused("This run is over already.", code="over")
     runs.cancel_open(held)
     audit.record(action="connection.run_cancelled", actor=actor, obj=held, run=run.pk)
 
 
 def disconnect(*, connection: Connection, actor: User) -> None:
-    """End it: credentials are deleted, nothing is pulled or heard any more. Answers and their log stay."""
+    """End it: credentials are deleted, nothing is pulled or heard any more, and what waits to be taken in is dropped.
+    Answers and their log stay."""
     if connection.state == ConnectionState.DISCONNECTED:
         raise Refused("This connection has ended already.", code="disconnected")
     left_behind = ""
@@ -363,6 +364,7 @@ def disconnect(*, connection: Connection, actor: User) -> None:
     with transaction.atomic():
         held = _hold(connection)
         runs.cancel_open(held)
+        hooks.drop(held)
         held.state = ConnectionState.DISCONNECTED
         held.secrets, held.hook_token, held.hook_token_hash = "", "", None
         held.hook_state, held.hook_subscription, held.hook_error = HookState.OFF, {}, left_behind[:500]
@@ -416,7 +418,7 @@ def rotate_hook_secret(*, connection: Connection, actor: User, secret: str = "")
     """A new secret for signatures, given or made; the one before is still taken for a day. Returns the new one, once."""
     new = secret.strip() or vault.new_hook_secret()
     with transaction.atomic():
-        held = _hold(connection)
+        held = _hold_open(connection)
         before = vault.open_secrets(held).get("hook", "")
         vault.store_secrets(held, {"hook": new, "hook_previous": before})
         held.hook_previous_until = clock.now() + SECRET_OVERLAP if before else None
@@ -505,6 +507,14 @@ def _nonce_key(nonce: str) -> str:
 
 def _hold(connection: Connection) -> Connection:
     return Connection.objects.select_for_update(of=("self",), no_key=True).get(pk=connection.pk)
+
+
+def _hold_open(connection: Connection) -> Connection:
+    """The connection's row, locked. Refuses one that has ended."""
+    held = _hold(connection)
+    if held.state == ConnectionState.DISCONNECTED:
+        raise Refused("This connection has ended. Set up a new one.", code="disconnected")
+    return held
 
 
 def _active_puller(connection: Connection) -> Connection:

@@ -18,7 +18,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.db import connection as database
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from core import clock, jobs, outbox
 from core import outbox_sql as sql
@@ -538,8 +538,13 @@ def forget_old() -> None:
                 body=b""
             ).update(body=b"", headers={}, query={})
     old = now - dt.timedelta(days=settings.HOOK_KEEP_DAYS)
-    HookDelivery.objects.filter(received_at__lt=old).exclude(state__in=["pending", "claimed"]).delete()
-    AnswerFetch.objects.filter(created_at__lt=old).exclude(state__in=["pending", "claimed"]).delete()
+    HookDelivery.objects.filter(received_at__lt=old).exclude(state__in=_WAITING).delete()
+    AnswerFetch.objects.filter(created_at__lt=old).exclude(state__in=_WAITING).delete()
+    for ended in Connection.objects.filter(
+        Exists(HookDelivery.objects.filter(connection=OuterRef("pk"), state__in=_WAITING)),
+        state=ConnectionState.DISCONNECTED,
+    ):
+        drop(ended)  # came in while it ended
     if settings.RAW_ANSWER_DAYS:
         edge_of_payloads = now - dt.timedelta(days=settings.RAW_ANSWER_DAYS)
         RawAnswer.objects.filter(received_at__lt=edge_of_payloads, payload__isnull=False).update(payload=None)
@@ -548,6 +553,18 @@ def forget_old() -> None:
     SyncRun.objects.filter(quiet, kind=RunKind.SCHEDULED, state=RunState.DONE).exclude(
         pk__in=with_lines
     ).delete()
+
+
+def drop(connection: Connection) -> None:
+    """The connection ends: what waits is not taken in any more, and nothing of what came is kept. A worker that has some of
+    it in hand finds its rows gone and takes nothing in."""
+    heard = HookDelivery.objects.filter(connection=connection)
+    heard.filter(state__in=_WAITING).delete()
+    heard.exclude(body=b"").update(body=b"", headers={}, query={})
+    AnswerFetch.objects.filter(connection=connection, state__in=_WAITING).delete()
+
+
+_WAITING = ["pending", "claimed"]
 
 
 def _may_be_taken() -> Q:

@@ -5,6 +5,8 @@ its connection's row first, then the run's.
 """
 
 import datetime as dt
+from collections.abc import Mapping
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -25,6 +27,8 @@ FETCH = "answer_fetch"
 FAILURES = 3
 RESCAN_HOUR = 3
 CANCELLED_WORDS = "Stopped by a person."
+# What `SyncRun.position` says of the survey at hand: where in its window, and the patience there is left with it.
+PLACE = ("cursor", "seen", "repeats", "empty", "expiries", "polling_since")
 
 
 def open_run(connection: Connection) -> SyncRun | None:
@@ -49,7 +53,7 @@ def start(
     is_open_ended = kind in {RunKind.SCHEDULED, RunKind.BY_HAND, RunKind.FIRST}
     if is_open_ended and before is not None and before.state == RunState.FAILED and before.position:
         run.kind, run.since, run.until = before.kind, before.since, before.until
-        run.position, run.continues, run.total = before.position, before, None
+        run.position, run.continues, run.total = _onward(before.position), before, None
     try:
         with transaction.atomic():
             run.save()
@@ -57,6 +61,15 @@ def start(
         raise _running() from None
     _submit(run)
     return run
+
+
+def _onward(position: Mapping[str, Any]) -> dict[str, Any]:
+    """Where a run goes on that carries on with a failed one: at its place, with new patience. What was gone is looked for
+    again: an address may have been mended since."""
+    kept = {key: value for key, value in position.items() if key == "cursor" or key not in PLACE}
+    gone = kept.pop("gone", [])
+    kept["done"] = [pk for pk in kept.get("done", []) if pk not in gone]
+    return kept
 
 
 def _running() -> Refused:

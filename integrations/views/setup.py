@@ -4,6 +4,8 @@ The same pages change a connection that is at work. A call to the other side is 
 is refused there is said at once.
 """
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -121,8 +123,12 @@ def setup_surveys(request: UserRequest, pk: int) -> HttpResponseBase:
         found = services.list_remote_surveys(connection=connection) or [ANY_SURVEY]
     except Refused as refusal:
         trouble = refusal.message
-    rows = _survey_rows(request, connection, found)
-    if request.method == "POST" and not trouble:
+    shown = _digest([remote.id for remote in found])
+    is_answered = request.method == "POST" and request.POST.get("shown", shown) == shown
+    if request.method == "POST" and not is_answered and not trouble:
+        trouble = "The list of surveys has changed over there since it was shown. Look at it again."
+    rows = _survey_rows(request if is_answered else None, connection, found)
+    if is_answered and not trouble:
         try:
             choices = [_choice(row, connection, request) for row in rows if row.is_read]
             services.choose_surveys(connection=connection, choices=choices, actor=request.user)
@@ -135,6 +141,7 @@ def setup_surveys(request: UserRequest, pk: int) -> HttpResponseBase:
     context = {
         **_frame(connection, system, 3),
         "rows": rows,
+        "shown": shown,
         "trouble": trouble,
         "is_reached": bool(found),
         "ours": queries.surveys_to_choose(),
@@ -144,15 +151,22 @@ def setup_surveys(request: UserRequest, pk: int) -> HttpResponseBase:
     return render(request, "integrations/setup_surveys.html", context, status=422 if trouble else 200)
 
 
+def _digest(keys: Sequence[str]) -> str:
+    """Tells whether a form, whose fields are numbered, answers the list it was shown with: the other side may have changed
+    it meanwhile, and each choice would count for the neighbour."""
+    return hashlib.sha256(json.dumps(keys).encode()).hexdigest()[:16]
+
+
 def _survey_rows(
-    request: UserRequest, connection: Connection, found: Sequence[RemoteSurvey]
+    request: UserRequest | None, connection: Connection, found: Sequence[RemoteSurvey]
 ) -> list[SurveyRow]:
+    """Each survey over there as it was chosen in `request`, or before where there is none."""
     known = {row.remote_id: row for row in connection.surveys.all()}
-    post = request.POST
+    post = request.POST if request is not None and request.method == "POST" else None
     rows = []
     for place, remote in enumerate(found):
         before = known.get(remote.id)
-        if request.method == "POST":
+        if post is not None:
             is_read = post.get(f"read_{place}") == "on" or not remote.id
             metric, survey_id = post.get(f"metric_{place}", ""), post.get(f"survey_{place}", "")
         else:
@@ -201,6 +215,11 @@ def setup_fields(request: UserRequest, pk: int) -> HttpResponseBase:
         fields = services.list_remote_fields(connection=connection, remote_id=at.remote_id, example=example)
     except Refused as refusal:
         trouble = refusal.message
+    shown = _digest([field.key for field in fields])
+    is_answered = request.method == "POST" and request.POST.get("do") != "read"
+    if is_answered and request.POST.get("shown", shown) != shown:
+        is_answered = False
+        trouble = trouble or "Other fields have come in since these were shown. Look at them again."
     mapping = at.mapping or connection.mapping
     roles = {key: role for role, keys in mapping.items() for key in keys}
     rows = [
@@ -208,7 +227,7 @@ def setup_fields(request: UserRequest, pk: int) -> HttpResponseBase:
             number,
             field,
             request.POST.get(f"role_{number}", "")
-            if request.method == "POST" and request.POST.get("do") != "read"
+            if is_answered
             else roles.get(
                 field.key,
                 "" if mapping else field.role.value if field.role in system.roles and field.role else "",
@@ -216,8 +235,7 @@ def setup_fields(request: UserRequest, pk: int) -> HttpResponseBase:
         )
         for number, field in enumerate(fields)
     ]
-    is_saving = request.method == "POST" and request.POST.get("do") != "read"
-    if is_saving and not trouble:
+    if is_answered and not trouble:
         given: dict[str, list[str]] = {}
         for row in rows:
             if row.role:
@@ -235,6 +253,7 @@ def setup_fields(request: UserRequest, pk: int) -> HttpResponseBase:
     context = {
         **_frame(connection, system, 4),
         "rows": rows,
+        "shown": shown,
         "chosen": chosen,
         "place": place,
         "at": at,

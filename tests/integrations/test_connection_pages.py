@@ -480,3 +480,52 @@ def test_an_alert_about_a_connection_leads_to_it(
     for path in ("/alerts/?whose=all", f"/alerts/{alert.pk}/", "/?whose=all"):
         assert "Parrot has been broken for a day" in page(as_administrator, path)
     assert f"/connections/{started.pk}/" in page(as_administrator, f"/alerts/{alert.pk}/")
+
+
+def shown_on(client: Client, path: str) -> str:
+    return re.findall(r'name="shown" value="([0-9a-f]*)"', page(client, path))[0]
+
+
+def test_choices_are_not_counted_for_a_neighbour_when_the_list_changed(
+    draft: Connection,
+    parrot: Parrot,
+    as_administrator: Client,
+    survey: Survey,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    enter(as_administrator, draft)
+    path = f"/connections/{draft.pk}/surveys/"
+    given = {"shown": shown_on(as_administrator, path), "read_0": "on", "survey_0": str(survey.pk)}
+    new = RemoteSurvey(id="s0", name="A new one", metric=Metric.NPS)
+    before = list(parrot.surveys(None))  # type: ignore[arg-type]
+    monkeypatch.setattr(Parrot, "surveys", lambda *_: [new, *before])
+
+    refused = as_administrator.post(path, given)
+
+    assert refused.status_code == 422
+    assert "has changed over there" in refused.content.decode()
+    assert not draft.surveys.exists()
+    assert as_administrator.post(path, given | {"shown": shown_on(as_administrator, path)}).status_code == 302
+    assert draft.surveys.get().remote_id == "s0"
+
+
+def test_fields_that_changed_meanwhile_are_not_taken_for_those_shown(
+    draft: Connection, as_administrator: Client, survey: Survey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enter(as_administrator, draft)
+    as_administrator.post(f"/connections/{draft.pk}/surveys/", {"read_0": "on", "survey_0": str(survey.pk)})
+    path = f"/connections/{draft.pk}/fields/"
+    given = {
+        "survey": "0",
+        "shown": shown_on(as_administrator, path),
+        "role_0": "person_id",
+        "role_1": "comment",
+    }
+    monkeypatch.setattr(
+        Parrot, "fields", lambda *_: [RemoteField(key="why", label="Why?"), RemoteField(key="id", label="Id")]
+    )
+
+    refused = as_administrator.post(path, given)
+
+    assert refused.status_code == 422
+    assert draft.surveys.get().mapping == {}

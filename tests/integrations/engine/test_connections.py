@@ -13,9 +13,9 @@ from django.urls import reverse
 from accounts import extend
 from core.errors import Invalid, Refused
 from integrations import registry, vault
-from integrations.contract import AccessDenied, Hook, Link, Trouble
+from integrations.contract import AccessDenied, Hook, Link, Reference, Trouble
 from integrations.domain import ConnectionState
-from integrations.models import Connection, HookDelivery, RawAnswer, SyncRun
+from integrations.models import AnswerFetch, Connection, HookDelivery, RawAnswer, SyncRun
 from integrations.services import connections, hooks, lines
 from surveys.models import Response
 from team.models import AuditEntry, User
@@ -265,3 +265,63 @@ def test_payloads_are_dropped_after_their_time(sync: Sync, shelf: Shelf, forward
 def test_a_row_scope_below_all_sees_no_connections(active: Connection, csm: User, lead: User) -> None:
     assert not Connection.objects.visible_to(csm).exists()
     assert Connection.objects.visible_to(lead).get().state == ConnectionState.ACTIVE
+
+
+def test_what_waits_for_an_ended_connection_is_not_kept(
+    active: Connection, administrator: User, send: Send, drain: Drain
+) -> None:
+    connections.pause(connection=active, actor=administrator)
+    assert send({"items": [item("a1", email="ada@x.example")]}) == 200
+    hooks._want(active, [Reference(external_id="a2")])
+
+    connections.disconnect(connection=active, actor=administrator)
+    drain()
+
+    assert not HookDelivery.objects.exclude(body=b"").exists()
+    assert not HookDelivery.objects.filter(state="pending").exists()
+    assert not AnswerFetch.objects.filter(state="pending").exists()
+    assert not Response.objects.exists()
+
+
+def test_a_token_renewed_while_it_ended_is_not_stored(active: Connection, administrator: User) -> None:
+    line = lines.open_line(active)
+    connections.disconnect(connection=active, actor=administrator)
+
+    line.keep(token="renewed")
+
+    active.refresh_from_db()
+    assert active.secrets == ""
+
+
+def test_an_ended_connection_takes_no_new_credentials(active: Connection, administrator: User) -> None:
+    connections.disconnect(connection=active, actor=administrator)
+
+    for change in (
+        lambda: connections.change_connection(
+            connection=active, actor=administrator, new_secrets={"token": "again"}
+        ),
+        lambda: connections.rotate_hook_secret(connection=active, actor=administrator),
+        lambda: connections.set_mapping(connection=active, mapping={}, actor=administrator),
+        lambda: connections.choose_surveys(connection=active, choices=[], actor=administrator),
+    ):
+        with pytest.raises(Refused, match="has ended"):
+            change()
+
+    active.refresh_from_db()
+    assert active.secrets == ""
+
+
+def test_stopping_a_run_that_is_over_leaves_the_one_at_work(active: Connection, administrator: User) -> None:
+    over = SyncRun.objects.get()
+    run = connections.run_now(connection=active, actor=administrator)
+
+    with pytest.raises(Refused, match="over already"):
+        connections.cancel_run(run=over, actor=administrator)
+
+    run.refresh_from_db()
+    assert run.is_open
+
+
+def test_a_viewer_sees_no_connections_though_every_account(active: Connection, viewer: User) -> None:
+    assert not Connection.objects.visible_to(viewer).exists()
+    assert not SyncRun.objects.visible_to(viewer).exists()

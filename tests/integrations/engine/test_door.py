@@ -1,13 +1,15 @@
 """The door: proves, stores, answers. What is behind it is done by a worker."""
 
+import io
 import json
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.core.handlers.wsgi import WSGIRequest
 from django.db import connections as databases
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from pytest_django import Settings as SettingsWrapper
 
@@ -393,3 +395,23 @@ def test_a_thousand_of_the_same_from_twenty_threads_are_one_row(active: Connecti
     assert set().union(*answers) == {200}
     assert (HookDelivery.objects.count(), Response.objects.count()) == (4, 1)
     assert sum(row.repeats + 1 for row in HookDelivery.objects.all()) == 1_000
+
+
+def test_a_delivery_in_chunks_is_read_to_its_end(active: Connection, drain: Drain) -> None:
+    body = json.dumps({"items": [item("a1")]}).encode()
+    address = reverse("integrations:door", args=[vault.open_token(active)])
+    environ = RequestFactory().post(address, headers={"x-signature": sign(HOOK_SECRET, body)}).environ
+    environ.pop("CONTENT_LENGTH", None)
+    chunked = environ | {
+        "wsgi.input": io.BytesIO(body), "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked",
+    }  # fmt: skip
+
+    assert door.door(WSGIRequest(chunked), vault.open_token(active)).status_code == 200
+    drain()
+    assert Response.objects.count() == 1
+
+    unending = chunked | {"wsgi.input": io.BytesIO(body), "wsgi.input_terminated": False}
+    assert door.door(WSGIRequest(unending), vault.open_token(active)).status_code == 411
+
+    large = chunked | {"wsgi.input": io.BytesIO(b" " * (door.MAX_BODY + 1))}
+    assert door.door(WSGIRequest(large), vault.open_token(active)).status_code == 413

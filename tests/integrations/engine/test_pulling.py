@@ -485,3 +485,109 @@ def test_a_job_of_an_older_attempt_does_nothing(
 
     run.refresh_from_db()
     assert run.state == "queued"
+
+
+def test_a_rescan_that_broke_off_counts_what_it_had_read_before_as_listed(
+    shelf: Shelf, sync: Sync, forward: Forward
+) -> None:
+    shelf.items = [item(f"a{n}", at="2026-03-16T10:00:00Z", changed="2026-03-17T09:59:30Z") for n in range(5)]
+    sync()
+    forward(hours=25)
+    broken = False
+
+    def breaks_once(call: Call) -> Answer:
+        nonlocal broken
+        if call.first("after") == "2" and not broken:
+            broken = True
+            return reply([1, 2], 400)
+        return shelf._list(call)
+
+    shelf.vendor.on("GET", "/answers", breaks_once)
+    runs.start_due()
+    forward(seconds=1)
+    first = SyncRun.objects.filter(kind=RunKind.RESCAN).order_by("-pk")[0]
+    forward(hours=2)
+    runs.start_due()
+    forward(seconds=1)
+
+    second = SyncRun.objects.order_by("-pk")[0]
+    assert (first.state, second.continues_id, second.kind, second.state) == (
+        "failed", first.pk, RunKind.RESCAN, "done",
+    )  # fmt: skip
+    assert not Response.objects.filter(deleted_upstream_at__isnull=False).exists()
+
+
+def test_an_export_that_never_came_is_asked_for_anew_by_the_next_run(
+    shelf: Shelf, sync: Sync, forward: Forward
+) -> None:
+    pending = reply({"items": [], "next": "x", "wait": 3600})
+    shelf.vendor.on("GET", "/answers", lambda _: pending)
+    run = sync()
+    for _ in range(8):
+        forward(hours=1, seconds=1)
+    run.refresh_from_db()
+    assert "six hours" in run.error
+
+    asked: list[str] = []
+
+    def anew(call: Call) -> Answer:
+        asked.append(call.first("after"))
+        return pending if call.first("after") == "x" else reply({"items": [item("a1")], "next": ""})
+
+    shelf.vendor.on("GET", "/answers", anew)
+    run = sync()
+
+    assert (run.state, run.created, asked) == ("done", 1, [""])
+
+
+def test_surveys_that_were_gone_are_asked_for_again_by_the_next_run(shelf: Shelf, sync: Sync) -> None:
+    shelf.vendor.on("GET", "/answers", lambda _: reply({}, 404))
+    assert "None of the chosen surveys" in sync().error
+
+    shelf.items = [item("a1", changed="2026-03-17T09:59:30Z")]
+    shelf.vendor.on("GET", "/answers", shelf._list)
+
+    run = sync()
+    assert (run.state, run.created) == ("done", 1)
+
+
+def test_a_place_that_leads_nowhere_is_given_up_after_the_second_try(shelf: Shelf, sync: Sync) -> None:
+    shelf.items = [item(f"a{n}", changed="2026-03-17T09:59:30Z") for n in range(4)]
+    is_refused = True
+
+    def refuses_the_place(call: Call) -> Answer:
+        return reply({}, 400) if call.first("after") == "2" and is_refused else shelf._list(call)
+
+    shelf.vendor.on("GET", "/answers", refuses_the_place)
+    assert [sync().state, sync().state] == ["failed", "failed"]
+    shelf.asked.clear()
+    is_refused = False
+
+    run = sync()
+
+    assert (run.state, shelf.asked[0].first("after"), Response.objects.count()) == ("done", "", 4)
+
+
+def test_empty_pages_without_end_stop_the_run(
+    shelf: Shelf, sync: Sync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulling, "MAX_EMPTY_PAGES", 5)
+
+    def empty(call: Call) -> Answer:
+        number = int(call.first("after", "0")) + 1
+        return reply({"items": [], "next": str(number) if number < 20 else ""})
+
+    shelf.vendor.on("GET", "/answers", empty)
+
+    run = sync()
+
+    assert run.state == "failed"
+    assert "without an answer" in run.error
+
+
+def test_a_number_of_answers_beyond_belief_stops_nothing(shelf: Shelf, sync: Sync) -> None:
+    shelf.vendor.on("GET", "/answers", lambda _: reply({"items": [item("a1")], "next": "", "total": 10**12}))
+
+    run = sync()
+
+    assert (run.state, run.created, run.total) == ("done", 1, 2**31 - 1)
