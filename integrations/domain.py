@@ -1,5 +1,6 @@
 """States and kinds of listening to other systems, as plain values."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -38,6 +39,16 @@ class RunKind(StrEnum):
     BACKFILL = "backfill"
     RESCAN = "rescan"
     HOOK = "hook"
+
+
+RUN_TITLES: Mapping[RunKind, str] = {
+    RunKind.FIRST: "First sync",
+    RunKind.SCHEDULED: "Pull",
+    RunKind.BY_HAND: "Pull by hand",
+    RunKind.BACKFILL: "Read again",
+    RunKind.RESCAN: "Nightly re-reading",
+    RunKind.HOOK: "Deliveries",
+}
 
 
 class RunState(StrEnum):

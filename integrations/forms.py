@@ -1,7 +1,6 @@
 """The shape of what is typed about connections. Its meaning is judged by integrations/services/connections.py."""
 
 import datetime as dt
-from collections.abc import Sequence
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -155,8 +154,3 @@ class DisconnectForm(forms.Form):
         if name != self.connection.name:
             raise forms.ValidationError(f"Type “{self.connection.name}” exactly as it stands above.")
         return name
-
-
-def chosen_lists(post: Any, prefix: str, keys: Sequence[str]) -> dict[str, str]:
-    """Values of the fields `prefix0`, `prefix1`… by the key that stands at that place of `keys`."""
-    return {key: post.get(f"{prefix}{number}", "") for number, key in enumerate(keys)}

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from core.outbox import OutboxRow, due_indexes
 from integrations.domain import (
     OPEN_RUNS,
+    RUN_TITLES,
     ConnectionState,
     HookState,
     LineKind,
@@ -178,6 +179,12 @@ class SyncRun(models.Model):
 
     def __str__(self) -> str:
         return f"Run {self.pk}"
+
+    @property
+    def title(self) -> str:
+        """What it is called on pages; a day's deliveries with their day."""
+        title = RUN_TITLES[RunKind(self.kind)]
+        return f"{title} of {self.day:%-d %b %Y}" if self.day else title
 
     @property
     def is_open(self) -> bool:

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from django.db.models import Count, Prefetch, Q, QuerySet
 
 from integrations import registry
-from integrations.contract import Hook, Input, Role, Setting, System
-from integrations.domain import OPEN_RUNS, ConnectionState, LineKind, Result, RunKind, RunState
-from integrations.models import ConnectedSurvey, Connection, HookDelivery, RawAnswer, RunLine, SyncRun
+from integrations.contract import Hook, Role, System
+from integrations.domain import OPEN_RUNS, ConnectionState, LineKind, Result, RunState
+from integrations.models import ConnectedSurvey, Connection, RawAnswer, RunLine, SyncRun
 from surveys.models import Survey
 from team.models import User
-
-EXAMPLES = 20
 
 ROLE_LABELS: Mapping[Role, str] = {
     Role.SCORE: "Score",
@@ -27,14 +25,6 @@ ROLE_LABELS: Mapping[Role, str] = {
     Role.SURVEY_ID: "The survey's id",
     Role.LANGUAGE: "Language",
     Role.STATUS: "State of the answer",
-}
-KIND_LABELS: Mapping[RunKind, str] = {
-    RunKind.FIRST: "First sync",
-    RunKind.SCHEDULED: "Scheduled pull",
-    RunKind.BY_HAND: "Pull by hand",
-    RunKind.BACKFILL: "Read again from a date",
-    RunKind.RESCAN: "Nightly re-reading",
-    RunKind.HOOK: "Deliveries of a day",
 }
 
 
@@ -151,11 +141,6 @@ def taken_in(run: SyncRun, result: str = "") -> QuerySet[RawAnswer]:
     return rows.filter(wanted or brought | changed).order_by("-responded_at", "-pk")
 
 
-def recent_deliveries(connection: Connection) -> QuerySet[HookDelivery]:
-    """The last deliveries to the connection's address, newest first."""
-    return HookDelivery.objects.filter(connection=connection).order_by("-pk")[:EXAMPLES]
-
-
 def surveys_to_choose() -> QuerySet[Survey]:
     """Our surveys that answers may be counted for."""
     return Survey.objects.exclude(state="archived").order_by("name", "pk")
@@ -193,10 +178,6 @@ def standing(connection: Connection, run: SyncRun | None) -> Standing:
     if system is not None and not system.can_pull:
         return Standing("Listening", "good", "Answers come in as the other side sends them.")
     return Standing("At work", "good", "")
-
-
-def secret_settings(system: System) -> list[Setting]:
-    return [setting for setting in system.settings if setting.input is Input.SECRET]
 
 
 def has_hook(connection: Connection) -> bool:

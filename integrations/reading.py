@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from integrations import bodies, records
-from integrations.contract import Link, RemoteField, Role, Unusable
+from integrations.contract import Input, Link, RemoteField, Role, Setting, Unusable
 
 MAX_EXAMPLES = 3
 MAX_EXAMPLE_CHARS = 120
@@ -99,6 +99,19 @@ SCALES: Mapping[str, tuple[int, int]] = {
     "0-10": (0, 10),
 }
 METRICS = (("nps", "NPS"), ("csat", "CSAT"), ("ces", "CES"))
+
+
+def metric_setting(label: str, *, where: str) -> Setting:
+    """Asks what answers measure, for systems that do not say it of each."""
+    return Setting(key="metric", label=label, input=Input.CHOICE, default="nps", choices=METRICS, where=where)
+
+
+def scale_setting(*, where: str) -> Setting:
+    """Asks for the scale of answers that are no NPS; empty is that of our own surveys."""
+    return Setting(
+        key="scale", label="Scale of answers that are no NPS", input=Input.CHOICE, is_required=False,
+        choices=(("", "CSAT 1–5, CES 1–7"), *((key, key.replace("-", "–")) for key in SCALES)), where=where,
+    )  # fmt: skip
 
 
 def base_url(link: Link, default: str, *, key: str = "base_url") -> str:

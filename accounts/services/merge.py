@@ -12,7 +12,7 @@ Undoing points back exactly the rows of the journal that nobody has moved since,
 has changed since. What came after the merge stays with the survivor. Figures follow both ways.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -478,10 +478,3 @@ def _not_free(merge: Merge, loser: Any, error: IntegrityError, actor: User) -> E
             code="external_id_taken", field="external_id",
         )  # fmt: skip
     return error
-
-
-# --- Reading -------------------------------------------------------------------------------------------------
-def survivors_of(target: str, ids: Iterable[int]) -> dict[int, int]:
-    """Where the tombstones among these ids lead."""
-    rows = _MODELS[target]._base_manager.filter(pk__in=ids, merged_into__isnull=False)
-    return dict(rows.values_list("pk", "merged_into_id"))

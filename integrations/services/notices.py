@@ -60,7 +60,7 @@ def send(job: jobs.JobContext) -> None:
         "person": connection.connected_by,
         "company": team_queries.workspace().name,
         "base_url": settings.BASE_URL,
-        "link": f"{settings.BASE_URL}/connections/{connection.pk}/",
+        "link": f"{settings.BASE_URL}{reverse('integrations:connection_detail', args=[connection.pk])}",
     }
     subject = " ".join(SUBJECTS[mail].format(connection=connection.name).split())
     body = render_to_string(f"integrations/mail/{mail}.txt", context)

@@ -82,11 +82,7 @@ class WootricCxi(System):
     verified: ClassVar[str] = "vendor documentation"
     settings: ClassVar[tuple[Setting, ...]] = (
         *SIGN_IN_SETTINGS,
-        Setting(
-            key="scale", label="Scale of answers that are no NPS", input=Input.CHOICE, is_required=False,
-            choices=(("", "CSAT 1–5, CES 1–7"), *((key, key.replace("-", "–")) for key in reading.SCALES)),
-            where="The survey's settings in Wootric show it.",
-        ),
+        reading.scale_setting(where="The survey's settings in Wootric show it."),
         Setting(
             key="cxi_url", label="Address", input=Input.URL, default=CXI_BASE, is_required=False,
             where="Leave it as it is, unless Wootric gave you the address of another region.",

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from core.errors import Refused
 from integrations import queries
 from integrations.contract import Delivery, Hook
-from integrations.domain import OPEN_RUNS, ConnectionState, LineKind, Result, RunKind
+from integrations.domain import OPEN_RUNS, ConnectionState, Result
 from integrations.forms import DisconnectForm, SinceForm
 from integrations.models import SyncRun
 from integrations.services import connections as services
@@ -59,7 +59,6 @@ def connection_detail(request: UserRequest, pk: int) -> HttpResponseBase:
         "run": run,
         "standing": queries.standing(connection, run),
         "page": page,
-        "kinds": queries.KIND_LABELS,
         "answers": queries.answer_counts([connection]).get(connection.pk, 0),
         "may_administer": may_administer,
     }
@@ -76,7 +75,6 @@ def connection_detail(request: UserRequest, pk: int) -> HttpResponseBase:
         "hook_url": services.hook_url(connection) if may_administer and queries.has_hook(connection) else "",
         "hook_by_hand": system is not None and system.hook is Hook.BY_HAND,
         "can_pull": system is not None and system.can_pull,
-        "deliveries": queries.recent_deliveries(connection)[:5],
     }
     return render(request, "integrations/connection_detail.html", context)
 
@@ -237,11 +235,9 @@ def run_detail(request: UserRequest, pk: int, run: int) -> HttpResponseBase:
         "connection": connection,
         "system": queries.system_of(connection),
         "run": found,
-        "kind": queries.KIND_LABELS[RunKind(found.kind)],
         "show": show,
         "is_answers": answers,
         "page": Paginator(rows, LINES_PER_PAGE).get_page(request.GET.get("page")),
-        "line_kinds": [kind.value for kind in LineKind],
         "is_working": found.state in OPEN_RUNS,
         "may_administer": can_administer(request.user),
     }

@@ -29,7 +29,6 @@ from surveys.choices import MetricFamily
 from team.http import UserRequest, requires
 from team.permissions import can_administer
 
-ALL_STEPS = ("System", "Access", "Surveys", "Fields", "History", "Start")
 ANY_SURVEY = RemoteSurvey(id="", name="Everything that is sent")
 
 
@@ -37,7 +36,7 @@ ANY_SURVEY = RemoteSurvey(id="", name="Everything that is sent")
 @require_safe
 def system_list(request: UserRequest) -> HttpResponse:
     systems = registry.all_systems().values()
-    return render(request, "integrations/system_list.html", {"systems": systems, "step_names": ALL_STEPS})
+    return render(request, "integrations/system_list.html", {"systems": systems})
 
 
 @requires(can_administer)
@@ -332,7 +331,6 @@ def _frame(connection: Connection, system: System, step: int) -> dict[str, Any]:
         "connection": connection,
         "system": system,
         "step": step,
-        "step_names": ALL_STEPS,
         "is_draft": connection.state == ConnectionState.DRAFT,
     }
 
