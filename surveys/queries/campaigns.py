@@ -14,7 +14,6 @@ from accounts.domain import FieldType
 from accounts.models import Account, Contact, CustomField, Segment
 from core import charts, clock
 from surveys import cadence, campaign_words, eligibility
-from surveys.ask_rules import Asking
 from surveys.campaign_plan import ANCHORS, CUSTOM, Plan
 from surveys.choices import InvitationState, Reason
 from surveys.eligibility import PRIORITY, Preview, ReasonCount, Verdict
@@ -292,11 +291,6 @@ def list_exclusions(campaign: Campaign, user: User, *, reason: Reason | None = N
 
 
 # --- Before the launch ---------------------------------------------------------------------------------------
-def preview(*, segment: Segment | None, user: User, asking: Asking | None = None) -> Preview:
-    """How many would be asked if this were launched now, and how many not, by reason."""
-    return eligibility.preview(audience(segment=segment, user=user), asking)
-
-
 def review(campaign: Campaign, user: User, *, due: bool = False) -> Preview:
     """The same for a campaign before its launch, those set apart whose message could not be made.
 

@@ -427,7 +427,7 @@ def split(
     """Make a second person of a contact that turned out to be two, and give them the chosen answers.
 
     `values` are those of a new contact; it stands at the same account unless they say otherwise. Refused when none of the
-    answers is chosen, or all of them and there is nothing to split.
+    answers is chosen; with all of them chosen the first person stays, without answers.
     """
     theirs = set(Response.objects.filter(contact=contact).values_list("pk", flat=True))
     chosen = theirs & set(response_ids)
