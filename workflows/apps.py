@@ -8,8 +8,10 @@ class WorkflowsConfig(AppConfig):
 
     def ready(self) -> None:
         from core import navigation
-        from workflows import engine, extensions, privacy, steps  # noqa: F401
+        from workflows import extensions, privacy  # noqa: F401
         from workflows.queries import alerts, tasks
+        from workflows.rules import engine
+        from workflows.rules.steps import work  # noqa: F401
         from workflows.services import loop, notices
 
         engine.register()
@@ -25,6 +27,6 @@ class WorkflowsConfig(AppConfig):
 
 
 def _lay_down_rules(**_: object) -> None:
-    from workflows import builtin
+    from workflows.rules import builtin
 
     builtin.ensure()

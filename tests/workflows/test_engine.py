@@ -133,7 +133,7 @@ def test_one_answer_makes_one_alert_however_often_its_event_is_delivered(
     drain()
     scored = Event.objects.get(kind="response.scored")
 
-    from workflows import engine
+    from workflows.rules import engine
 
     engine.on_event(scored)
     drain()

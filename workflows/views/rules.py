@@ -9,9 +9,9 @@ from django.views.decorators.http import require_POST
 from core.errors import Refused
 from team.http import UserRequest, requires
 from team.permissions import can_lead, can_view
-from workflows import engine, sentences
 from workflows.models import RunStep
 from workflows.queries import rules as queries
+from workflows.rules import engine, sentences
 from workflows.services import rules as services
 
 PAGE_SIZE = 50

@@ -16,9 +16,9 @@ from accounts.domain import Origin
 from accounts.models import Event
 from core import clock, jobs, outbox
 from core.errors import Refused
-from workflows import conditions
 from workflows.domain import ACT_WITHIN_DAYS, RunState, StepKind
 from workflows.models import Rule, Run, RunStep
+from workflows.rules import conditions
 
 STEP = "workflow_step"
 StepFunction = Callable[[RunStep], Mapping[str, Any]]

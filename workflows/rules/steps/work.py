@@ -5,9 +5,10 @@ from typing import Any
 
 from accounts.models import Contact
 from surveys.models import InboundMessage, Response
-from workflows import engine, people
+from workflows import people
 from workflows.domain import Priority, StepKind
 from workflows.models import RunStep
+from workflows.rules import engine
 from workflows.services import alerts, tasks
 
 
