@@ -1,6 +1,7 @@
 """What changes tasks."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
@@ -11,18 +12,29 @@ from core import clock, jobs, outbox
 from core.errors import Invalid, Refused
 from surveys.models import Response
 from team import audit
-from team import queries as team_queries
 from team.models import NotificationPreference, User
-from workflows.domain import Priority, TaskState, add_business_days
-from workflows.models import Notice, Run, Task
+from workflows.calendars import domain as calendars
+from workflows.domain import Priority, TaskState
+from workflows.models import (
+    ChecklistItem,
+    HandOver,
+    Leave,
+    Notice,
+    PlaybookRun,
+    PlaybookTask,
+    Run,
+    Task,
+    TaskSeries,
+)
+from workflows.queries import worktime
+from workflows.services import progress
 from workflows.services.alerts import NOTICE
 
 
 def due_in_business_days(*, days: int, assignee: User | None, start: dt.datetime) -> dt.datetime:
-    """When work given at `start` is due, in the working hours and the zone of the person who has to do it."""
-    workspace = team_queries.workspace()
-    zone = team_queries.zone_of(assignee) if assignee is not None else team_queries.zone()
-    return add_business_days(start, days, zone=zone, day_start=workspace.day_start, day_end=workspace.day_end)
+    """When work given at `start` is due, by the calendar of the person who has to do it: their weekdays, hours, zone,
+    holidays, and leave during which their work waits."""
+    return calendars.add_days(worktime.calendar_of(assignee), start, days)
 
 
 @transaction.atomic
@@ -39,8 +51,18 @@ def create_task(
     priority: Priority = Priority.NORMAL,
     due_at: dt.datetime | None = None,
     dedupe_key: str | None = None,
+    checklist: Sequence[str] = (),
+    template: PlaybookTask | None = None,
+    playbook_run: PlaybookRun | None = None,
+    series: TaskSeries | None = None,
+    occurs_on: dt.date | None = None,
+    covering: Leave | None = None,
 ) -> Task:
-    """Create a task; with a `dedupe_key`, once. The assignee must be active and is told by mail when they want it."""
+    """Create a task; with a `dedupe_key`, once. The assignee must be active and is told by mail when they want it.
+
+    `covering` is the leave because of which the assignee does it (workflows.people.choose): the task goes back to the
+    person on leave when that ends, unless it is finished by then.
+    """
     if not title.strip():
         raise Invalid("Say in a few words what is to be done.", field="title")
     if len(title) > 200:
@@ -60,6 +82,10 @@ def create_task(
         "priority": priority,
         "due_at": due_at,
         "created_by": actor,
+        "template": template,
+        "playbook_run": playbook_run,
+        "series": series,
+        "occurs_on": occurs_on,
     }
     if dedupe_key is not None:
         task, is_new = Task.objects.get_or_create(dedupe_key=dedupe_key, defaults=values)
@@ -67,6 +93,11 @@ def create_task(
             return task
     else:
         task = Task.objects.create(**values)
+    _add_items(task, checklist)
+    if covering is not None and assignee is not None:
+        HandOver.objects.get_or_create(
+            leave=covering, task=task, defaults={"stand_in": assignee, "at": clock.now()}
+        )
     timeline.record(
         kind="task.created",
         cause_key=f"task:{task.pk}:created",
@@ -78,6 +109,21 @@ def create_task(
     )
     _notify(task, actor)
     return task
+
+
+CHECKLIST_LIMIT = 50
+
+
+def _add_items(task: Task, texts: Sequence[str]) -> None:
+    """Add lines below those there are; blank ones are left out."""
+    lines = [" ".join(text.split())[:200] for text in texts if text.strip()]
+    last = ChecklistItem.objects.filter(task=task).order_by("-position").values_list("position", flat=True)
+    start = (last.first() or 0) + 1
+    if ChecklistItem.objects.filter(task=task).count() + len(lines) > CHECKLIST_LIMIT:
+        raise Invalid(f"A checklist has at most {CHECKLIST_LIMIT} lines.", field="checklist")
+    ChecklistItem.objects.bulk_create(
+        ChecklistItem(task=task, position=start + number, text=text) for number, text in enumerate(lines)
+    )
 
 
 def _notify(task: Task, actor: User | None) -> None:
@@ -124,6 +170,7 @@ def change_task(
 @transaction.atomic
 def finish_task(*, task: Task, outcome: str, actor: User | None, state: TaskState = TaskState.DONE) -> None:
     """Mark the task done (or cancelled) with what came of it."""
+    progress.lock(task.playbook_run_id)
     finished = Task.objects.select_for_update(of=("self",)).filter(pk=task.pk, state=TaskState.OPEN).first()
     if finished is None:
         raise Refused("This task is finished already.", code="not_open")
@@ -138,4 +185,6 @@ def finish_task(*, task: Task, outcome: str, actor: User | None, state: TaskStat
         subject=("task", task.pk),
         data={},
     )
+    if finished.playbook_run_id is not None:
+        progress.note_finished(finished.playbook_run_id, actor)
     task.refresh_from_db()
