@@ -146,3 +146,21 @@ def _calendar(country: str, region: str, year: int) -> Any:
     except NotImplementedError:
         # Of a region it does not know, the days of the whole country.
         return _calendar(country, "", year) if region else None
+
+
+def is_known_country(country: str) -> bool:
+    """Whether the holidays of a country, by its code of two letters, are known."""
+    return country in _supported()
+
+
+def is_known_region(country: str, region: str) -> bool:
+    """Whether a region of the country has a calendar of its own."""
+    return region in _supported().get(country, ())
+
+
+@lru_cache(maxsize=1)
+def _supported() -> dict[str, list[str]]:
+    import holidays
+
+    found: dict[str, list[str]] = holidays.list_supported_countries(include_aliases=False)
+    return found
