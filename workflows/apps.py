@@ -33,5 +33,7 @@ class WorkflowsConfig(AppConfig):
 
 def _lay_down_rules(**_: object) -> None:
     from workflows.rules import builtin
+    from workflows.work import library
 
     builtin.ensure()
+    library.ensure()

@@ -109,7 +109,7 @@ def add_time(calendar: WorkCalendar, start: dt.datetime, amount: dt.timedelta) -
     left = amount
     for opens, closes in _spans(calendar, start):
         begin = max(opens, start)
-        if begin >= closes:
+        if begin > closes:
             continue
         if left <= closes - begin:
             return begin + left
@@ -138,10 +138,13 @@ def day_length(calendar: WorkCalendar) -> dt.timedelta:
 def _spans(calendar: WorkCalendar, start: dt.datetime) -> Iterator[tuple[dt.datetime, dt.datetime]]:
     """The working hours of each working day from that of `start` on, in UTC; empty where the clocks skip all of them."""
     day = start.astimezone(calendar.zone).date()
-    for _ in range(HORIZON_DAYS):
+    idle = 0
+    while idle < HORIZON_DAYS:
+        idle += 1
         if calendar.is_working_day(day):
             opens, closes = _moment(calendar, day, calendar.start), _moment(calendar, day, calendar.end)
             if opens < closes:
+                idle = 0
                 yield opens, closes
         day += dt.timedelta(days=1)
 
