@@ -12,11 +12,16 @@ class WorkflowsConfig(AppConfig):
         from workflows.queries import alerts, tasks
         from workflows.rules import engine
         from workflows.rules.steps import work  # noqa: F401
-        from workflows.services import loop, notices
+        from workflows.services import absences, loop, loop_clocks, notices, recurring
+        from workflows.services import tasks as task_services
 
         engine.register()
         notices.register()
         loop.register()
+        loop_clocks.register()
+        task_services.register()
+        recurring.register()
+        absences.register()
         extensions.register()
         post_migrate.connect(_lay_down_rules, sender=self)
         navigation.register("act", "Tasks", "workflows:task_list", "tasks", "k", badge=tasks.count_due_for)
@@ -28,5 +33,7 @@ class WorkflowsConfig(AppConfig):
 
 def _lay_down_rules(**_: object) -> None:
     from workflows.rules import builtin
+    from workflows.work import library
 
     builtin.ensure()
+    library.ensure()

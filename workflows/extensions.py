@@ -80,6 +80,8 @@ def register() -> None:
         ("workflows.Run", None),
         ("workflows.Alert", forgetting.forget_alerts),
         ("workflows.Task", forgetting.forget_tasks),
+        ("workflows.PlaybookRun", None),
+        ("workflows.Loop", forgetting.end_loops),
     ):
         extend.relation(
             Relation(model, erase=erase, reason="Work follows the customer; erased, its words go.")

@@ -18,6 +18,36 @@ declare(
     "workflows.Task",
     personal="title description outcome",
     neutral="id dedupe_key account contact response run assignee priority due_at state created_by created_at"
-    " completed_at",
+    " completed_at playbook_run template series occurs_on overdue_at",
 )
 declare("workflows.Notice", neutral=f"id user alert task {OUTBOX_FIELDS}")
+declare("workflows.TaskSeries", neutral="id rule starts_on at zone next_at is_active created_by created_at")
+declare("workflows.ChecklistItem", personal="text", neutral="id task position done_at done_by")
+declare("workflows.TaskComment", personal="body", neutral="id task author created_at")
+declare("workflows.Playbook", neutral="id key name description is_active created_by created_at")
+declare(
+    "workflows.PlaybookTask",
+    neutral="id playbook position title description priority anchor offset unit route route_settings checklist",
+)
+declare(
+    "workflows.PlaybookRun",
+    neutral="id playbook cause_key account contact run state started_at started_by finished_at stopped_by",
+)
+declare("workflows.WorkHours", neutral="id user weekdays day_start day_end country region")
+declare(
+    "workflows.Leave",
+    neutral="id user starts_on ends_on stand_in new_work open_work created_by created_at began_at ended_at",
+)
+declare("workflows.HandOver", neutral="id leave task alert loop stand_in at")
+declare("workflows.Turn", neutral="id key last")
+declare(
+    "workflows.WorkSettings",
+    neutral="id country region loop_categories contact_days resolution_days escalations escalation_minutes",
+)
+declare("workflows.LoopOutcome", neutral="id key label position is_active")
+declare(
+    "workflows.Loop",
+    neutral="id response account contact owner category started_at contact_due_at resolution_due_at contacted_at"
+    " contacted_by contact_by interaction resolved_at resolved_by outcome contact_breached_at resolution_breached_at"
+    " escalations escalated_at paused_at pause",
+)

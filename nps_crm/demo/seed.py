@@ -38,7 +38,8 @@ from surveys.choices import (
 from surveys.models import Campaign, Invitation, Response, Suppression, Survey, SurveyVersion, Wave
 from surveys.widget import manage
 from team.models import NotificationPreference, Team, User, Workspace
-from workflows.domain import Priority, add_business_days
+from workflows.calendars.domain import WorkCalendar, add_days
+from workflows.domain import Priority
 from workflows.models import Alert, Rule, Run, Task
 
 SEED = 20260
@@ -631,9 +632,8 @@ def _work_under_way(cast: Cast) -> None:
             dedupe_key=f"rule:{rule.pk}:{cause}:1", title=f"Call {name}", account=response.account,
             contact=response.contact, response=response, run=run, assignee=assignee, priority=Priority.HIGH,
             created_at=response.responded_at,
-            due_at=add_business_days(
-                cast.now - dt.timedelta(days=cast.rng.randrange(0, 4)), 1, zone=ZoneInfo("Europe/Berlin"),
-                day_start=dt.time(9), day_end=dt.time(17),
+            due_at=add_days(
+                WorkCalendar(ZoneInfo("Europe/Berlin")), cast.now - dt.timedelta(days=cast.rng.randrange(0, 4)), 1
             ),
         )  # fmt: skip
         for kind, subject, pk in (("alert.raised", "alert", alert.pk), ("task.created", "task", task.pk)):

@@ -1,8 +1,14 @@
-"""Acting: rules, their runs step by step, and what they leave behind: alerts, tasks, notices."""
+"""Acting: rules, their runs step by step, and what they leave behind: alerts, tasks, notices, loops."""
 
 from workflows.models.alerts import Alert
+from workflows.models.leave import HandOver, Leave, Turn, WorkHours
+from workflows.models.loops import Loop, LoopOutcome, WorkSettings
 from workflows.models.notices import Notice
+from workflows.models.playbooks import Playbook, PlaybookRun, PlaybookTask
 from workflows.models.rules import Rule, Run, RunStep
-from workflows.models.tasks import Task
+from workflows.models.tasks import ChecklistItem, Task, TaskComment, TaskSeries
 
-__all__ = ["Alert", "Notice", "Rule", "Run", "RunStep", "Task"]
+__all__ = [
+    "Alert", "ChecklistItem", "HandOver", "Leave", "Loop", "LoopOutcome", "Notice", "Playbook", "PlaybookRun",
+    "PlaybookTask", "Rule", "Run", "RunStep", "Task", "TaskComment", "TaskSeries", "Turn", "WorkHours", "WorkSettings",
+]  # fmt: skip

@@ -13,8 +13,8 @@ from surveys.models import Response
 from surveys.services import messages, responses
 from team.models import User
 from workflows.domain import AlertState, TaskState
-from workflows.models import Alert, Task
-from workflows.services import alerts, tasks
+from workflows.models import Alert, LoopOutcome, Task
+from workflows.services import alerts, loop_clocks, tasks
 
 
 def suggested_reply(*, alert: Alert, user: User) -> dict[str, str]:
@@ -35,12 +35,22 @@ def reply(*, alert: Alert, subject: str, body: str, actor: User) -> Interaction:
         raise Refused("There is no address to reply to. Log a call instead.", code="no_address")
     alerts.mark_seen(alert=alert, user=actor)
     interaction = interactions.send_mail(contact=alert.contact, subject=subject, body=body, actor=actor)
+    loop_clocks.note_interaction(interaction)
     _mark_contacted(alert, actor)
     return interaction
 
 
 @transaction.atomic
-def log_contact(*, alert: Alert, kind: str, body: str, outcome: str, close: bool, actor: User) -> Interaction:
+def log_contact(
+    *,
+    alert: Alert,
+    kind: str,
+    body: str,
+    outcome: str,
+    close: bool,
+    actor: User,
+    code: LoopOutcome | None = None,
+) -> Interaction:
     """Log a call, meeting, mail or note about the alert; with `close`, settle the matter with its outcome."""
     if alert.account is None:
         raise Refused("The answer belongs to no account yet. Link it in the inbox first.", code="no_account")
@@ -56,15 +66,21 @@ def log_contact(*, alert: Alert, kind: str, body: str, outcome: str, close: bool
         actor=actor,
     )
     if kind != InteractionKind.NOTE:
+        loop_clocks.note_interaction(interaction)
         _mark_contacted(alert, actor)
     if close:
-        close_loop(alert=alert, outcome=outcome, actor=actor)
+        close_loop(alert=alert, outcome=outcome, actor=actor, code=code)
     return interaction
 
 
 @transaction.atomic
-def close_loop(*, alert: Alert, outcome: str, actor: User) -> None:
-    """Close the alert, the answer's loop and the tasks that the same answer made."""
+def close_loop(*, alert: Alert, outcome: str, actor: User, code: LoopOutcome | None = None) -> None:
+    """Close the alert, the answer's loop and the tasks that the same answer made.
+
+    `code` is one of the company's outcomes, by which loops are counted; its words stand in for an empty `outcome`.
+    """
+    if code is not None and not outcome.strip():
+        outcome = code.label
     if alert.state != AlertState.OPEN:
         raise Refused("This alert is closed already.", code="already_closed")
     alerts.close_alert(alert=alert, outcome=outcome, actor=actor)
@@ -73,6 +89,7 @@ def close_loop(*, alert: Alert, outcome: str, actor: User) -> None:
     if alert.response is None:
         return
     _set_status(alert, LoopStatus.CLOSED, actor)
+    loop_clocks.follow_status(alert.response, at=clock.now(), actor=actor, outcome=code)
     _finish_tasks(alert, outcome, actor)
 
 
