@@ -8,8 +8,9 @@ from typing import Any
 
 from django.db.models import Count, F, Max, Model, OuterRef, Prefetch, Q, QuerySet, Subquery, Window
 from django.db.models.functions import RowNumber, TruncDate
+from django.utils import timezone
 
-from accounts import extend
+from accounts import extend, metric_values
 from accounts.domain import OWNER_CHANGE, ContractOutcome, OwnerRole
 from accounts.models import (
     Account,
@@ -176,6 +177,11 @@ class MetricNow:
     observed_at: dt.datetime
     days: list[tuple[dt.datetime, Decimal]]
 
+    @property
+    def text(self) -> str:
+        metric = self.metric
+        return metric_values.shown(metric.type, metric.choices, metric.unit, self.value)
+
 
 METRIC_LINE = dt.timedelta(days=180)
 
@@ -207,6 +213,21 @@ def points_of(account: Account, metric: Metric) -> QuerySet[MetricPoint]:
     """All points of one metric of an account, newest first; corrections stand above what they correct."""
     points = MetricPoint.objects.filter(account=account, metric=metric)
     return points.order_by("-observed_at", "-recorded_at", "-pk")
+
+
+def weeks_of_metric(
+    account: Account, metric: Metric, *, since: dt.date
+) -> dict[dt.date, tuple[Decimal, int]]:
+    """The last value of each week, by its Monday in the zone of the company, and how many points the week has."""
+    start = dt.datetime.combine(since, dt.time(), tzinfo=timezone.get_current_timezone())
+    rows = points_of(account, metric).filter(observed_at__gte=start).values_list("observed_at", "value")
+    weeks: dict[dt.date, tuple[Decimal, int]] = {}
+    for at, value in rows:
+        day = timezone.localtime(at).date()
+        monday = day - dt.timedelta(days=day.weekday())
+        newest, count = weeks.get(monday, (value, 0))
+        weeks[monday] = (newest, count + 1)
+    return weeks
 
 
 def list_metrics_with_counts() -> QuerySet[Any]:
@@ -352,6 +373,20 @@ def sent_interactions(events: Sequence[Event]) -> Mapping[int, Any]:
     found = Interaction.objects.select_related("user").prefetch_related(Prefetch("outgoing"))
     rows = found.in_bulk([e.subject_id for e in events if e.subject_id])
     return {e.pk: rows.get(e.subject_id) for e in events}
+
+
+def metric_events(events: Sequence[Event]) -> Mapping[int, Any]:
+    """Events of crossed thresholds with their metric and their values in words."""
+    found = Metric.objects.in_bulk({e.data.get("metric") for e in events}, field_name="key")
+    subjects: dict[int, Any] = {}
+    for event in events:
+        metric = found.get(event.data.get("metric", ""))
+        if metric is not None:
+            subjects[event.pk] = {"metric": metric} | {
+                name: metric_values.shown(metric.type, metric.choices, metric.unit, Decimal(event.data[name]))
+                for name in ("threshold", "value", "before")
+            }
+    return subjects
 
 
 # --- Jobs ----------------------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def _places() -> None:
     fields = "Your own fields of accounts and contacts"
     places.register(Place(group, "Custom fields", fields, "edit", "accounts:field_list"))
     metrics = "Numbers about accounts that other systems send"
-    places.register(Place(group, "Metrics", metrics, "trend", "accounts:metric_list", can_lead))
+    places.register(Place(group, "Metrics", metrics, "reports", "accounts:metric_list", can_lead))
 
 
 def _events() -> None:

@@ -383,3 +383,66 @@ def test_the_newest_values_of_an_account_are_read_with_the_line_of_its_days(
         ("logins", Decimal(20), [Decimal(30), Decimal(20)]),
         ("seats_used", Decimal(1), []),
     ]
+
+
+# --- Pages ---------------------------------------------------------------------------------------------------
+def test_a_lead_defines_a_metric_and_its_form_says_what_is_wrong(
+    browser_of: Any, lead: User, csm: User
+) -> None:
+    page = browser_of(lead)
+    values = {"label": "Open invoices", "key": "invoices", "type": "number", "direction": "lower_is_better"}
+
+    wrong = page.post(
+        "/settings/metrics/new/", {**values, "thresholds": "more than 3", "retention_days": "5"}
+    )
+    saved = page.post(
+        "/settings/metrics/new/", {**values, "thresholds": "above 3\nBelow 1", "retention_days": "400"}
+    )
+    again = page.post("/settings/metrics/new/", values)
+
+    assert (wrong.status_code, saved.status_code, again.status_code) == (422, 302, 422)
+    assert "Write below or above" in wrong.content.decode()
+    metric = Metric.objects.get()
+    assert metric.thresholds == [{"side": "above", "value": "3"}, {"side": "below", "value": "1"}]
+    page.post(f"/settings/metrics/{metric.pk}/", {**values, "label": "Unpaid invoices", "key": "other"})
+    metric.refresh_from_db()
+    assert (metric.key, metric.label, metric.retention_days, metric.thresholds) == (
+        "invoices",
+        "Unpaid invoices",
+        None,
+        [],
+    )
+    assert "Unpaid invoices" in page.get("/settings/metrics/").content.decode()
+    assert browser_of(csm).get("/settings/metrics/").status_code == 403
+
+
+def test_an_accounts_metric_shows_its_points_and_what_was_corrected(
+    browser_of: Any, csm: User, stranger: User, mine: Account, seats: Metric
+) -> None:
+    at = clock.now() - 3 * DAY
+    put(mine, seats, 20, at - DAY)
+    put(mine, seats, 1204, at)
+    put(mine, seats, 8, at)
+
+    page = browser_of(csm).get(f"/accounts/{mine.pk}/metrics/{seats.pk}/").content.decode()
+    account = browser_of(csm).get(f"/accounts/{mine.pk}/").content.decode()
+
+    assert page.index("8 seats") < page.index("1,204 seats")
+    assert page.count("corrected") == 1
+    assert "went below 10 seats" in account
+    assert 'class="spark"' in account
+    assert browser_of(stranger).get(f"/accounts/{mine.pk}/metrics/{seats.pk}/").status_code == 404
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_an_account_page_draws_few_points_and_none(
+    browser_of: Any, csm: User, mine: Account, seats: Metric, count: int
+) -> None:
+    for number in range(count):
+        put(mine, seats, 5, clock.now() - (number + 1) * 30 * DAY)
+
+    page = browser_of(csm).get(f"/accounts/{mine.pk}/")
+
+    assert page.status_code == 200
+    assert page.content.decode().count('class="spark"') == (1 if count else 0)
+    assert browser_of(csm).get(f"/accounts/{mine.pk}/metrics/{seats.pk}/").status_code == 200
