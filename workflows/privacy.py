@@ -21,3 +21,13 @@ declare(
     " completed_at",
 )
 declare("workflows.Notice", neutral=f"id user alert task {OUTBOX_FIELDS}")
+declare(
+    "workflows.Alarm",
+    neutral="id name segment survey channel direction window_days threshold min_n every_weeks is_active assignee fired_on"
+    " created_by created_at",
+)
+declare(
+    "workflows.AlarmLook",
+    neutral="id alarm day before_from now_from promoters_before passives_before detractors_before promoters_now"
+    " passives_now detractors_now pairs points low high z min_n threshold verdict looked_at",
+)

@@ -1,8 +1,9 @@
 """Acting: rules, their runs step by step, and what they leave behind: alerts, tasks, notices."""
 
+from workflows.models.alarms import Alarm, AlarmLook
 from workflows.models.alerts import Alert
 from workflows.models.notices import Notice
 from workflows.models.rules import Rule, Run, RunStep
 from workflows.models.tasks import Task
 
-__all__ = ["Alert", "Notice", "Rule", "Run", "RunStep", "Task"]
+__all__ = ["Alarm", "AlarmLook", "Alert", "Notice", "Rule", "Run", "RunStep", "Task"]
