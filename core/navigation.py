@@ -33,6 +33,7 @@ ORDER = (
     "Campaigns",
     "Tasks",
     "Alerts",
+    "Alarms",
     "Rules",
     "Health",
     "Imports",

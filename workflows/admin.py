@@ -6,8 +6,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 
 from team.backoffice import BackOffice, OutboxAdmin, WithHistory
-from workflows.models import Alert, Notice, Rule, Run, RunStep, Task
-from workflows.services import rules
+from workflows.models import Alarm, AlarmLook, Alert, Notice, Rule, Run, RunStep, Task
+from workflows.services import alarms, rules
 
 
 @admin.register(Rule)
@@ -77,3 +77,40 @@ class TaskAdmin(WithHistory):
 class NoticeAdmin(OutboxAdmin):
     list_display = ("user", "alert", "task", "state", "attempts", "next_at", "finished_at", "error")
     list_select_related = ("user", "alert", "task")
+
+
+@admin.register(Alarm)
+class AlarmAdmin(WithHistory):
+    page = "workflows:alarm_detail"
+    list_display = ("name", "segment", "direction", "window_days", "threshold", "is_active", "fired_on")
+    list_filter = ("is_active", "direction")
+    search_fields = ("name",)
+    list_select_related = ("segment",)
+    ordering = ("name", "pk")
+    actions = ("switch_on", "switch_off")
+
+    @admin.action(description="Switch on")
+    def switch_on(self, request: Any, rows: QuerySet[Alarm]) -> None:
+        self.each(
+            request,
+            rows,
+            lambda alarm: alarms.update_alarm(alarm=alarm, actor=request.user, is_active=True),
+            "switched on",
+        )
+
+    @admin.action(description="Switch off")
+    def switch_off(self, request: Any, rows: QuerySet[Alarm]) -> None:
+        self.each(
+            request,
+            rows,
+            lambda alarm: alarms.update_alarm(alarm=alarm, actor=request.user, is_active=False),
+            "switched off",
+        )
+
+
+@admin.register(AlarmLook)
+class AlarmLookAdmin(BackOffice):
+    list_display = ("alarm", "day", "verdict", "points", "low", "high", "pairs")
+    list_filter = ("verdict", "alarm")
+    list_select_related = ("alarm",)
+    ordering = ("-day", "-pk")

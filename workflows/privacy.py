@@ -50,4 +50,13 @@ declare(
     neutral="id response account contact owner category started_at contact_due_at resolution_due_at contacted_at"
     " contacted_by contact_by interaction resolved_at resolved_by outcome contact_breached_at resolution_breached_at"
     " escalations escalated_at paused_at pause",
+declare(
+    "workflows.Alarm",
+    neutral="id name segment survey channel direction window_days threshold min_n every_weeks is_active assignee fired_on"
+    " created_by created_at",
+)
+declare(
+    "workflows.AlarmLook",
+    neutral="id alarm day before_from now_from promoters_before passives_before detractors_before promoters_now"
+    " passives_now detractors_now pairs points low high z min_n threshold verdict looked_at",
 )

@@ -2,10 +2,15 @@
 
 from django.urls import path
 
-from workflows.views import alerts, rules, tasks
+from workflows.views import alarms, alerts, rules, tasks
 
 app_name = "workflows"
 urlpatterns = [
+    path("alarms/", alarms.alarm_list, name="alarm_list"),
+    path("alarms/new/", alarms.alarm_create, name="alarm_create"),
+    path("alarms/<int:pk>/", alarms.alarm_detail, name="alarm_detail"),
+    path("alarms/<int:pk>/edit/", alarms.alarm_edit, name="alarm_edit"),
+    path("alarms/<int:pk>/delete/", alarms.alarm_delete, name="alarm_delete"),
     path("alerts/", alerts.alert_list, name="alert_list"),
     path("alerts/<int:pk>/", alerts.alert_detail, name="alert_detail"),
     path("alerts/<int:pk>/seen/", alerts.alert_seen, name="alert_seen"),

@@ -1,5 +1,6 @@
 """Acting: rules, their runs step by step, and what they leave behind: alerts, tasks, notices, loops."""
 
+from workflows.models.alarms import Alarm, AlarmLook
 from workflows.models.alerts import Alert
 from workflows.models.leave import HandOver, Leave, Turn, WorkHours
 from workflows.models.loops import Loop, LoopOutcome, WorkSettings
@@ -12,3 +13,4 @@ __all__ = [
     "Alert", "ChecklistItem", "HandOver", "Leave", "Loop", "LoopOutcome", "Notice", "Playbook", "PlaybookRun",
     "PlaybookTask", "Rule", "Run", "RunStep", "Task", "TaskComment", "TaskSeries", "Turn", "WorkHours", "WorkSettings",
 ]  # fmt: skip
+__all__ = ["Alarm", "AlarmLook", "Alert", "Notice", "Rule", "Run", "RunStep", "Task"]
