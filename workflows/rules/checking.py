@@ -300,10 +300,8 @@ class _Reader:
         if setting.kind is SettingKind.TEXT and "\n" in text:
             text = " ".join(text.split())
         if setting.merge:
-            for name in merge_fields.unknown_in(text):
-                near = merge_fields.nearest(name)
-                remedy = f"Did you mean {{{near}}}?" if near else f"Known are {merge_fields.listed()}."
-                self.refuse(f"“{setting.label}” has the merge field {{{name}}}, which does not exist. {remedy}")
+            for wrong in merge_fields.problems(text):
+                self.refuse(f"“{setting.label}”: {wrong}")
         return text
 
     def _number(self, raw: object) -> int | None:

@@ -311,6 +311,15 @@ class ShownField:
     def prefix(self) -> str:
         return f"{self.name}-"
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether the value chosen is no longer offered; it stays visible, so that it can be changed."""
+        return bool(self.value) and self.value not in dict(self.choices)
+
+    @property
+    def rows(self) -> int:
+        return min(max(4, str(self.value).count("\n") + 2), 18)
+
 
 @dataclass(frozen=True, slots=True)
 class ShownList:
