@@ -50,6 +50,7 @@ declare(
     neutral="id response account contact owner category started_at contact_due_at resolution_due_at contacted_at"
     " contacted_by contact_by interaction resolved_at resolved_by outcome contact_breached_at resolution_breached_at"
     " escalations escalated_at paused_at pause",
+)
 declare(
     "workflows.Alarm",
     neutral="id name segment survey channel direction window_days threshold min_n every_weeks is_active assignee fired_on"

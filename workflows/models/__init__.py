@@ -10,7 +10,25 @@ from workflows.models.rules import Rule, Run, RunStep
 from workflows.models.tasks import ChecklistItem, Task, TaskComment, TaskSeries
 
 __all__ = [
-    "Alert", "ChecklistItem", "HandOver", "Leave", "Loop", "LoopOutcome", "Notice", "Playbook", "PlaybookRun",
-    "PlaybookTask", "Rule", "Run", "RunStep", "Task", "TaskComment", "TaskSeries", "Turn", "WorkHours", "WorkSettings",
-]  # fmt: skip
-__all__ = ["Alarm", "AlarmLook", "Alert", "Notice", "Rule", "Run", "RunStep", "Task"]
+    "Alarm",
+    "AlarmLook",
+    "Alert",
+    "ChecklistItem",
+    "HandOver",
+    "Leave",
+    "Loop",
+    "LoopOutcome",
+    "Notice",
+    "Playbook",
+    "PlaybookRun",
+    "PlaybookTask",
+    "Rule",
+    "Run",
+    "RunStep",
+    "Task",
+    "TaskComment",
+    "TaskSeries",
+    "Turn",
+    "WorkHours",
+    "WorkSettings",
+]
