@@ -7,22 +7,42 @@ class WorkflowsConfig(AppConfig):
     verbose_name = "Acting"
 
     def ready(self) -> None:
-        from core import navigation
-        from workflows import extensions, privacy  # noqa: F401
-        from workflows.queries import alerts, tasks
+        from core import jobs, navigation
+        from team import places
+        from team.permissions import can_view
+        from workflows import alert_kinds, digest_sections, extensions, privacy  # noqa: F401
+        from workflows.notifying import words
+        from workflows.queries import alerts, notifications, tasks
         from workflows.rules import engine
         from workflows.rules.steps import work  # noqa: F401
-        from workflows.services import loop, notices
+        from workflows.services import alerts as alert_services
+        from workflows.services import digests, loop, notices
 
         engine.register()
         notices.register()
         loop.register()
+        alert_kinds.register("detractor", label="A detractor answered")
+        alert_kinds.register("reply", label="A customer wrote back")
+        words.register()
+        digests.register()
+        digest_sections.register()
+        places.register(
+            places.Place(
+                "You", "Notifications", "What reaches you in the app and by mail, quiet hours, the daily digest", "inbox",
+                "workflows:notification_preferences", can_view,
+            )
+        )  # fmt: skip
+        jobs.on_tick("alerts_wake", alert_services.wake_due)
         extensions.register()
         post_migrate.connect(_lay_down_rules, sender=self)
         navigation.register("act", "Tasks", "workflows:task_list", "tasks", "k", badge=tasks.count_due_for)
         navigation.register(
             "act", "Alerts", "workflows:alert_list", "alerts", "l", badge=alerts.count_open_for
         )
+        navigation.register(
+            "main", "Notifications", "workflows:notification_list", "inbox", "i",
+            badge=notifications.count_unread, live="workflows:bell",
+        )  # fmt: skip
         navigation.register("act", "Rules", "workflows:rule_list", "rules", "r")
 
 

@@ -1,8 +1,8 @@
 """Acting: rules, their runs step by step, and what they leave behind: alerts, tasks, notices."""
 
-from workflows.models.alerts import Alert
-from workflows.models.notices import Notice
+from workflows.models.alerts import Alert, AlertCause
+from workflows.models.notices import Digest, Notice, Notification
 from workflows.models.rules import Rule, Run, RunStep
 from workflows.models.tasks import Task
 
-__all__ = ["Alert", "Notice", "Rule", "Run", "RunStep", "Task"]
+__all__ = ["Alert", "AlertCause", "Digest", "Notice", "Notification", "Rule", "Run", "RunStep", "Task"]
