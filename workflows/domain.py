@@ -2,6 +2,9 @@
 
 from enum import StrEnum
 
+SATURDAY = 5
+"""The first weekday, as Python counts them, that nobody works where no calendar says otherwise."""
+
 ACT_WITHIN_DAYS = 7
 """Rules act on events that occurred within this many days; older ones are history that arrived late."""
 
@@ -21,7 +24,12 @@ class StepKind(StrEnum):
 
 class AlertState(StrEnum):
     OPEN = "open"
+    SNOOZED = "snoozed"
     CLOSED = "closed"
+
+
+LIVE_ALERTS = (AlertState.OPEN.value, AlertState.SNOOZED.value)
+"""Of these there is at most one for an account, kind and reason."""
 
 
 class TaskState(StrEnum):

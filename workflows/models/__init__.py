@@ -1,10 +1,10 @@
 """Acting: rules, their runs step by step, and what they leave behind: alerts, tasks, notices, loops."""
 
 from workflows.models.alarms import Alarm, AlarmLook
-from workflows.models.alerts import Alert
+from workflows.models.alerts import Alert, AlertCause
 from workflows.models.leave import HandOver, Leave, Turn, WorkHours
 from workflows.models.loops import Loop, LoopOutcome, WorkSettings
-from workflows.models.notices import Notice
+from workflows.models.notices import Digest, Notice, Notification
 from workflows.models.playbooks import Playbook, PlaybookRun, PlaybookTask
 from workflows.models.rules import Rule, Run, RunStep
 from workflows.models.tasks import ChecklistItem, Task, TaskComment, TaskSeries
@@ -13,12 +13,15 @@ __all__ = [
     "Alarm",
     "AlarmLook",
     "Alert",
+    "AlertCause",
     "ChecklistItem",
+    "Digest",
     "HandOver",
     "Leave",
     "Loop",
     "LoopOutcome",
     "Notice",
+    "Notification",
     "Playbook",
     "PlaybookRun",
     "PlaybookTask",

@@ -13,7 +13,8 @@ from team.models import User
 from workflows.domain import UNDER_WAY, RunState
 from workflows.models import Rule, Run
 from workflows.rules.definition import values_of
-from workflows.rules.sentences import Change, Speaker, compare as compare_lines, lines
+from workflows.rules.sentences import Change, Speaker, lines
+from workflows.rules.sentences import compare as compare_lines
 
 RECENT_DAYS = 30
 
