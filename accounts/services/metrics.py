@@ -9,7 +9,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from accounts import cleaning, history
+from accounts import cleaning, extend, history
 from accounts.models import Account, Metric, MetricPoint
 from core import clock
 from core.errors import Invalid, Refused
@@ -94,6 +94,7 @@ def put_points(*, points: Sequence[Point], actor: User | None) -> int:
             )
         )
     MetricPoint.objects.bulk_create(rows, batch_size=1000)
+    extend.points_stored(row.account_id for row in rows)
     if rows:
         audit.record(action="metric.points_put", actor=actor, count=len(rows))
     return len(rows)
