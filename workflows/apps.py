@@ -13,6 +13,7 @@ class WorkflowsConfig(AppConfig):
         _tasks()
         _alerts()
         _alarms()
+        _health()
         extensions.register()
         post_migrate.connect(_lay_down, sender=self)
         _navigation()
@@ -64,6 +65,13 @@ def _alarms() -> None:
     registration.register()
 
 
+def _health() -> None:
+    from workflows.health import compute, extensions
+
+    compute.register()
+    extensions.register()
+
+
 def _navigation() -> None:
     from core.navigation import register
     from workflows.queries import alarms, alerts, notifications, tasks
@@ -79,8 +87,10 @@ def _navigation() -> None:
 
 
 def _lay_down(**_: object) -> None:
+    from workflows.health import defaults
     from workflows.rules import builtin
     from workflows.work import library
 
     builtin.ensure()
     library.ensure()
+    defaults.ensure()

@@ -2,6 +2,15 @@
 
 from workflows.models.alarms import Alarm, AlarmLook
 from workflows.models.alerts import Alert, AlertCause
+from workflows.models.health import (
+    AccountHealth,
+    HealthMark,
+    HealthOverride,
+    HealthSentiment,
+    HealthSnapshot,
+    HealthState,
+    HealthVersion,
+)
 from workflows.models.leave import HandOver, Leave, Turn, WorkHours
 from workflows.models.loops import Loop, LoopOutcome, WorkSettings
 from workflows.models.notices import Digest, Notice, Notification
@@ -10,6 +19,7 @@ from workflows.models.rules import Rule, Run, RunStep
 from workflows.models.tasks import ChecklistItem, Task, TaskComment, TaskSeries
 
 __all__ = [
+    "AccountHealth",
     "Alarm",
     "AlarmLook",
     "Alert",
@@ -17,6 +27,12 @@ __all__ = [
     "ChecklistItem",
     "Digest",
     "HandOver",
+    "HealthMark",
+    "HealthOverride",
+    "HealthSentiment",
+    "HealthSnapshot",
+    "HealthState",
+    "HealthVersion",
     "Leave",
     "Loop",
     "LoopOutcome",
