@@ -9,6 +9,7 @@ class WorkflowsConfig(AppConfig):
     def ready(self) -> None:
         from core import navigation
         from workflows import extensions, privacy  # noqa: F401
+        from workflows.health import compute
         from workflows.queries import alerts, tasks
         from workflows.rules import engine
         from workflows.rules.steps import work  # noqa: F401
@@ -18,6 +19,7 @@ class WorkflowsConfig(AppConfig):
         notices.register()
         loop.register()
         extensions.register()
+        compute.register()
         post_migrate.connect(_lay_down_rules, sender=self)
         navigation.register("act", "Tasks", "workflows:task_list", "tasks", "k", badge=tasks.count_due_for)
         navigation.register(
@@ -27,6 +29,8 @@ class WorkflowsConfig(AppConfig):
 
 
 def _lay_down_rules(**_: object) -> None:
+    from workflows.health import defaults
     from workflows.rules import builtin
 
     builtin.ensure()
+    defaults.ensure()
