@@ -118,7 +118,7 @@ def _check_segment(segment: Segment | None) -> None:
         )
     if not segment.is_shared:
         raise Refused(
-            "This segment is shared with nobody, and everybody who sees the alarm sees its figures. Share it first.",
+            "This segment is not shared with everybody, but whoever sees the alarm sees its figures. Share it first.",
             field="segment",
         )
 
