@@ -12,14 +12,33 @@ class WorkflowsConfig(AppConfig):
         from workflows.alarms import registration as alarms
         from workflows.queries import alarms as alarm_queries
         from workflows.queries import alerts, tasks
+        from core import jobs, navigation
+        from team import places
+        from team.permissions import can_view
+        from workflows import alert_kinds, digest_sections, extensions, privacy  # noqa: F401
+        from workflows.notifying import words
+        from workflows.queries import alerts, notifications, tasks
         from workflows.rules import engine
         from workflows.rules.steps import work  # noqa: F401
-        from workflows.services import loop, notices
+        from workflows.services import alerts as alert_services
+        from workflows.services import digests, loop, notices
 
         engine.register()
         notices.register()
         loop.register()
         alarms.register()
+        alert_kinds.register("detractor", label="A detractor answered")
+        alert_kinds.register("reply", label="A customer wrote back")
+        words.register()
+        digests.register()
+        digest_sections.register()
+        places.register(
+            places.Place(
+                "You", "Notifications", "What reaches you in the app and by mail, quiet hours, the daily digest", "inbox",
+                "workflows:notification_preferences", can_view,
+            )
+        )  # fmt: skip
+        jobs.on_tick("alerts_wake", alert_services.wake_due)
         extensions.register()
         post_migrate.connect(_lay_down_rules, sender=self)
         navigation.register("act", "Tasks", "workflows:task_list", "tasks", "k", badge=tasks.count_due_for)
@@ -29,6 +48,9 @@ class WorkflowsConfig(AppConfig):
         navigation.register(
             "act", "Alarms", "workflows:alarm_list", "warning", permission=alarm_queries.may_see
         )
+            "main", "Notifications", "workflows:notification_list", "inbox", "i",
+            badge=notifications.count_unread, live="workflows:bell",
+        )  # fmt: skip
         navigation.register("act", "Rules", "workflows:rule_list", "rules", "r")
 
 

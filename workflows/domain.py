@@ -25,7 +25,12 @@ class StepKind(StrEnum):
 
 class AlertState(StrEnum):
     OPEN = "open"
+    SNOOZED = "snoozed"
     CLOSED = "closed"
+
+
+LIVE_ALERTS = (AlertState.OPEN.value, AlertState.SNOOZED.value)
+"""Of these there is at most one for an account, kind and reason."""
 
 
 class TaskState(StrEnum):

@@ -11,9 +11,13 @@ declare(
 declare("workflows.RunStep", neutral=f"id run position kind settings result {OUTBOX_FIELDS}")
 declare(
     "workflows.Alert",
-    personal="outcome",
-    neutral="id dedupe_key kind account contact response message run assignee state opened_at seen_at closed_at closed_by",
+    personal="outcome snooze_reason",
+    neutral="id kind reason severity account contact response message run data assignee state count muted_count opened_at"
+    " last_at seen_at snoozed_at snoozed_until snoozed_by woken_at woken_why closed_at closed_by",
 )
+declare("workflows.AlertCause", neutral="id alert key at severity contact response message run is_muted data")
+declare("workflows.Notification", neutral="id user topic alert task step data at in_app read_at notice")
+declare("workflows.Digest", neutral=f"id user day is_asked_for counts {OUTBOX_FIELDS}")
 declare(
     "workflows.Task",
     personal="title description outcome",
@@ -31,3 +35,4 @@ declare(
     neutral="id alarm day before_from now_from promoters_before passives_before detractors_before promoters_now"
     " passives_now detractors_now pairs points low high z min_n threshold verdict looked_at",
 )
+declare("workflows.Notice", neutral=f"id user is_gathered due_at {OUTBOX_FIELDS}")

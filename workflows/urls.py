@@ -3,6 +3,7 @@
 from django.urls import path
 
 from workflows.views import alarms, alerts, rules, tasks
+from workflows.views import alerts, notifications, rules, tasks
 
 app_name = "workflows"
 urlpatterns = [
@@ -18,6 +19,15 @@ urlpatterns = [
     path("alerts/<int:pk>/log/", alerts.alert_log, name="alert_log"),
     path("alerts/<int:pk>/close/", alerts.alert_close, name="alert_close"),
     path("alerts/<int:pk>/assign/", alerts.alert_assign, name="alert_assign"),
+    path("alerts/bulk/", alerts.alert_bulk, name="alert_bulk"),
+    path("alerts/<int:pk>/snooze/", alerts.alert_snooze, name="alert_snooze"),
+    path("alerts/<int:pk>/wake/", alerts.alert_wake, name="alert_wake"),
+    path("notifications/", notifications.notification_list, name="notification_list"),
+    path("notifications/bell/", notifications.bell, name="bell"),
+    path("notifications/read/", notifications.notifications_read, name="notifications_read"),
+    path("notifications/<int:pk>/open/", notifications.notification_open, name="notification_open"),
+    path("settings/notifications/", notifications.preferences, name="notification_preferences"),
+    path("settings/notifications/digest/", notifications.digest_now, name="digest_now"),
     path("tasks/", tasks.task_list, name="task_list"),
     path("tasks/new/", tasks.task_new, name="task_new"),
     path("tasks/<int:pk>/", tasks.task_detail, name="task_detail"),

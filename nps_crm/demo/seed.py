@@ -38,8 +38,9 @@ from surveys.choices import (
 from surveys.models import Campaign, Invitation, Response, Suppression, Survey, SurveyVersion, Wave
 from surveys.widget import manage
 from team.models import NotificationPreference, Team, User, Workspace
+from workflows.alerting.domain import severity_of_score, worst
 from workflows.domain import Priority, add_business_days
-from workflows.models import Alert, Rule, Run, Task
+from workflows.models import Alert, AlertCause, Rule, Run, Task
 
 SEED = 20260
 ACCOUNTS = 120
@@ -620,9 +621,18 @@ def _work_under_way(cast: Cast) -> None:
             rule=rule, rule_version=rule.version, cause_key=cause, account=response.account, contact=response.contact,
             state="done", started_at=response.responded_at, finished_at=response.responded_at,
         )  # fmt: skip
-        alert = Alert.objects.create(
-            dedupe_key=f"rule:{rule.pk}:{cause}", kind="detractor", account=response.account,
-            contact=response.contact, response=response, run=run, assignee=assignee, opened_at=response.responded_at,
+        known = Alert.objects.filter(account=response.account, kind="detractor", state="open").first()
+        alert = known or Alert(
+            kind="detractor", account=response.account, contact=response.contact, response=response, run=run,
+            assignee=assignee, last_at=response.responded_at, count=0, severity=severity_of_score(response.score),
+        )  # fmt: skip
+        # The youngest come first: an older answer is an earlier cause of the same alert.
+        alert.opened_at, alert.count = response.responded_at, alert.count + 1
+        alert.severity = worst(alert.severity, severity_of_score(response.score))
+        alert.save()
+        AlertCause.objects.create(
+            alert=alert, key=f"rule:{rule.pk}:{cause}", at=response.responded_at, contact=response.contact,
+            response=response, run=run, severity=severity_of_score(response.score),
         )  # fmt: skip
         name = response.contact.display_name if response.contact else "the respondent"
         task = Task.objects.create(

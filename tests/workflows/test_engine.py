@@ -61,7 +61,7 @@ def test_the_owner_gets_a_mail_that_links_to_the_alert(
 
 
 def test_who_declined_alert_mails_gets_none(survey: Survey, ann: Any, csm: User, drain: Any) -> None:
-    NotificationPreference.objects.update_or_create(user=csm, defaults={"alert_mail": False})
+    NotificationPreference.objects.update_or_create(user=csm, defaults={"choices": {"alert": ["app"]}})
     factories.respond(survey, 3, email=ann.email)
 
     drain()

@@ -7,3 +7,9 @@ from workflows.models.rules import Rule, Run, RunStep
 from workflows.models.tasks import Task
 
 __all__ = ["Alarm", "AlarmLook", "Alert", "Notice", "Rule", "Run", "RunStep", "Task"]
+from workflows.models.alerts import Alert, AlertCause
+from workflows.models.notices import Digest, Notice, Notification
+from workflows.models.rules import Rule, Run, RunStep
+from workflows.models.tasks import Task
+
+__all__ = ["Alert", "AlertCause", "Digest", "Notice", "Notification", "Rule", "Run", "RunStep", "Task"]

@@ -7,15 +7,16 @@ from django.db import transaction
 
 from accounts import timeline
 from accounts.models import Account, Contact
-from core import clock, jobs, outbox
+from core import clock
 from core.errors import Invalid, Refused
 from surveys.models import Response
 from team import audit
 from team import queries as team_queries
-from team.models import NotificationPreference, User
+from team.models import User
 from workflows.domain import Priority, TaskState, add_business_days
-from workflows.models import Notice, Run, Task
-from workflows.services.alerts import NOTICE
+from workflows.models import Run, Task
+from workflows.notifying.topics import TASK_GIVEN
+from workflows.services import notifications
 
 
 def due_in_business_days(*, days: int, assignee: User | None, start: dt.datetime) -> dt.datetime:
@@ -81,15 +82,8 @@ def create_task(
 
 
 def _notify(task: Task, actor: User | None) -> None:
-    if task.assignee is None or task.assignee == actor:
-        return
-    wants = (
-        NotificationPreference.objects.filter(user=task.assignee).values_list("task_mail", flat=True).first()
-    )
-    if not wants:
-        return
-    outbox.add([Notice(key=f"task:{task.pk}:{task.assignee_id}:mail", user=task.assignee, task=task)])
-    jobs.wake(NOTICE)
+    if task.assignee != actor:
+        notifications.notify(user=task.assignee, topic=TASK_GIVEN, task=task)
 
 
 @transaction.atomic

@@ -32,11 +32,12 @@ def _name(contact: Contact | None) -> str:
 
 @engine.step(StepKind.CREATE_ALERT)
 def create_alert(row: RunStep) -> Mapping[str, Any]:
-    """Raise an alert for the account's owner, in the app and, unless they declined it, by mail."""
+    """Raise an alert for the account's owner, who is told in the ways they chose."""
     run = row.run
     alert = alerts.raise_alert(
         dedupe_key=f"rule:{run.rule_id}:{run.cause_key}",
         kind=row.settings.get("alert", "detractor"),
+        reason=row.settings.get("reason", ""),
         account=run.account,
         contact=run.contact,
         response=_response(row),

@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('accounts', '0008_merges'),
         ('surveys', '0019_identity_journal'),
-        ('workflows', '0002_alert_message'),
+        ('workflows', '0004_alerts_folded'), ('workflows', '0003_health'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
