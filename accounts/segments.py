@@ -214,10 +214,12 @@ def narrow(
     target: str,
     user: User | None = None,
     fields: Mapping[str, SegmentField] | None = None,
+    now: Now | None = None,
 ) -> QuerySet[M]:
     """The rows of `queryset` (accounts or contacts) that fulfil `tree`; "me" is `user`. One filter, no loops.
 
-    Raises `Invalid` for a tree that cannot be read, also one that was right before a field was taken away.
+    Raises `Invalid` for a tree that cannot be read, also one that was right before a field was taken away. `now` is
+    given where the rows are of another day than today.
     """
     fields = fields_for(target) if fields is None else fields
     root = parse(tree, target, fields)
@@ -229,7 +231,8 @@ def narrow(
             if field.annotate is not None:
                 queryset = field.annotate(queryset)
             queryset = queryset.alias(**{names[condition.field]: _operand(field)})
-    return queryset.filter(_compile(root, names, fields, now_for(None if user is None else user.pk)))
+    seen_from = now or now_for(None if user is None else user.pk)
+    return queryset.filter(_compile(root, names, fields, seen_from))
 
 
 def _operand(field: SegmentField) -> Any:

@@ -11,6 +11,7 @@ class WorkflowsConfig(AppConfig):
         from workflows import extensions, privacy  # noqa: F401
         from workflows.alarms import registration as alarms
         from workflows.queries import alarms as alarm_queries
+        from workflows.health import compute
         from workflows.queries import alerts, tasks
         from core import jobs, navigation
         from team import places
@@ -40,6 +41,7 @@ class WorkflowsConfig(AppConfig):
         )  # fmt: skip
         jobs.on_tick("alerts_wake", alert_services.wake_due)
         extensions.register()
+        compute.register()
         post_migrate.connect(_lay_down_rules, sender=self)
         navigation.register("act", "Tasks", "workflows:task_list", "tasks", "k", badge=tasks.count_due_for)
         navigation.register(
@@ -55,6 +57,8 @@ class WorkflowsConfig(AppConfig):
 
 
 def _lay_down_rules(**_: object) -> None:
+    from workflows.health import defaults
     from workflows.rules import builtin
 
     builtin.ensure()
+    defaults.ensure()

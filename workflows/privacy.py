@@ -36,3 +36,16 @@ declare(
     " passives_now detractors_now pairs points low high z min_n threshold verdict looked_at",
 )
 declare("workflows.Notice", neutral=f"id user is_gathered due_at {OUTBOX_FIELDS}")
+
+_COMPUTED = "profile version score own_score shown confidence band reason parts below computed_at"
+declare("workflows.HealthVersion", neutral="id number config note author created_at restores")
+declare("workflows.HealthState", neutral="id computed_at day")
+declare(
+    "workflows.HealthOverride",
+    personal="reason",
+    neutral="id account band score expires_on by at ended_at ended_by",
+)
+declare("workflows.HealthSentiment", personal="note", neutral="id account value by at")
+declare("workflows.AccountHealth", neutral=f"account told_band override {_COMPUTED}")
+declare("workflows.HealthSnapshot", neutral=f"id account day override_band override_score {_COMPUTED}")
+declare("workflows.HealthMark", neutral="id account_key at")

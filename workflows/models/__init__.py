@@ -2,6 +2,15 @@
 
 from workflows.models.alarms import Alarm, AlarmLook
 from workflows.models.alerts import Alert
+from workflows.models.health import (
+    AccountHealth,
+    HealthMark,
+    HealthOverride,
+    HealthSentiment,
+    HealthSnapshot,
+    HealthState,
+    HealthVersion,
+)
 from workflows.models.notices import Notice
 from workflows.models.rules import Rule, Run, RunStep
 from workflows.models.tasks import Task
@@ -13,3 +22,18 @@ from workflows.models.rules import Rule, Run, RunStep
 from workflows.models.tasks import Task
 
 __all__ = ["Alert", "AlertCause", "Digest", "Notice", "Notification", "Rule", "Run", "RunStep", "Task"]
+__all__ = [
+    "AccountHealth",
+    "Alert",
+    "HealthMark",
+    "HealthOverride",
+    "HealthSentiment",
+    "HealthSnapshot",
+    "HealthState",
+    "HealthVersion",
+    "Notice",
+    "Rule",
+    "Run",
+    "RunStep",
+    "Task",
+]
