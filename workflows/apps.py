@@ -7,17 +7,14 @@ class WorkflowsConfig(AppConfig):
     verbose_name = "Acting"
 
     def ready(self) -> None:
-        from core import navigation
-        from workflows import extensions, privacy  # noqa: F401
-        from workflows.alarms import registration as alarms
-        from workflows.queries import alarms as alarm_queries
-        from workflows.health import compute
-        from workflows.queries import alerts, tasks
         from core import jobs, navigation
         from team import places
         from team.permissions import can_view
         from workflows import alert_kinds, digest_sections, extensions, privacy  # noqa: F401
+        from workflows.alarms import registration as alarms
+        from workflows.health import compute
         from workflows.notifying import words
+        from workflows.queries import alarms as alarm_queries
         from workflows.queries import alerts, notifications, tasks
         from workflows.rules import engine
         from workflows.rules.steps import work  # noqa: F401
@@ -50,6 +47,7 @@ class WorkflowsConfig(AppConfig):
         navigation.register(
             "act", "Alarms", "workflows:alarm_list", "warning", permission=alarm_queries.may_see
         )
+        navigation.register(
             "main", "Notifications", "workflows:notification_list", "inbox", "i",
             badge=notifications.count_unread, live="workflows:bell",
         )  # fmt: skip

@@ -24,7 +24,6 @@ declare(
     neutral="id dedupe_key account contact response run assignee priority due_at state created_by created_at"
     " completed_at",
 )
-declare("workflows.Notice", neutral=f"id user alert task {OUTBOX_FIELDS}")
 declare(
     "workflows.Alarm",
     neutral="id name segment survey channel direction window_days threshold min_n every_weeks is_active assignee fired_on"

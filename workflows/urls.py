@@ -2,8 +2,7 @@
 
 from django.urls import path
 
-from workflows.views import alarms, alerts, rules, tasks
-from workflows.views import alerts, notifications, rules, tasks
+from workflows.views import alarms, alerts, notifications, rules, tasks
 
 app_name = "workflows"
 urlpatterns = [

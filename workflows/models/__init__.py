@@ -1,7 +1,7 @@
-"""Acting: rules, their runs step by step, and what they leave behind: alerts, tasks, notices."""
+"""Acting: rules, their runs step by step, what they leave behind (alerts, tasks, notices), alarms, and health."""
 
 from workflows.models.alarms import Alarm, AlarmLook
-from workflows.models.alerts import Alert
+from workflows.models.alerts import Alert, AlertCause
 from workflows.models.health import (
     AccountHealth,
     HealthMark,
@@ -11,20 +11,17 @@ from workflows.models.health import (
     HealthState,
     HealthVersion,
 )
-from workflows.models.notices import Notice
-from workflows.models.rules import Rule, Run, RunStep
-from workflows.models.tasks import Task
-
-__all__ = ["Alarm", "AlarmLook", "Alert", "Notice", "Rule", "Run", "RunStep", "Task"]
-from workflows.models.alerts import Alert, AlertCause
 from workflows.models.notices import Digest, Notice, Notification
 from workflows.models.rules import Rule, Run, RunStep
 from workflows.models.tasks import Task
 
-__all__ = ["Alert", "AlertCause", "Digest", "Notice", "Notification", "Rule", "Run", "RunStep", "Task"]
 __all__ = [
     "AccountHealth",
+    "Alarm",
+    "AlarmLook",
     "Alert",
+    "AlertCause",
+    "Digest",
     "HealthMark",
     "HealthOverride",
     "HealthSentiment",
@@ -32,6 +29,7 @@ __all__ = [
     "HealthState",
     "HealthVersion",
     "Notice",
+    "Notification",
     "Rule",
     "Run",
     "RunStep",
