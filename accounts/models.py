@@ -11,6 +11,7 @@ from simple_history.models import HistoricalRecords
 
 from accounts import extend
 from accounts.domain import (
+    SHARING_LABELS,
     ContactRole,
     ContractOutcome,
     FieldType,
@@ -18,6 +19,7 @@ from accounts.domain import (
     InteractionKind,
     Origin,
     OwnerRole,
+    Sharing,
 )
 from accounts.metric_values import Direction, MetricType
 from accounts.querysets import (
@@ -503,7 +505,10 @@ class Segment(models.Model):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="segments"
     )
-    is_shared = models.BooleanField(default=True)
+    sharing = models.CharField(
+        max_length=10, choices=[(s.value, SHARING_LABELS[s]) for s in Sharing], default=Sharing.EVERYBODY,
+        help_text="“team” is the team of the owner.",
+    )  # fmt: skip
     created_at = models.DateTimeField(db_default=Now())
     history = HistoricalRecords()
 
@@ -514,6 +519,11 @@ class Segment(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether everybody may use it."""
+        return self.sharing == Sharing.EVERYBODY
 
 
 class Import(models.Model):

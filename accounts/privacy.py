@@ -45,7 +45,7 @@ declare(
 )
 declare("accounts.EventRelay", neutral="event")
 declare("accounts.EventDelivery", neutral=f"id event subscriber {OUTBOX_FIELDS}")
-declare("accounts.Segment", neutral="id name target conditions owner is_shared created_at")
+declare("accounts.Segment", neutral="id name target conditions owner sharing created_at")
 declare(
     "accounts.Import",
     personal="file file_name sheets headers checked",

@@ -240,7 +240,7 @@ def test_segments_that_are_private_or_speak_of_me_are_refused(lead: User) -> Non
         target="account",
         conditions={"field": "owner", "op": "in", "value": [segments.conditions.ME]},
     )
-    secret = Segment.objects.create(name="Secret", target="account", is_shared=False, owner=lead)
+    secret = Segment.objects.create(name="Secret", target="account", sharing="private", owner=lead)
 
     for segment in (mine, secret):
         with pytest.raises(Refused) as refused:

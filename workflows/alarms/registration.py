@@ -7,7 +7,6 @@ from django.urls import reverse
 
 from accounts import extend
 from accounts.conditions import Kind, Known
-from core.errors import Refused
 from workflows import alert_kinds
 from workflows.alert_kinds import Matter
 from workflows.models import Alarm, AlarmLook, Alert
@@ -50,11 +49,11 @@ TRIGGER = Trigger(
 
 def _matter(alert: Alert) -> Matter:
     """ "Enterprise: the NPS fell 14", with the page of the alarm; the alarm may be gone."""
-    try:
-        _, pk, day = alert.dedupe_key.split(":")
-        found = AlarmLook.objects.filter(alarm=int(pk), day=day).select_related("alarm").first()
-    except (ValueError, Refused):
-        found = None
+    found = (
+        AlarmLook.objects.filter(alarm=alert.data.get("alarm"), day=alert.data.get("day"))
+        .select_related("alarm")
+        .first()
+    )
     if found is None:
         return Matter("An NPS moved by more than noise", reverse("workflows:alarm_list"))
     return Matter(
@@ -65,6 +64,6 @@ def _matter(alert: Alert) -> Matter:
 
 def register() -> None:
     catalogue.trigger(TRIGGER)
-    alert_kinds.register(services.ALERT, _matter)
+    alert_kinds.register(services.ALERT, _matter, label="An NPS moved by more than noise")
     extend.segment_user("workflows.alarms", queries.alarms_of_segment)
     services.register()

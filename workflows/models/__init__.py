@@ -1,5 +1,7 @@
 """Acting: rules, their runs step by step, and what they leave behind: alerts, tasks, notices, loops."""
 
+"""Acting: rules, their runs step by step, what they leave behind (alerts, tasks, notices), alarms, and health."""
+
 from workflows.models.alarms import Alarm, AlarmLook
 from workflows.models.alerts import Alert, AlertCause
 from workflows.models.health import (

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 
 from accounts import segments
+from accounts.domain import Sharing
 from accounts.models import Segment
 from core import charts
 from core.errors import Refused
@@ -55,7 +56,7 @@ def alarms_of_segment(segment_id: int) -> list[str]:
 
 
 def choosable_segments(user: User) -> QuerySet[Segment]:
-    return Segment.objects.visible_to(user).filter(is_shared=True).order_by("target", "name", "pk")
+    return Segment.objects.visible_to(user).filter(sharing=Sharing.EVERYBODY).order_by("target", "name", "pk")
 
 
 def choosable_surveys() -> QuerySet[Survey]:

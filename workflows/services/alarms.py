@@ -118,7 +118,7 @@ def _check_segment(segment: Segment | None) -> None:
         )
     if not segment.is_shared:
         raise Refused(
-            "This segment is shared with nobody, and everybody who sees the alarm sees its figures. Share it first.",
+            "This segment is not shared with everybody, but whoever sees the alarm sees its figures. Share it first.",
             field="segment",
         )
 
@@ -212,7 +212,11 @@ def _tell(alarm: Alarm, found: AlarmLook) -> None:
     if assignee is None or not can_work(assignee):
         assignee = people.responsible_for(None)
     alerts.raise_alert(
-        dedupe_key=cause, kind=ALERT, account=None, contact=None, response=None, run=None, assignee=assignee
+        kind=ALERT,
+        reason=f"alarm {alarm.pk}",
+        assignee=assignee,
+        dedupe_key=cause,
+        data={"alarm": alarm.pk, "day": found.day.isoformat()},
     )
 
 
