@@ -1,6 +1,4 @@
-"""Acting: rules, their runs step by step, and what they leave behind: alerts, tasks, notices, loops."""
-
-"""Acting: rules, their runs step by step, what they leave behind (alerts, tasks, notices), alarms, and health."""
+"""Acting: rules and their runs, alerts, tasks, alarms and health, a module a topic."""
 
 from workflows.models.alarms import Alarm, AlarmLook
 from workflows.models.alerts import Alert, AlertCause
