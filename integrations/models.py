@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from core.outbox import OutboxRow, due_indexes
+from integrations.chat.models import ChatChannel, ChatMessage  # noqa: F401 - models of this app
 from integrations.domain import (
     OPEN_RUNS,
     RUN_TITLES,

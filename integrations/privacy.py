@@ -36,3 +36,13 @@ declare(
     personal="external_id",
     neutral=f"id connection remote_survey wanted {OUTBOX_FIELDS}",
 )
+declare(
+    "integrations.ChatChannel",
+    personal="url",
+    neutral="id name kind host topics shows_words per_hour state resume_at last_sent_at last_error broken_at created_by"
+    " created_at",
+)
+declare(
+    "integrations.ChatMessage",
+    neutral=f"id channel alert step is_test is_gathered carried_by due_at doubts {OUTBOX_FIELDS}",
+)
