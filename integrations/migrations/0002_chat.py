@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0001_connections'),
+        ("integrations", "0001_connections"),
         ('workflows', '0004_alerts_folded'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
