@@ -21,9 +21,23 @@ from integrations.domain import (
     Verdict,
     pairs,
 )
+from integrations.outgoing.models import Webhook, WebhookAttempt, WebhookDelivery
 from integrations.querysets import ConnectionQuerySet, OfConnectionQuerySet
 from surveys.choices import MetricFamily
 from surveys.models import Response, Survey
+
+__all__ = [
+    "AnswerFetch",
+    "ConnectedSurvey",
+    "Connection",
+    "HookDelivery",
+    "RawAnswer",
+    "RunLine",
+    "SyncRun",
+    "Webhook",
+    "WebhookAttempt",
+    "WebhookDelivery",
+]
 
 
 class Connection(models.Model):

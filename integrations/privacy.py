@@ -36,3 +36,17 @@ declare(
     personal="external_id",
     neutral=f"id connection remote_survey wanted {OUTBOX_FIELDS}",
 )
+# The address may hold a key of the other side; the excerpt of an answer may quote what was sent.
+declare(
+    "integrations.Webhook",
+    personal="secrets url",
+    neutral="id name kinds conditions includes_imports previous_until state reason state_since owner created_by api_key"
+    " last_success_at failing_since failures last_error hold_until created_at updated_at",
+)
+declare(
+    "integrations.WebhookDelivery",
+    neutral=f"id webhook event run kind cause message_id occurred_at status replayed_at {OUTBOX_FIELDS}",
+)
+declare(
+    "integrations.WebhookAttempt", personal="excerpt", neutral="id delivery number at duration_ms status error"
+)
