@@ -25,7 +25,7 @@ from accounts.models import (
     Segment,
 )
 from core import clock, secrets
-from nps_crm.demo import asking, comments, company, listening, story
+from nps_crm.demo import asking, comments, company, listening, story, telling
 from surveys import ingest
 from surveys.choices import (
     CampaignState,
@@ -119,6 +119,7 @@ def fill(say: Callable[[str], object]) -> None:
             relationship=survey,
         )
         say("another system's answers")
+        telling.fill(rng=random.Random(SEED + 8), now=now, admin=cast.people["admin"])
     say("done")
 
 
