@@ -67,6 +67,9 @@ class Connection(models.Model):
     failures = models.PositiveIntegerField(default=0, help_text="Runs that failed since the last good one.")
     last_error = models.CharField(max_length=500, blank=True, default="")
     last_error_at = models.DateTimeField(null=True, blank=True)
+    renewing_until = models.DateTimeField(
+        null=True, blank=True, help_text="By the database's clock: until then one worker alone renews the access."
+    )
     hook_state = models.CharField(max_length=10, choices=pairs(HookState), default=HookState.OFF)
     hook_token = models.TextField(default="", blank=True)
     hook_token_hash = models.CharField(max_length=64, null=True, unique=True)

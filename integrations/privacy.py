@@ -7,7 +7,7 @@ declare(
     neutral="id system name state options mapping zone connected_to history_since every_minutes next_run_at rescanned_on"
     " first_sync_at last_sync_at broken_since failures last_error last_error_at hook_state hook_token_hash"
     " hook_previous_until hook_subscription hook_error hook_heard_at hook_forged hook_forged_at hook_forged_reason"
-    " connected_by created_at updated_at",
+    " connected_by created_at updated_at renewing_until",
 )
 declare(
     "integrations.ConnectedSurvey",
