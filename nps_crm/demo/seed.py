@@ -25,7 +25,7 @@ from accounts.models import (
     Segment,
 )
 from core import clock, secrets
-from nps_crm.demo import asking, comments, company, files, listening, story
+from nps_crm.demo import asking, comments, company, files, listening, story, telling
 from surveys import ingest
 from surveys.choices import (
     CampaignState,
@@ -123,6 +123,7 @@ def fill(say: Callable[[str], object]) -> None:
         say("another system's answers")
         files.fill(rng=random.Random(SEED + 3), now=now, contacts=cast.contacts, people=cast.people)
         say("two files of people")
+        telling.fill(rng=random.Random(SEED + 8), now=now, admin=cast.people["admin"])
     say("done")
 
 
