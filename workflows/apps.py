@@ -10,7 +10,7 @@ class WorkflowsConfig(AppConfig):
         from core import jobs, navigation
         from team import places
         from team.permissions import can_view
-        from workflows import alert_kinds, digest_sections, extensions, privacy  # noqa: F401
+        from workflows import alert_kinds, digest_sections, extensions, list_fields, privacy  # noqa: F401
         from workflows.alarms import registration as alarms
         from workflows.health import compute
         from workflows.notifying import words
@@ -39,6 +39,7 @@ class WorkflowsConfig(AppConfig):
         jobs.on_tick("alerts_wake", alert_services.wake_due)
         extensions.register()
         compute.register()
+        list_fields.register()
         post_migrate.connect(_lay_down_rules, sender=self)
         navigation.register("act", "Tasks", "workflows:task_list", "tasks", "k", badge=tasks.count_due_for)
         navigation.register(
