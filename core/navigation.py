@@ -30,6 +30,7 @@ ORDER = (
     "Segments",
     "Feedback",
     "NPS",
+    "Portfolio",
     "Surveys",
     "Campaigns",
     "Tasks",

@@ -60,9 +60,11 @@ def _alerts() -> None:
 
 
 def _alarms() -> None:
+    from workflows import list_fields
     from workflows.alarms import registration
 
     registration.register()
+    list_fields.register()
 
 
 def _health() -> None:

@@ -18,4 +18,36 @@ from workflows.models.playbooks import Playbook, PlaybookRun, PlaybookTask
 from workflows.models.rules import Rule, Run, RunStep
 from workflows.models.tasks import ChecklistItem, Task, TaskComment, TaskSeries
 
-__all__ = ["AccountHealth", "Alarm", "AlarmLook", "Alert", "AlertCause", "ChecklistItem", "Digest", "HandOver", "HealthMark", "HealthOverride", "HealthSentiment", "HealthSnapshot", "HealthState", "HealthVersion", "Leave", "Loop", "LoopOutcome", "Notice", "Notification", "Playbook", "PlaybookRun", "PlaybookTask", "Rule", "Run", "RunStep", "Task", "TaskComment", "TaskSeries", "Turn", "WorkHours", "WorkSettings"]
+__all__ = [
+    "AccountHealth",
+    "Alarm",
+    "AlarmLook",
+    "Alert",
+    "AlertCause",
+    "ChecklistItem",
+    "Digest",
+    "HandOver",
+    "HealthMark",
+    "HealthOverride",
+    "HealthSentiment",
+    "HealthSnapshot",
+    "HealthState",
+    "HealthVersion",
+    "Leave",
+    "Loop",
+    "LoopOutcome",
+    "Notice",
+    "Notification",
+    "Playbook",
+    "PlaybookRun",
+    "PlaybookTask",
+    "Rule",
+    "Run",
+    "RunStep",
+    "Task",
+    "TaskComment",
+    "TaskSeries",
+    "Turn",
+    "WorkHours",
+    "WorkSettings",
+]
