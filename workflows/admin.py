@@ -61,7 +61,7 @@ class RunAdmin(BackOffice):
 
 @admin.register(RunStep)
 class RunStepAdmin(OutboxAdmin):
-    list_display = ("run", "position", "kind", "state", "attempts", "next_at", "finished_at", "error")
+    list_display = ("run", "path", "kind", "state", "attempts", "next_at", "finished_at", "error")
     list_filter = (*OutboxAdmin.list_filter, "kind")
     list_select_related = ("run",)
 

@@ -5,21 +5,18 @@ from enum import StrEnum
 SATURDAY = 5
 """The first weekday, as Python counts them, that nobody works where no calendar says otherwise."""
 
-ACT_WITHIN_DAYS = 7
-"""Rules act on events that occurred within this many days; older ones are history that arrived late."""
-
 
 class RunState(StrEnum):
     RUNNING = "running"
     WAITING = "waiting"
+    HELD = "held"
     DONE = "done"
+    EXITED = "exited"
     FAILED = "failed"
     STOPPED = "stopped"
 
 
-class StepKind(StrEnum):
-    CREATE_ALERT = "create_alert"
-    CREATE_TASK = "create_task"
+UNDER_WAY = (RunState.RUNNING, RunState.WAITING, RunState.HELD)
 
 
 class AlertState(StrEnum):

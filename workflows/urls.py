@@ -36,5 +36,5 @@ urlpatterns = [
     path("rules/<int:pk>/switch/", rules.rule_switch, name="rule_switch"),
     path("runs/<int:pk>/", rules.run_detail, name="run_detail"),
     path("runs/<int:pk>/stop/", rules.run_stop, name="run_stop"),
-    path("runs/<int:pk>/steps/<int:position>/retry/", rules.step_retry, name="step_retry"),
+    path("runs/<int:pk>/steps/<str:path>/retry/", rules.step_retry, name="step_retry"),
 ]

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("integrations", "0001_connections"),
-        ('workflows', '0004_alerts_folded'),
+        ("workflows", "0006_alerts_folded"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

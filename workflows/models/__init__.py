@@ -15,8 +15,10 @@ from workflows.models.leave import HandOver, Leave, Turn, WorkHours
 from workflows.models.loops import Loop, LoopOutcome, WorkSettings
 from workflows.models.notices import Digest, Notice, Notification
 from workflows.models.playbooks import Playbook, PlaybookRun, PlaybookTask
-from workflows.models.rules import Rule, Run, RunStep
+from workflows.models.rewards import RewardCode, RewardList
+from workflows.models.rules import Rule, RuleState, Run, RunStep
 from workflows.models.tasks import ChecklistItem, Task, TaskComment, TaskSeries
+from workflows.models.watching import SegmentMember, SegmentWatch
 
 __all__ = [
     "AccountHealth",
@@ -41,9 +43,14 @@ __all__ = [
     "Playbook",
     "PlaybookRun",
     "PlaybookTask",
+    "RewardCode",
+    "RewardList",
     "Rule",
+    "RuleState",
     "Run",
     "RunStep",
+    "SegmentMember",
+    "SegmentWatch",
     "Task",
     "TaskComment",
     "TaskSeries",

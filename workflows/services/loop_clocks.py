@@ -27,10 +27,11 @@ from surveys.services import responses
 from team.models import User
 from workflows import people
 from workflows.calendars import domain as calendars
-from workflows.domain import ACT_WITHIN_DAYS, AlertState
+from workflows.domain import AlertState
 from workflows.loop.domain import ContactBy, LoopClock, LoopPause
 from workflows.models import Alert, Loop, LoopOutcome
 from workflows.queries import worktime
+from workflows.rules.domain import ACT_WITHIN
 from workflows.services import alerts
 from workflows.work.domain import Route
 
@@ -58,7 +59,7 @@ def start(response: Response) -> Loop | None:
     up, by people we know."""
     chosen = worktime.settings()
     category = survey_domain.category_of(response.metric, response.score)
-    known_since = clock.now() - dt.timedelta(days=ACT_WITHIN_DAYS)
+    known_since = clock.now() - ACT_WITHIN
     if (
         category not in chosen.loop_categories
         or response.origin != "live"
