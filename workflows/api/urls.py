@@ -2,10 +2,12 @@
 
 from rest_framework.routers import SimpleRouter
 
-from workflows.api import views
+from workflows.api import alerts, views
 
 router = SimpleRouter()
 router.register("tasks", views.TaskViewSet, basename="task")
-router.register("alerts", views.AlertViewSet, basename="alert")
+router.register("alerts", alerts.AlertViewSet, basename="alert")
+router.register("notifications", alerts.NotificationViewSet, basename="notification")
+router.register("notification-preferences", alerts.PreferenceViewSet, basename="notification-preference")
 router.register("rules", views.RuleViewSet, basename="rule")
 urlpatterns = router.urls

@@ -403,3 +403,33 @@ def test_a_step_whose_channel_is_gone_says_so(db: None) -> None:
     assert kind.do is not None
     with pytest.raises(Refused, match="was removed"):
         kind.do(RunStep(settings={"channel": "99", "text": "x"}))
+
+
+# --- API ---------------------------------------------------------------------------------------------------------
+def test_channels_are_set_up_over_the_api_and_give_no_address_away(
+    slack: Vendor, lead: User, csm: User, drain: Any
+) -> None:
+    from tests.workflows.test_api import Api
+
+    api = Api(lead, "connections:write")
+    body = {
+        "name": "#api",
+        "kind": "slack",
+        "url": f"{slack.url}/services/{SECRET}",
+        "topics": ["alert.reply"],
+    }
+
+    made = api("post", "/chat-channels/", body)
+
+    assert made.status_code == 201
+    assert SECRET not in made.content.decode()
+    address = f"/chat-channels/{made.json()['id']}/"
+    assert api("patch", address, {"per_hour": 500}).status_code == 400
+    assert api("patch", address, {"topics": ["alert.nonsense"]}).status_code == 400
+    assert api("patch", address, {"per_hour": 5}).json()["per_hour"] == 5
+    assert api("post", f"{address}pause/", {}).json()["state"] == "paused"
+    assert api("post", f"{address}pause/", {}).status_code == 409
+    assert api("post", f"{address}resume/", {}).json()["state"] == "active"
+    assert api("post", f"{address}test/", {}).status_code == 202
+    assert Api(csm, "connections:read")("get", "/chat-channels/").status_code == 403
+    assert api("delete", address).status_code == 204
