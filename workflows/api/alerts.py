@@ -171,4 +171,4 @@ class PreferenceViewSet(ApiViewSet):
         if unknown:
             raise Invalid(f"There is no topic “{unknown[0][:60]}”.", field="choices")
         people.set_notifications(person=user, actor=user, choices=values.pop("choices", None), **values)
-        return self._shown(User.objects.get(pk=user.pk))
+        return self._shown(user)
