@@ -6,8 +6,8 @@ from rest_framework import serializers
 
 from surveys.choices import Channel
 from workflows.alarms.evidence import CADENCES, MIN_N_FLOOR, Direction
-from workflows.domain import AlertState, Priority, TaskState
-from workflows.models import Alarm, AlarmLook, Alert, Rule, Task
+from workflows.domain import Priority, TaskState
+from workflows.models import Alarm, AlarmLook, Rule, Task
 
 
 class TaskSerializer(serializers.ModelSerializer[Task]):
@@ -44,35 +44,6 @@ class TaskPatchSerializer(serializers.Serializer[Any]):
     due_at = serializers.DateTimeField(required=False, allow_null=True)
     state = serializers.ChoiceField(choices=[TaskState.DONE.value, TaskState.CANCELLED.value], required=False)
     outcome = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
-
-
-class AlertSerializer(serializers.ModelSerializer[Alert]):
-    account = serializers.IntegerField(source="account_id", allow_null=True)
-    contact = serializers.IntegerField(source="contact_id", allow_null=True)
-    response = serializers.IntegerField(source="response_id", allow_null=True)
-    assignee = serializers.IntegerField(source="assignee_id", allow_null=True)
-    rule = serializers.IntegerField(source="run.rule_id", allow_null=True, default=None)
-
-    class Meta:
-        model = Alert
-        fields = [
-            "id", "kind", "account", "contact", "response", "assignee", "rule", "state", "opened_at", "seen_at",
-            "closed_at", "outcome",
-        ]  # fmt: skip
-        read_only_fields = fields
-
-
-class AlertPatchSerializer(serializers.Serializer[Any]):
-    assignee = serializers.IntegerField(required=False)
-    state = serializers.ChoiceField(choices=[AlertState.CLOSED.value], required=False)
-    outcome = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if attrs.get("state") and not attrs.get("outcome", "").strip():
-            raise serializers.ValidationError(
-                {"outcome": "Say in a line what came of it when you close an alert."}
-            )
-        return attrs
 
 
 class RuleSerializer(serializers.ModelSerializer[Rule]):

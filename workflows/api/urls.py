@@ -8,5 +8,12 @@ router = SimpleRouter()
 router.register("tasks", views.TaskViewSet, basename="task")
 router.register("alerts", views.AlertViewSet, basename="alert")
 router.register("alarms", alarms.AlarmViewSet, basename="alarm")
+from workflows.api import alerts, views
+
+router = SimpleRouter()
+router.register("tasks", views.TaskViewSet, basename="task")
+router.register("alerts", alerts.AlertViewSet, basename="alert")
+router.register("notifications", alerts.NotificationViewSet, basename="notification")
+router.register("notification-preferences", alerts.PreferenceViewSet, basename="notification-preference")
 router.register("rules", views.RuleViewSet, basename="rule")
 urlpatterns = router.urls

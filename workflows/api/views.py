@@ -18,20 +18,17 @@ from team.models import User
 from team.permissions import can_lead, can_work
 from workflows.api import serializers
 from workflows.domain import Priority, TaskState
-from workflows.filters import AlertFilter, TaskFilter
-from workflows.models import Alert, Rule, Task
-from workflows.queries import alerts as alert_queries
+from workflows.filters import TaskFilter
+from workflows.models import Rule, Task
 from workflows.queries import rules as rule_queries
 from workflows.queries import tasks as task_queries
-from workflows.services import alerts as alert_services
-from workflows.services import loop
 from workflows.services import rules as rule_services
 from workflows.services import tasks as task_services
 
 SCOPES = {"read": ApiScope.WORK_READ, "write": ApiScope.WORK_WRITE}
 
 
-def _assignee(pk: int) -> User:
+def assignee_of(pk: int) -> User:
     found = team_queries.list_assignable().filter(pk=pk).first()
     if found is None:
         raise Invalid("There is no active person with this id to whom work can be given.", field="assignee")
@@ -75,7 +72,7 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
             description=data["description"],
             account=account or (contact.account if contact else None),
             contact=contact,
-            assignee=_assignee(data["assignee"]),
+            assignee=assignee_of(data["assignee"]),
             priority=Priority(data["priority"]),
             due_at=data["due_at"],
             actor=user,
@@ -102,7 +99,7 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
                 task=task,
                 title=data.get("title", task.title),
                 description=data.get("description", task.description),
-                assignee=_assignee(data["assignee"]) if "assignee" in data else task.assignee,
+                assignee=assignee_of(data["assignee"]) if "assignee" in data else task.assignee,
                 priority=Priority(data.get("priority", task.priority)),
                 due_at=data.get("due_at", task.due_at),
                 actor=user,
@@ -111,37 +108,6 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
             task_services.finish_task(
                 task=task, outcome=data["outcome"], actor=user, state=TaskState(data["state"])
             )
-
-
-@extend_schema_view(
-    list=extend_schema(summary="List alerts"), retrieve=extend_schema(summary="Read an alert")
-)
-class AlertViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
-    scopes = SCOPES
-    serializer_class = serializers.AlertSerializer
-    filterset_class = AlertFilter
-    queryset = Alert.objects.none()
-    orderings: ClassVar[dict[str, tuple[str, ...]]] = {"id": (), "opened_at": ("opened_at",)}
-
-    def get_queryset(self) -> QuerySet[Alert]:
-        return alert_queries.list_alerts(user=cast(User, self.request.user))
-
-    @extend_schema(
-        summary="Hand over or close an alert",
-        request=serializers.AlertPatchSerializer,
-        responses={200: serializers.AlertSerializer},
-    )
-    def partial_update(self, request: Request, pk: str) -> Response:
-        user, alert = cast(User, request.user), self.get_object()
-        given = serializers.AlertPatchSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        data = given.validated_data
-        with transaction.atomic():
-            if "assignee" in data:
-                alert_services.assign_alert(alert=alert, assignee=_assignee(data["assignee"]), actor=user)
-            if "state" in data:
-                loop.close_loop(alert=alert, outcome=data["outcome"], actor=user)
-        return Response(serializers.AlertSerializer(self.get_object()).data)
 
 
 @extend_schema_view(list=extend_schema(summary="List rules"), retrieve=extend_schema(summary="Read a rule"))
