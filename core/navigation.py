@@ -33,6 +33,8 @@ ORDER = (
     "Campaigns",
     "Tasks",
     "Alerts",
+    "Loops",
+    "Playbooks",
     "Rules",
     "Health",
     "Imports",

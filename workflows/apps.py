@@ -8,8 +8,11 @@ class WorkflowsConfig(AppConfig):
 
     def ready(self) -> None:
         from core import navigation
+        from team import places
+        from team.permissions import can_work
+        from team.places import Place
         from workflows import extensions, privacy  # noqa: F401
-        from workflows.queries import alerts, tasks
+        from workflows.queries import alerts, loops, tasks
         from workflows.rules import engine
         from workflows.rules.steps import work  # noqa: F401
         from workflows.services import absences, loop, loop_clocks, notices, recurring
@@ -28,7 +31,21 @@ class WorkflowsConfig(AppConfig):
         navigation.register(
             "act", "Alerts", "workflows:alert_list", "alerts", "l", badge=alerts.count_open_for
         )
+        navigation.register("act", "Loops", "workflows:loop_list", "feedback", badge=loops.count_late_for)
+        navigation.register("act", "Playbooks", "workflows:playbook_list", "file")
         navigation.register("act", "Rules", "workflows:rule_list", "rules", "r")
+        places.register(
+            Place(
+                "You", "Working time and leave", "Your days, hours and holidays; who stands in for you", "clock",
+                "workflows:working_time", can_work,
+            )
+        )  # fmt: skip
+        places.register(
+            Place(
+                "Customers and surveys", "Promises", "How fast unhappy people hear from us, and what came of it", "flag",
+                "workflows:promises",
+            )
+        )  # fmt: skip
 
 
 def _lay_down_rules(**_: object) -> None:
