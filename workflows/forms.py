@@ -10,6 +10,7 @@ from accounts.domain import InteractionKind
 from team import queries as team_queries
 from team.models import User
 from workflows.domain import Priority
+from workflows.queries import loops
 
 
 class PersonField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
@@ -18,6 +19,14 @@ class PersonField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not gene
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("queryset", User.objects.none())
         super().__init__(**kwargs)
+
+
+class OutcomeField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
+    """One of the company's outcomes, by which loops are counted."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        options = {"label": "What came of it", "required": False, "empty_label": "Not counted", **kwargs}
+        super().__init__(queryset=loops.outcomes(), **options)
 
 
 class ReplyForm(forms.Form):
@@ -35,18 +44,29 @@ class LogForm(forms.Form):
         label="Outcome", required=False, max_length=200, help_text="One line: what was agreed, what changes."
     )
     close = forms.BooleanField(label="Close the loop with this", required=False)
+    code = OutcomeField()
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if cleaned.get("close") and not cleaned.get("outcome", "").strip():
+        if cleaned.get("close") and not cleaned.get("outcome", "").strip() and not cleaned.get("code"):
             self.add_error("outcome", "Write the outcome in a line before you close the loop.")
         return cleaned
 
 
 class CloseForm(forms.Form):
+    code = OutcomeField()
     outcome = forms.CharField(
-        label="Outcome", max_length=200, help_text="One line: what was agreed, what changes."
+        label="Outcome",
+        required=False,
+        max_length=200,
+        help_text="One line: what was agreed, what changes. It may stay empty where the choice above says it.",
     )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not cleaned.get("outcome", "").strip() and not cleaned.get("code"):
+            self.add_error("outcome", "Write the outcome in a line, or choose what came of it.")
+        return cleaned
 
 
 class AssignForm(forms.Form):

@@ -1,11 +1,10 @@
 """Pages of closed loops: which promises run, and how they were kept."""
 
 import datetime as dt
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -15,13 +14,12 @@ from django.views.decorators.http import require_POST
 
 from core import clock
 from core.errors import Refused
-from surveys import queries as survey_queries
+from surveys.queries import feedback
 from team import queries as team_queries
 from team.http import UserRequest, requires
 from team.permissions import can_view, can_work
 from workflows.filters import LoopFilter
 from workflows.loop.statistics import Effect
-from workflows.models import Loop
 from workflows.queries import loops as queries
 from workflows.queries import worktime
 from workflows.services import loop_clocks
@@ -29,11 +27,6 @@ from workflows.services import loop_clocks
 PAGE_SIZE = 50
 STATES = {"open": "Open", "late": "Late", "closed": "Closed", "paused": "Paused"}
 PERIODS = {30: "30 days", 90: "90 days", 365: "A year"}
-
-
-def _filtered(request: UserRequest) -> QuerySet[Loop]:
-    found = LoopFilter(request.GET, queryset=queries.list_loops(user=request.user))
-    return cast("QuerySet[Loop]", found.qs)
 
 
 @requires(can_view)
@@ -90,13 +83,17 @@ def loop_statistics(request: UserRequest) -> HttpResponse:
     by = request.GET.get("by", "owner")
     by = by if by in queries.GROUPINGS else "owner"
     since = _day(request.GET.get("since")) or (clock.now() - dt.timedelta(days=period))
-    loops = _filtered(request).filter(started_at__gte=since)
+    found = LoopFilter(request.GET, queryset=queries.list_loops(user=request.user))
+    loops = found.qs.filter(started_at__gte=since)
     whole, groups = queries.figures(loops, by=by)
-    answers = survey_queries.list_responses(request.user)
-    if request.GET.get("segment"):
-        answers = answers.filter(account__segment=request.GET["segment"])
-    if request.GET.get("owner", "").isdigit():
-        answers = answers.filter(account__owner=int(request.GET["owner"][:18]))
+    answers = feedback.list_responses(request.user)
+    chosen = found.form.cleaned_data if found.form.is_valid() else {}
+    if chosen.get("segment"):
+        answers = answers.filter(account__segment=chosen["segment"])
+    if chosen.get("owner"):
+        answers = answers.filter(account__owner=chosen["owner"])
+    if chosen.get("team"):
+        answers = answers.filter(account__owner__team=chosen["team"])
     effect = queries.effect_of_following_up(user=request.user, answers=answers)
     local_since = since.astimezone(team_queries.zone_of(request.user))
     context = {
