@@ -2,10 +2,15 @@
 
 from rest_framework.routers import SimpleRouter
 
-from workflows.api import views
+from workflows.api import views, work
 
 router = SimpleRouter()
-router.register("tasks", views.TaskViewSet, basename="task")
+router.register("tasks", work.TaskViewSet, basename="task")
+router.register("playbooks", work.PlaybookViewSet, basename="playbook")
+router.register("playbook-runs", work.PlaybookRunViewSet, basename="playbook-run")
+router.register("loops", work.LoopViewSet, basename="loop")
+router.register("loop-outcomes", work.LoopOutcomeViewSet, basename="loop-outcome")
+router.register("leaves", work.LeaveViewSet, basename="leave")
 router.register("alerts", views.AlertViewSet, basename="alert")
 router.register("rules", views.RuleViewSet, basename="rule")
 urlpatterns = router.urls

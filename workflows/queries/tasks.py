@@ -58,6 +58,15 @@ def sorted_by(tasks: QuerySet[Task], key: str) -> QuerySet[Task]:
     return tasks.order_by(ordering, F("due_at").asc(nulls_last=True), "pk")
 
 
+MAX_BULK = 5_000
+
+
+def by_keys_of(tasks: QuerySet[Task]) -> QuerySet[Task]:
+    """The same tasks without the joins of the filter, which a lock must not have; at most `MAX_BULK`."""
+    keys = tasks.order_by("pk").values_list("pk", flat=True)[:MAX_BULK]
+    return Task.objects.filter(pk__in=list(dict.fromkeys(keys)))
+
+
 def with_progress(tasks: QuerySet[Task]) -> QuerySet[Task]:
     """Tasks with how many lines of their checklist there are, and are ticked off."""
     return tasks.annotate(

@@ -93,6 +93,17 @@ def close_loop(*, alert: Alert, outcome: str, actor: User, code: LoopOutcome | N
     _finish_tasks(alert, outcome, actor)
 
 
+@transaction.atomic
+def set_status(*, response: Response, status: LoopStatus, outcome: LoopOutcome | None, actor: User) -> None:
+    """Say where the conversation about an answer stands, without going through its alert; closed with its outcome.
+
+    The alerts and tasks of a closed one are settled by the event that this records.
+    """
+    answers = Response.objects.filter(pk=response.pk)
+    responses.set_loop_status(responses=answers, status=status, actor=actor)
+    loop_clocks.follow_status(response, at=clock.now(), actor=actor, outcome=outcome)
+
+
 def _finish_tasks(alert: Alert, outcome: str, actor: User | None) -> None:
     """What the same run asked to be done about the same answer has been done."""
     open_tasks = Task.objects.filter(response_id=alert.response_id or 0, run=alert.run, state=TaskState.OPEN)

@@ -30,7 +30,6 @@ from workflows.work import recurrence
 from workflows.work.domain import NextAt
 
 PAGE_SIZE = 50
-MAX_BULK = 5_000
 TABS = {"mine": "Mine", "team": "My team", "all": "Everybody’s", "nobody": "Nobody’s work"}
 
 
@@ -90,8 +89,7 @@ def task_bulk(request: UserRequest) -> HttpResponse:
             int(pk) for pk in request.POST.getlist("ids") if pk.isascii() and pk.isdigit() and len(pk) < 19
         ]
         rows = queries.list_tasks(user=request.user).filter(pk__in=ids)
-    # A filter may join other tables, which a lock must not; so the keys are taken first.
-    chosen = Task.objects.filter(pk__in=list(rows.values_list("pk", flat=True)[:MAX_BULK]))
+    chosen = queries.by_keys_of(rows)
     form = BulkForm(request.POST)
     try:
         number = _change(form, request.POST.get("action", ""), chosen, request)
