@@ -149,6 +149,7 @@ class Extensions:
     segment_users: "dict[str, Callable[[int], Iterable[str]]]" = field(default_factory=dict)
     import_targets: "dict[str, ImportTarget]" = field(default_factory=dict)
     standings: dict[str, Standing] = field(default_factory=dict)
+    points: "dict[str, Callable[[Sequence[int]], None]]" = field(default_factory=dict)
 
 
 registered = Extensions()
@@ -223,6 +224,18 @@ def import_target(new: "ImportTarget") -> None:
 def import_choices() -> list[tuple[str, str]]:
     found = sorted(registered.import_targets.values(), key=lambda target: target.position)
     return [(target.key, target.label) for target in found]
+
+
+def on_points(key: str, tell: "Callable[[Sequence[int]], None]") -> None:
+    """Be told which accounts got new metric points, in the transaction that stores them; points make no events."""
+    registered.points[key] = tell
+
+
+def points_stored(account_ids: Iterable[int]) -> None:
+    """Tell who wants to know of new points; whoever stores points calls this in the same transaction."""
+    found = list(dict.fromkeys(account_ids))
+    for tell in registered.points.values() if found else ():
+        tell(found)
 
 
 def standing(new: Standing) -> None:

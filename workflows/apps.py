@@ -10,6 +10,7 @@ class WorkflowsConfig(AppConfig):
         from core import navigation
         from workflows import extensions, privacy  # noqa: F401
         from workflows.health import compute, panels
+        from workflows.health import extensions as health
         from workflows.queries import alerts, tasks
         from workflows.rules import engine
         from workflows.rules.steps import work  # noqa: F401
@@ -20,6 +21,7 @@ class WorkflowsConfig(AppConfig):
         loop.register()
         extensions.register()
         compute.register()
+        health.register()
         panels.register()
         post_migrate.connect(_lay_down_rules, sender=self)
         navigation.register("act", "Tasks", "workflows:task_list", "tasks", "k", badge=tasks.count_due_for)

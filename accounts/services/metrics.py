@@ -9,7 +9,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from accounts import cleaning, history
+from accounts import cleaning, extend, history
 from accounts.metric_values import (
     MAX_CHOICE,
     MAX_CHOICES,
@@ -201,6 +201,7 @@ def put_points(*, points: Sequence[Point], actor: User | None) -> list[str]:
     MetricPoint.objects.bulk_create(rows, batch_size=1000)
     if watched:
         metric_events.record_crossings(before=before, arrived=arrived, watched=watched)
+    extend.points_stored(row.account_id for row in rows)
     if rows:
         audit.record(action="metric.points_put", actor=actor, count=len(rows))
     return results

@@ -100,8 +100,6 @@ def register() -> None:
             "workflows.health.tab", "account", "health", "Health", "workflows/health/_tab.html", tab, position=65
         )
     )  # fmt: skip
-    for kind in ("health.band_changed", "health.overridden", "health.override_ended", "health.sentiment_set"):
-        extend.event_renderer(kind, "workflows/health/_event.html", group="changes")
     navigation.register("act", "Health", "workflows:health_list", "health", "h")
     places.register(
         Place(

@@ -233,8 +233,8 @@ def lately(rows: Sequence[AccountHealth], *, days: int) -> dict[int, Comparison]
     pairs = []
     for row in rows:
         then = before.get(row.account_id)
-        first = queries.standing_of(then, configs) if then is not None else None
-        last = queries.standing_of(row, configs)
+        first = queries.standing_of(then, config=configs.get(then.version)) if then is not None else None
+        last = queries.standing_of(row, config=configs.get(row.version))
         if first is not None and last is not None:
             pairs.append((row.account_id, first, last))
     words = Words(

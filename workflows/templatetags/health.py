@@ -8,8 +8,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from core.charts_levels import curve
-from workflows.health import differences, versions, words
-from workflows.health.domain import REASON_TEXTS, UNCLEAR, Component, Config, Reason, Scaling
+from workflows.health import differences, words
+from workflows.health.domain import REASON_TEXTS, Component, Config, Reason, Scaling
 from workflows.health.draft import Row
 from workflows.health.queries import Standing
 from workflows.health.reasons import Explained
@@ -80,32 +80,6 @@ def band_name(band: str, config: Config) -> str:
 def computed_band(standing: Standing) -> str:
     """The computed band in words, whatever a person set."""
     return standing.config.label_of(standing.band).lower()
-
-
-@register.filter
-def band_words(band: str) -> str:
-    """A band as it is called in the configuration in force."""
-    if band == UNCLEAR:
-        return "unclear"
-    version = versions.in_force()
-    return versions.config_of(version).label_of(band).lower() if version and band else "no score"
-
-
-@register.filter
-def event_tone(event: Any) -> str:
-    """The tone of a change of band on the timeline."""
-    version = versions.in_force()
-    if version is None:
-        return ""
-    return {"good": "good", "warn": "watch", "bad": "bad"}.get(
-        versions.config_of(version).tone_of(event.data.get("to", "")), ""
-    )
-
-
-@register.filter
-def whole(score: float) -> int:
-    version = versions.in_force()
-    return versions.config_of(version).shown(score) if version else round(score)
 
 
 @register.filter
