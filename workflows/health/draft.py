@@ -16,7 +16,7 @@ from django.http import QueryDict
 from workflows.health import sources
 from workflows.health.config import MAX_BANDS, MAX_COMPONENTS
 from workflows.health.domain import Component, Config, Missing, Outside, Profile, Scaling, Step, Transform
-from workflows.health.words import GROUPS, MISSING, curve_of, figure
+from workflows.health.words import GROUPS, MISSING, curve_of, figure, judged
 from workflows.rules.catalogue import Setting, SettingKind
 
 _LINE = re.compile(r"^(?P<value>.+?)\s*(?:=|:|→)\s*(?P<score>[^=:→]+)$")
@@ -117,6 +117,15 @@ class Row:
             "low": figure(points[0][0]),
             "high": figure(points[-1][0]),
         }
+
+    @property
+    def in_words(self) -> str:
+        """How it counts, in a sentence; empty while it cannot be read."""
+        scaling = _scaling(self)
+        if scaling is None:
+            return ""
+        without = f"; without data it {self.without_data}" if self.without_data else ""
+        return f"{judged(scaling)}{without}"
 
     @property
     def without_data(self) -> str:
@@ -311,6 +320,11 @@ def _scaling(row: Row) -> Scaling | None:
             steps = tuple(Step(float(start), float(score)) for start, score in raw["steps"])
             below = None if raw["below"] is None else float(raw["below"])
             return Scaling(Transform.THRESHOLDS, steps=steps, below=below)
+        if row.kind == Transform.CATEGORIES and raw["scores"]:
+            scores = {value: float(score) for value, score in raw["scores"].items()}
+            return Scaling(
+                Transform.CATEGORIES, scores=scores, other=None if raw["other"] is None else float(raw["other"])
+            )
     except ValueError:
         return None
     return None

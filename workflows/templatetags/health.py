@@ -16,13 +16,13 @@ from workflows.health.reasons import Explained
 from workflows.services.health import SENTIMENTS
 
 register = template.Library()
-TONES = {"good": "p", "warn": "n", "bad": "d", "none": "none"}
+TONES = {"good": "p", "watch": "n", "bad": "d", "none": "none"}
 
 
 @register.filter
 def bar_tone(tone: str) -> str:
     """The tone of a bar: that of its band, or the plain one."""
-    return {"good": "p", "warn": "n", "bad": "d"}.get(tone, "u")
+    return {"good": "p", "watch": "n", "bad": "d"}.get(tone, "u")
 
 
 @register.filter
