@@ -164,8 +164,8 @@ class MetricAdmin(WithHistory):
 
 @admin.register(Segment)
 class SegmentAdmin(WithHistory):
-    list_display = ("name", "target", "owner", "is_shared", "created_at")
-    list_filter = ("target", "is_shared")
+    list_display = ("name", "target", "owner", "sharing", "created_at")
+    list_filter = ("target", "sharing")
     search_fields = ("name",)
     list_select_related = ("owner",)
     ordering = ("name", "pk")

@@ -11,11 +11,13 @@ from django.utils import timezone
 from accounts import queries
 from accounts.domain import (
     OWNER_ROLE_LABELS,
+    SHARING_LABELS,
     ContactRole,
     ContractOutcome,
     FieldType,
     InteractionKind,
     OwnerRole,
+    Sharing,
 )
 from accounts.metric_values import Direction, MetricType, read_thresholds, stored_thresholds
 from accounts.models import Account, Contact, Contract, CustomField, Interaction, Metric, choices
@@ -389,10 +391,10 @@ class CustomFieldForm(forms.Form):
 
 class SegmentForm(forms.Form):
     name = forms.CharField(label="Name", max_length=80)
-    is_shared = forms.BooleanField(
-        label="Everybody can use it",
-        required=False,
-        initial=True,
+    sharing = forms.ChoiceField(
+        label="Who can use it",
+        choices=[(s.value, SHARING_LABELS[s]) for s in Sharing],
+        initial=Sharing.EVERYBODY,
         help_text="Each sees only rows in their own view.",
     )
     version = forms.CharField(required=False, widget=forms.HiddenInput)

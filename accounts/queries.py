@@ -10,7 +10,7 @@ from django.db.models import Count, F, Max, Model, OuterRef, Prefetch, Q, QueryS
 from django.db.models.functions import RowNumber, TruncDate
 from django.utils import timezone
 
-from accounts import extend, metric_values
+from accounts import extend, metric_values, segments
 from accounts.domain import OWNER_CHANGE, ContractOutcome, OwnerRole
 from accounts.models import (
     Account,
@@ -62,8 +62,23 @@ def list_events(user: User) -> QuerySet[Event]:
 
 
 def list_segments(user: User) -> QuerySet[Segment]:
-    found: QuerySet[Segment] = Segment.objects.visible_to(user).select_related("owner")
+    found: QuerySet[Segment] = Segment.objects.visible_to(user).select_related("owner__team")
     return found.order_by("target", "name", "pk")
+
+
+def offered_lists(user: User) -> list[extend.ReadyList]:
+    """The ready lists that can be run here and that nobody in sight has saved under their name."""
+    taken = {(s.name, s.target) for s in list_segments(user)}
+    fields = {target: set(segments.fields_for(target, user)) for target in ("account", "contact")}
+    return [
+        one
+        for one in extend.ready_lists()
+        if (one.name, one.target) not in taken and segments.named_fields(one.conditions) <= fields[one.target]
+    ]
+
+
+def find_offered(key: str, user: User) -> extend.ReadyList | None:
+    return next((one for one in offered_lists(user) if one.key == key), None)
 
 
 def list_metrics() -> QuerySet[Metric]:

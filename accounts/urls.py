@@ -41,6 +41,7 @@ urlpatterns = [
     path("contacts/<int:pk>/known/", privacy.person_export, name="person_export"),
     path("segments/", segments.segment_list, name="segment_list"),
     path("segments/new/", segments.segment_create, name="segment_create"),
+    path("segments/ready/<slug:key>/keep/", segments.segment_keep, name="segment_keep"),
     path("segments/<int:pk>/", segments.segment_edit, name="segment_edit"),
     path("segments/<int:pk>/delete/", segments.segment_delete, name="segment_delete"),
     path("imports/", imports.import_list, name="import_list"),

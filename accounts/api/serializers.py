@@ -6,16 +6,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.domain import ContactRole, ContractOutcome, InteractionKind
-from accounts.metric_values import (
-    MAX_CHOICE,
-    MAX_CHOICES,
-    MAX_THRESHOLDS,
-    Direction,
-    MetricType,
-    Side,
-    sent,
-)
+from accounts.domain import ContactRole, ContractOutcome, InteractionKind, Sharing
+from accounts.metric_values import MAX_CHOICE, MAX_CHOICES, MAX_THRESHOLDS, Direction, MetricType, Side, sent
 from accounts.models import (
     Account,
     Contact,
@@ -164,10 +156,11 @@ class ConditionsField(serializers.JSONField):
 class SegmentSerializer(serializers.ModelSerializer[Segment]):
     owner = serializers.IntegerField(source="owner_id", allow_null=True)
     conditions = ConditionsField()
+    is_shared = serializers.BooleanField(read_only=True, help_text="Whether `sharing` is `everybody`.")
 
     class Meta:
         model = Segment
-        fields = ("id", "name", "target", "conditions", "owner", "is_shared", "created_at")
+        fields = ("id", "name", "target", "conditions", "owner", "sharing", "is_shared", "created_at")
         read_only_fields = fields
 
 
@@ -175,13 +168,15 @@ class SegmentWriteSerializer(Strict):
     name = serializers.CharField(max_length=80)
     target = serializers.ChoiceField(choices=["account", "contact"])
     conditions = ConditionsField()
-    is_shared = serializers.BooleanField(default=True)
+    sharing = serializers.ChoiceField(choices=[s.value for s in Sharing], required=False)
+    is_shared = serializers.BooleanField(required=False, help_text="The short form: everybody, or only me.")
 
 
 class SegmentPatchSerializer(Strict):
     name = serializers.CharField(max_length=80, required=False)
     conditions = ConditionsField(required=False)
-    is_shared = serializers.BooleanField(required=False)
+    sharing = serializers.ChoiceField(choices=[s.value for s in Sharing], required=False)
+    is_shared = serializers.BooleanField(required=False, help_text="The short form: everybody, or only me.")
 
 
 class SegmentCountSerializer(serializers.Serializer[Any]):

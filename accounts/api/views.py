@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from accounts import queries, segments, versions
 from accounts.api import filters, serializers
+from accounts.domain import Sharing
 from accounts.models import (
     Account,
     Contact,
@@ -362,6 +363,13 @@ def _result(row: bulk.Result) -> RowResult:
 
 
 # --- Segments ------------------------------------------------------------------------------------------------
+def _sharing(data: dict[str, Any], default: str) -> str:
+    """With whom, from `sharing`, or from its short form `is_shared`."""
+    if "sharing" in data or "is_shared" not in data:
+        return str(data.get("sharing", default))
+    return Sharing.EVERYBODY if data["is_shared"] else Sharing.PRIVATE
+
+
 @extend_schema_view(
     list=extend_schema(summary="List segments"),
     retrieve=extend_schema(summary="Read a segment"),
@@ -382,7 +390,15 @@ class SegmentViewSet(Listed, mixins.RetrieveModelMixin, mixins.DestroyModelMixin
     )
     def create(self, request: Request) -> Response:
         data = self.read(serializers.SegmentWriteSerializer)
-        segment = segment_services.create_segment(**data, owner=self.user, actor=self.user)
+        sharing = _sharing(data, Sharing.EVERYBODY)
+        segment = segment_services.create_segment(
+            name=data["name"],
+            target=data["target"],
+            conditions=data["conditions"],
+            sharing=sharing,
+            owner=self.user,
+            actor=self.user,
+        )
         return self.show(segment, status=201)
 
     @extend_schema(summary="Change a segment", request=serializers.SegmentPatchSerializer)
@@ -393,7 +409,7 @@ class SegmentViewSet(Listed, mixins.RetrieveModelMixin, mixins.DestroyModelMixin
             segment=segment,
             name=data.get("name", segment.name),
             conditions=data.get("conditions", segment.conditions),
-            is_shared=data.get("is_shared", segment.is_shared),
+            sharing=_sharing(data, segment.sharing),
             actor=self.user,
             version=self.version(),
         )

@@ -323,7 +323,9 @@ def _scaling(row: Row) -> Scaling | None:
         if row.kind == Transform.CATEGORIES and raw["scores"]:
             scores = {value: float(score) for value, score in raw["scores"].items()}
             return Scaling(
-                Transform.CATEGORIES, scores=scores, other=None if raw["other"] is None else float(raw["other"])
+                Transform.CATEGORIES,
+                scores=scores,
+                other=None if raw["other"] is None else float(raw["other"]),
             )
     except ValueError:
         return None

@@ -7,7 +7,6 @@ from typing import Any
 from accounts import extend
 from accounts.extend import Panel
 from accounts.models import Account
-from core import navigation
 from core.charts_levels import LevelPoint, Zone, level_trend
 from team import places
 from team import queries as team_queries
@@ -100,7 +99,6 @@ def register() -> None:
             "workflows.health.tab", "account", "health", "Health", "workflows/health/_tab.html", tab, position=65
         )
     )  # fmt: skip
-    navigation.register("act", "Health", "workflows:health_list", "health", "h")
     places.register(
         Place(
             "Customers and surveys", "Health", "What health is made of, for whom, and its bands", "health",
