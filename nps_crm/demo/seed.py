@@ -25,16 +25,9 @@ from accounts.models import (
     Segment,
 )
 from core import clock, secrets
-from nps_crm.demo import alerts, asking, comments, company, files, listening, story, telling
+from nps_crm.demo import alerts, asking, comments, company, files, health, listening, story, telling
 from surveys import ingest
-from surveys.choices import (
-    CampaignState,
-    Channel,
-    InvitationState,
-    SuppressionReason,
-    SurveyState,
-    WaveState,
-)
+from surveys.choices import CampaignState, Channel, InvitationState, SuppressionReason, SurveyState, WaveState
 from surveys.models import Campaign, Invitation, Response, Suppression, Survey, SurveyVersion, Wave
 from surveys.widget import manage
 from team.models import NotificationPreference, Team, User, Workspace
@@ -125,6 +118,10 @@ def fill(say: Callable[[str], object]) -> None:
         files.fill(rng=random.Random(SEED + 3), now=now, contacts=cast.contacts, people=cast.people)
         say("two files of people")
         telling.fill(rng=random.Random(SEED + 8), now=now, admin=cast.people["admin"])
+        points = health.fill(
+            rng=random.Random(SEED + 6), now=now, accounts=cast.accounts, moods=cast.moods, people=cast.people
+        )
+        say(f"{points} points of metrics, half a year of health")
     say("done")
 
 
