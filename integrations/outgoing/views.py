@@ -176,7 +176,7 @@ def webhook_detail(request: UserRequest, pk: int) -> HttpResponse:
         "is_waiting": any(row.state in queries.WAITING for row in page)
         and webhook.state == WebhookState.ACTIVE,
         "test_form": forms.TestForm(webhook=webhook),
-        "replay_form": forms.ReplayForm(initial={"since": forms.local(begin)}),
+        "replay_form": forms.ReplayForm(initial={"since": begin}),
         "clear_form": forms.ClearForm(),
         "is_rotating": webhook.previous_until is not None and webhook.previous_until > clock.now(),
         "is_mine": webhook.owner_id == request.user.pk and webhook.api_key_id is None,
