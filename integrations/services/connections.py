@@ -359,6 +359,15 @@ def run_now(*, connection: Connection, actor: User) -> SyncRun:
 
 
 @transaction.atomic
+def carry_on(*, run: SyncRun, actor: User) -> SyncRun:
+    """A run that failed goes on where it stopped, now."""
+    held = _active_puller(run.connection)
+    new = runs.carry_on_failed(run, requested_by=actor)
+    audit.record(action="connection.run", actor=actor, obj=held, run=new.pk, continues=run.pk)
+    return new
+
+
+@transaction.atomic
 def rerun_since(*, connection: Connection, since: dt.datetime, actor: User) -> SyncRun:
     """Read everything again from that moment on, with the mapping of today. Nothing doubles."""
     held = _active_puller(connection)
