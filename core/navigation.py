@@ -24,15 +24,18 @@ HEADINGS = {Section.ASK: "Ask", Section.ACT: "Act"}
 # Apps load bottom up, people read top down: the order of the page is decided here, not by who registers first.
 ORDER = (
     "Today",
+    "Notifications",
     "Accounts",
     "Contacts",
     "Segments",
     "Feedback",
     "NPS",
+    "Portfolio",
     "Surveys",
     "Campaigns",
     "Tasks",
     "Alerts",
+    "Alarms",
     "Rules",
     "Health",
     "Imports",
@@ -46,7 +49,8 @@ ON_THE_BAR = ("Today", "Accounts", "Feedback", "NPS")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One place of the navigation: `key` is what one types after `g`, `badge` counts what waits there for a user.
+    """One place of the navigation: `key` is what one types after `g`, `badge` counts what waits there for a user, `live` names
+    the URL that an open page asks for that number now and then.
 
     `inside` names the addresses of further pages that are reached from there, so that the place is marked on them too.
     """
@@ -58,6 +62,7 @@ class Item:
     key: str = ""
     badge: Callable[[Any], int] | None = None
     permission: Callable[[Any], bool] | None = None
+    live: str = ""
     inside: Callable[[], Iterable[str]] | None = None
 
 
@@ -72,6 +77,7 @@ class Link:
     count: int
     is_current: bool
     on_bar: bool
+    live: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +107,11 @@ def register(
     *,
     badge: Callable[[Any], int] | None = None,
     permission: Callable[[Any], bool] | None = None,
+    live: str = "",
     inside: Callable[[], Iterable[str]] | None = None,
 ) -> None:
     """Add a place, or replace the one of the same label. Its URL may be missing: it is then left out of the page."""
-    _items[label] = Item(Section(section), label, url_name, icon, key, badge, permission, inside)
+    _items[label] = Item(Section(section), label, url_name, icon, key, badge, permission, live, inside)
 
 
 def register_search(url_name: str, *, label: str = "Search accounts", param: str = "q") -> None:
@@ -161,6 +168,7 @@ def groups_for(*, user: Any, path: str) -> list[Group]:
                 count=item.badge(user) if item.badge else 0,
                 is_current=url == current,
                 on_bar=item.label in ON_THE_BAR,
+                live=_resolve(item.live) if item.live else "",
             )
             for item, url in visible
             if item.section is section

@@ -4,6 +4,8 @@ from django.contrib import admin
 
 from integrations.models import (
     AnswerFetch,
+    ChatChannel,
+    ChatMessage,
     ConnectedSurvey,
     Connection,
     HookDelivery,
@@ -79,6 +81,31 @@ class HookDeliveryAdmin(OutboxAdmin):
 class AnswerFetchAdmin(OutboxAdmin):
     list_display = ("connection", "external_id", "state", "attempts", "next_at", "error")
     list_select_related = ("connection",)
+
+
+@admin.register(ChatChannel)
+class ChatChannelAdmin(BackOffice):
+    list_display = ("name", "kind", "host", "state", "last_sent_at", "last_error")
+    list_filter = ("kind", "state")
+    search_fields = ("name",)
+    exclude = ("url",)
+    ordering = ("name", "pk")
+
+
+@admin.register(ChatMessage)
+class ChatMessageAdmin(OutboxAdmin):
+    list_display = (
+        "channel",
+        "alert",
+        "step",
+        "is_gathered",
+        "state",
+        "attempts",
+        "next_at",
+        "finished_at",
+        "error",
+    )
+    list_select_related = ("channel", "alert", "step")
 
 
 @admin.register(Webhook)

@@ -8,14 +8,23 @@ class IntegrationsConfig(AppConfig):
     def ready(self) -> None:
         from core import jobs
         from integrations import extensions, privacy, pulling  # noqa: F401
+        from integrations.chat import step
         from integrations.outgoing import registration as webhooks
-        from integrations.services import hooks, notices, runs
+        from integrations.services import chat, hooks, notices, runs
         from team import places
         from team.permissions import can_lead, can_work
 
         hooks.register()
         extensions.register()
         notices.register()
+        chat.register()
+        step.register()
+        places.register(
+            places.Place(
+                "Company", "Chat", "Channels of Slack and Microsoft Teams that are told of alerts", "feedback",
+                "integrations:chat_list", can_lead,
+            )
+        )  # fmt: skip
         webhooks.register()
         jobs.on_tick("connections_due", runs.start_due)
         jobs.on_tick("connections_broken", notices.raise_alerts)

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from core.outbox import OutboxRow, due_indexes
+from integrations.chat.models import ChatChannel, ChatMessage  # noqa: F401 - models of this app
 from integrations.domain import (
     OPEN_RUNS,
     RUN_TITLES,
@@ -68,7 +69,9 @@ class Connection(models.Model):
     last_error = models.CharField(max_length=500, blank=True, default="")
     last_error_at = models.DateTimeField(null=True, blank=True)
     renewing_until = models.DateTimeField(
-        null=True, blank=True, help_text="By the database's clock: until then one worker alone renews the access."
+        null=True,
+        blank=True,
+        help_text="By the database's clock: until then one worker alone renews the access.",
     )
     hook_state = models.CharField(max_length=10, choices=pairs(HookState), default=HookState.OFF)
     hook_token = models.TextField(default="", blank=True)

@@ -36,7 +36,17 @@ declare(
     personal="external_id",
     neutral=f"id connection remote_survey wanted {OUTBOX_FIELDS}",
 )
-# The address may hold a key of the other side; the excerpt of an answer may quote what was sent.
+declare(
+    "integrations.ChatChannel",
+    personal="url",
+    neutral="id name kind host topics shows_words per_hour state resume_at last_sent_at last_error broken_at created_by"
+    " created_at",
+)
+declare(
+    "integrations.ChatMessage",
+    neutral=f"id channel alert step is_test is_gathered carried_by due_at doubts {OUTBOX_FIELDS}",
+    # The address may hold a key of the other side; the excerpt of an answer may quote what was sent.
+)
 declare(
     "integrations.Webhook",
     personal="secrets url",
@@ -48,5 +58,7 @@ declare(
     neutral=f"id webhook event run kind cause message_id occurred_at status replayed_at {OUTBOX_FIELDS}",
 )
 declare(
-    "integrations.WebhookAttempt", personal="excerpt", neutral="id delivery number at duration_ms status error"
+    "integrations.WebhookAttempt",
+    personal="excerpt",
+    neutral="id delivery number at duration_ms status error",
 )

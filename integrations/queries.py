@@ -159,7 +159,8 @@ def unfinished(connection: Connection) -> SyncRun | None:
     runs = SyncRun.objects.filter(connection=connection).exclude(kind=RunKind.HOOK)
     newest = runs.order_by("-pk").first()
     if newest is not None and newest.state == RunState.FAILED and newest.position:
-        return newest
+        found: SyncRun = newest
+        return found
     failed = runs.filter(state=RunState.FAILED, kind__in=_HISTORY).exclude(position={})
     left: SyncRun | None = (
         failed.exclude(pk__in=runs.filter(continues__isnull=False).values("continues"))

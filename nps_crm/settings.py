@@ -286,6 +286,7 @@ SENDING_ENABLED = env.bool("NPS_SENDING_ENABLED", True)
 # --- Other systems, and SMS ---------------------------------------------------------------------------------
 # Hosts and networks that may be called although they are not on the public internet (core/fetch.py).
 FETCH_ALLOW: list[str] = env.list("NPS_FETCH_ALLOW", [])
+CHAT_HOSTS: list[str] = env.list("NPS_CHAT_HOSTS", [])
 SMS_PROVIDER = env.str("NPS_SMS_PROVIDER", "", validate=validate.OneOf(["", "twilio", "catcher"]))
 SMS_FROM = env.str("NPS_SMS_FROM", "")
 SMS_MAX_SEGMENTS = env.int("NPS_SMS_MAX_SEGMENTS", 3, validate=validate.Range(min=1, max=10))

@@ -221,6 +221,7 @@ def register() -> None:
         "response.undeleted",
         "loop.contacted",
         "loop.closed",
+        "loop.reopened",
     ):
         extend.event_renderer(kind, "surveys/_event_answer_state.html", _responses_of, group="answers")
     extend.column(

@@ -2,10 +2,11 @@
 
 from rest_framework.routers import SimpleRouter
 
-from workflows.api import views
+from workflows.api import alarms, views
 
 router = SimpleRouter()
 router.register("tasks", views.TaskViewSet, basename="task")
 router.register("alerts", views.AlertViewSet, basename="alert")
+router.register("alarms", alarms.AlarmViewSet, basename="alarm")
 router.register("rules", views.RuleViewSet, basename="rule")
 urlpatterns = router.urls

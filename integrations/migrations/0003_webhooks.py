@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0008_merges'),
-        ('integrations', '0001_connections'),
+        ("integrations", "0002_chat"),
         ('team', '0006_creates_contacts'),
         ('workflows', '0002_alert_message'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
