@@ -19,7 +19,7 @@ class WorkflowsConfig(AppConfig):
         from workflows.rules import engine
         from workflows.rules.steps import work  # noqa: F401
         from workflows.services import alerts as alert_services
-        from workflows.services import digests, loop, notices
+        from workflows.services import backtests, digests, loop, notices
 
         engine.register()
         notices.register()
@@ -40,6 +40,7 @@ class WorkflowsConfig(AppConfig):
         extensions.register()
         compute.register()
         list_fields.register()
+        backtests.register()
         post_migrate.connect(_lay_down_rules, sender=self)
         navigation.register("act", "Tasks", "workflows:task_list", "tasks", "k", badge=tasks.count_due_for)
         navigation.register(
