@@ -158,7 +158,7 @@ class InteractionAdmin(WithHistory):
 
 @admin.register(Metric)
 class MetricAdmin(WithHistory):
-    list_display = ("label", "key", "unit")
+    list_display = ("label", "key", "type", "unit", "direction", "retention_days")
     search_fields = ("key", "label")
 
 

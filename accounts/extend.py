@@ -167,6 +167,7 @@ class Extensions:
     import_targets: "dict[str, ImportTarget]" = field(default_factory=dict)
     standings: dict[str, Standing] = field(default_factory=dict)
     ready_lists: dict[str, ReadyList] = field(default_factory=dict)
+    points: "dict[str, Callable[[Sequence[int]], None]]" = field(default_factory=dict)
 
 
 registered = Extensions()
@@ -249,6 +250,18 @@ def ready_list(new: ReadyList) -> None:
 
 def ready_lists() -> list[ReadyList]:
     return sorted(registered.ready_lists.values(), key=lambda one: (one.position, one.key))
+
+
+def on_points(key: str, tell: "Callable[[Sequence[int]], None]") -> None:
+    """Be told which accounts got new metric points, in the transaction that stores them; points make no events."""
+    registered.points[key] = tell
+
+
+def points_stored(account_ids: Iterable[int]) -> None:
+    """Tell who wants to know of new points; whoever stores points calls this in the same transaction."""
+    found = list(dict.fromkeys(account_ids))
+    for tell in registered.points.values() if found else ():
+        tell(found)
 
 
 def standing(new: Standing) -> None:

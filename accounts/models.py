@@ -21,6 +21,7 @@ from accounts.domain import (
     OwnerRole,
     Sharing,
 )
+from accounts.metric_values import Direction, MetricType
 from accounts.querysets import (
     AccountQuerySet,
     ContactQuerySet,
@@ -351,11 +352,22 @@ class InteractionMail(OutboxRow):
 
 
 class Metric(models.Model):
-    """A number about accounts over time, pushed from outside."""
+    """A number about accounts over time, pushed from outside.
+
+    `type`, `choices` and `thresholds` are as accounts/metric_values.py describes them. Points older than `retention_days`
+    are deleted but for the newest of each account; without a number they are thinned, never forgotten.
+    """
 
     key = models.SlugField(max_length=60, unique=True)
     label = models.CharField(max_length=80)
     unit = models.CharField(max_length=20, blank=True, default="")
+    type = models.CharField(max_length=10, default=MetricType.NUMBER, choices=choices(MetricType))
+    direction = models.CharField(
+        max_length=20, default=Direction.HIGHER_IS_BETTER, choices=choices(Direction)
+    )
+    choices = models.JSONField(default=list, blank=True)
+    retention_days = models.PositiveIntegerField(null=True, blank=True)
+    thresholds = models.JSONField(default=list, blank=True)
     history = HistoricalRecords()
 
     def __str__(self) -> str:

@@ -32,7 +32,7 @@ declare(
     neutral="id account contact user kind happened_at created_at",
 )
 declare("accounts.InteractionMail", neutral=f"id interaction {OUTBOX_FIELDS}")
-declare("accounts.Metric", neutral="id key label unit")
+declare("accounts.Metric", neutral="id key label unit type choices direction retention_days thresholds")
 declare("accounts.MetricPoint", neutral="id metric account value observed_at recorded_at")
 declare(
     "accounts.Event",

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import accounts, contacts, imports, merges, privacy, segments, settings, work
+from accounts.views import accounts, contacts, imports, merges, metrics, privacy, segments, settings, work
 
 app_name = "accounts"
 urlpatterns = [
@@ -54,6 +54,10 @@ urlpatterns = [
     path("imports/<int:pk>/take-back/", imports.import_take_back, name="import_take_back"),
     path("imports/<int:pk>/delete/", imports.import_delete, name="import_delete"),
     path("imports/<int:pk>/refused/", imports.import_refused, name="import_refused"),
+    path("accounts/<int:pk>/metrics/<int:metric>/", metrics.account_metric, name="account_metric"),
+    path("settings/metrics/", metrics.metric_list, name="metric_list"),
+    path("settings/metrics/new/", metrics.metric_create, name="metric_create"),
+    path("settings/metrics/<int:pk>/", metrics.metric_edit, name="metric_edit"),
     path("settings/stages/", settings.stage_list, name="stage_list"),
     path("settings/stages/<int:pk>/", settings.stage_edit, name="stage_edit"),
     path("settings/stages/<int:pk>/delete/", settings.stage_delete, name="stage_delete"),

@@ -9,7 +9,9 @@ A value of None is a gap: nothing is drawn there, and the table beside the chart
 
 from __future__ import annotations
 
+import datetime as dt
 import math
+import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -786,6 +788,48 @@ def sparkline(values: Sequence[float | None], *, title: str) -> SafeString:
         fmt(known[-1], places=_places(known)),
         _join(lines),
         dot,
+    )
+
+
+def time_sparkline(
+    points: Sequence[tuple[dt.datetime, float]], *, start: dt.datetime, end: dt.datetime, title: str
+) -> SafeString:
+    """A line the height of a word whose horizontal places are times between `start` and `end`.
+
+    `title` says what it shows, and the values. Where points stop coming for much longer than they usually do (four times
+    the median distance, and a fortnight), the line is dotted. One point is a dot; without one nothing is drawn.
+    """
+    known = [(at, value) for at, value in points if start <= at <= end and math.isfinite(value)]
+    if not known:
+        return EMPTY
+    low, high = min(v for _, v in known), max(v for _, v in known)
+    y = _scale(low - (high == low), high + (high == low), 3, 19)
+    span = (end - start).total_seconds() or 1.0
+    places = [(2 + 94 * (at - start).total_seconds() / span, y(value)) for at, value in known]
+    pauses = [(after[0] - before[0]) for before, after in pairwise(known)]
+    longest = max(4 * statistics.median(pauses), dt.timedelta(days=14)) if pauses else dt.timedelta()
+    lines: list[SafeString] = []
+    run = [places[0]]
+    for place, pause in zip(places[1:], pauses, strict=True):
+        if pause > longest:
+            lines += [_spark_line(run), _spark_line([run[-1], place], css=" gap")]
+            run = []
+        run.append(place)
+    lines.append(_spark_line(run))
+    return format_html(
+        '<svg class="spark" viewBox="0 0 98 22" role="img"><title>{}</title>{}<circle class="dot" cx="{}" cy="{}" r="2.2"/></svg>',
+        title,
+        _join(lines),
+        _c(places[-1][0]),
+        _c(places[-1][1]),
+    )
+
+
+def _spark_line(places: Sequence[tuple[float, float]], css: str = "") -> SafeString:
+    if len(places) < 2:
+        return EMPTY
+    return format_html(
+        '<polyline class="line{}" points="{}"/>', css, " ".join(f"{_c(x)},{_c(y)}" for x, y in places)
     )
 
 

@@ -12,7 +12,8 @@ class WorkflowsConfig(AppConfig):
         from team.permissions import can_view
         from workflows import alert_kinds, digest_sections, extensions, list_fields, privacy  # noqa: F401
         from workflows.alarms import registration as alarms
-        from workflows.health import compute
+        from workflows.health import compute, panels
+        from workflows.health import extensions as health
         from workflows.notifying import words
         from workflows.queries import alarms as alarm_queries
         from workflows.queries import alerts, notifications, tasks
@@ -41,6 +42,8 @@ class WorkflowsConfig(AppConfig):
         compute.register()
         list_fields.register()
         backtests.register()
+        health.register()
+        panels.register()
         post_migrate.connect(_lay_down_rules, sender=self)
         navigation.register("act", "Tasks", "workflows:task_list", "tasks", "k", badge=tasks.count_due_for)
         navigation.register(

@@ -98,13 +98,6 @@ def register() -> None:
             reason="The history of a task follows the task.",
         )
     )  # fmt: skip
-    for model, merge, reason in (
-        ("workflows.AccountHealth", "stay", "Computed anew for the survivor."),
-        ("workflows.HealthSnapshot", "stay", "What was known of an account on a day stays with it."),
-        ("workflows.HealthOverride", "stay", "A judgement of one account is not one of another."),
-        ("workflows.HealthSentiment", "move", "How people feel about a customer follows the customer."),
-    ):
-        extend.relation(Relation(model, merge=merge, reason=reason))  # type: ignore[arg-type]
     timeline.subscribe(
         "workflows.relinked", forgetting.follow_answer, kinds=["response.updated", "response.unlinked"],
         live_only=True,

@@ -241,13 +241,13 @@ class Config:
             return "Unclear"
         return next((one.label for one in self.bands if one.key == band), "No score")
 
-    def tone_of(self, band: str) -> Literal["bad", "warn", "good", "none"]:
-        """How a band is coloured: the lowest as bad, the highest as good, those between as a warning."""
+    def tone_of(self, band: str) -> Literal["bad", "watch", "good", ""]:
+        """How a band is coloured: the lowest as bad, the highest as good, those between as to be watched, grey as nothing."""
         keys = [one.key for one in self.bands]
         if band not in keys:
-            return "none"
+            return ""
         place = keys.index(band)
-        return "good" if place == len(keys) - 1 and place else "bad" if place == 0 else "warn"
+        return "good" if place == len(keys) - 1 else "bad" if place == 0 else "watch"
 
 
 DEFAULT_BANDS = (Band("at_risk", "At risk", 0), Band("watch", "Watch", 40), Band("healthy", "Healthy", 70))

@@ -10,6 +10,7 @@ from team.domain import RowScope
 from team.models import User
 from team.permissions import can_lead
 from team.scope import scope_of
+from workflows.health import versions
 from workflows.health.backtest_domain import Against, BackTestState
 from workflows.models import BackTest
 
@@ -28,6 +29,13 @@ def suggested_config(pk: int, user: User) -> dict[str, Any] | None:
     """The configuration that a back-test suggests, as a draft for the editor of profiles; None where it suggests none."""
     found = list_backtests(user).filter(pk=pk).first()
     return found.suggestion.get("config") if found is not None else None
+
+
+def suggested_weights(pk: int, profile: str, user: User) -> dict[str, float]:
+    """The weights it suggests for the components of a profile; empty where it suggests none."""
+    config = suggested_config(pk, user) or {"profiles": []}
+    found = next((one for one in config["profiles"] if one["key"] == profile), {"components": []})
+    return {one["key"]: float(one["weight"]) for one in found["components"]}
 
 
 WHAT = {Against.CHURN: "churned", Against.CHURN_OR_DOWNGRADE: "churned or downgraded"}
@@ -68,6 +76,15 @@ class BackTestPage:
     components: list[Line]
     baselines: list[Line]
     picture: Any
+    drafts: list[tuple[str, str]]
+
+
+def _drafts(test: BackTest) -> list[tuple[str, str]]:
+    """The profiles with other weights that still exist, with their names."""
+    changed = {one["profile"] for one in test.suggestion.get("changes", [])}
+    current = versions.in_force()
+    profiles = versions.config_of(current).profiles if current is not None else ()
+    return [(one.key, one.name) for one in profiles if one.key in changed]
 
 
 def page_of(test: BackTest) -> BackTestPage:
@@ -87,6 +104,7 @@ def page_of(test: BackTest) -> BackTestPage:
         score=score,
         components=components,
         baselines=[line for line in lines if line.kind == "baseline"],
+        drafts=_drafts(test),
         picture=charts.ranges(
             [
                 charts.Range(line.label, one["value"], one["low"], one["high"], line.kind == "score")

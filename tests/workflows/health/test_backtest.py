@@ -58,8 +58,8 @@ def version(db: None) -> HealthVersion:
 
 
 def customers(clock: Any, number: int, *, leave: int, knows: bool = True, seed: int = 1) -> list[Account]:
-    """Customers since the beginning; the first `leave` churn over the year, and where the signal `knows` their sentiment
-    was low before."""
+    """Customers since the beginning; the first `leave` churn over the year, and where the signal `knows` their
+    sentiment is low in the five months before."""
     rng = random.Random(seed)
     clock.move_to(BEGAN)
     made = [
@@ -78,10 +78,10 @@ def customers(clock: Any, number: int, *, leave: int, knows: bool = True, seed: 
                 outcome="churned" if leaves else "open", outcome_on=outcome_on,
             )
         )  # fmt: skip
-        low = leaves and knows
         for month in range(14):
             at = BEGAN + dt.timedelta(days=30 * month + 1)
-            value = min(max(round(rng.gauss(2 if low else 3.6, 1)), 1), 5)
+            near = outcome_on is not None and 0 <= (outcome_on - at.date()).days <= 150
+            value = min(max(round(rng.gauss(2 if near and knows else 3.6, 1)), 1), 5)
             feelings.append(HealthSentiment(account=account, value=value, at=at))
     Contract.objects.bulk_create(contracts)
     HealthSentiment.objects.bulk_create(feelings)
@@ -209,7 +209,7 @@ def test_below_twenty_who_left_it_refuses_and_says_how_little_it_could_know(
 
 
 def test_weights_are_a_draft_and_nothing_applies_them(
-    version: HealthVersion, clock: Any, drain: Any, lead: User
+    version: HealthVersion, clock: Any, drain: Any, lead: User, as_lead: Client
 ) -> None:
     made = customers(clock, 120, leave=80)
     survey = factories.a_survey()
@@ -231,6 +231,14 @@ def test_weights_are_a_draft_and_nothing_applies_them(
     version.refresh_from_db()
     assert version.config["profiles"][0]["components"][0]["weight"] == 30
     assert HealthVersion.objects.count() == 1
+
+    html = as_lead.get(reverse("workflows:backtest_detail", args=[test.pk])).content.decode()
+    editor = f"{reverse('workflows:health_profile', args=['standard'])}?backtest={test.pk}"
+    assert editor in html
+    rows = as_lead.get(editor).context["draft"].rows
+    assert [float(row.weight) for row in rows] == [
+        one["weight"] for one in draft["profiles"][0]["components"]
+    ]
 
 
 def test_too_few_to_try_weights_on_gives_none(

@@ -22,7 +22,7 @@ _SHARING = models.CharField(
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0008_merges")]
+    dependencies = [("accounts", "0009_metric_types")]
 
     operations = [
         migrations.AddField("segment", "sharing", _SHARING),
