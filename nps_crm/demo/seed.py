@@ -25,7 +25,7 @@ from accounts.models import (
     Segment,
 )
 from core import clock, secrets
-from nps_crm.demo import asking, comments, company, listening, story
+from nps_crm.demo import asking, comments, company, insight, listening, story
 from surveys import ingest
 from surveys.choices import (
     CampaignState,
@@ -120,6 +120,8 @@ def fill(say: Callable[[str], object]) -> None:
             relationship=survey,
         )
         say("another system's answers")
+        insight.fill(cast.people["lead"])
+        say("alarms and lists")
     say("done")
 
 
@@ -580,7 +582,7 @@ def _interactions(cast: Cast) -> None:
 def _segments(cast: Cast) -> None:
     lead = cast.people["lead"]
     described: list[tuple[str, str, dict[str, Any]]] = [
-        ("Mid-market", "account", {"all": [{"field": "segment", "op": "is", "value": story.MID_MARKET}]}),
+        ("Mid-market", "account", {"all": [{"field": "segment", "op": "in", "value": [story.MID_MARKET]}]}),
         (
             "Renewing within 90 days",
             "account",
@@ -592,8 +594,8 @@ def _segments(cast: Cast) -> None:
             "contact",
             {
                 "all": [
-                    {"field": "account.country", "op": "is", "value": "DE"},
-                    {"field": "account.segment", "op": "is", "value": story.ENTERPRISE},
+                    {"field": "account.country", "op": "in", "value": ["DE"]},
+                    {"field": "account.segment", "op": "in", "value": [story.ENTERPRISE]},
                 ]
             },
         ),
