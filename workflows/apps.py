@@ -83,10 +83,12 @@ def _alarms() -> None:
 
 def _health() -> None:
     from workflows.health import compute, extensions, panels
+    from workflows.services import backtests
 
     compute.register()
     extensions.register()
     panels.register()
+    backtests.register()
 
 
 def _navigation() -> None:

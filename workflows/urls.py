@@ -5,6 +5,7 @@ from django.urls import path
 from workflows.views import (
     alarms,
     alerts,
+    backtests,
     health,
     health_settings,
     loops,
@@ -17,6 +18,8 @@ from workflows.views import (
 
 app_name = "workflows"
 urlpatterns = [
+    path("health/back-tests/", backtests.backtest_list, name="backtest_list"),
+    path("health/back-tests/<int:pk>/", backtests.backtest_detail, name="backtest_detail"),
     path("alarms/", alarms.alarm_list, name="alarm_list"),
     path("alarms/new/", alarms.alarm_create, name="alarm_create"),
     path("alarms/<int:pk>/", alarms.alarm_detail, name="alarm_detail"),

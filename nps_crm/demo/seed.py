@@ -25,7 +25,7 @@ from accounts.models import (
     Segment,
 )
 from core import clock, secrets
-from nps_crm.demo import alerts, asking, comments, company, files, health, listening, story, telling
+from nps_crm.demo import alerts, asking, comments, company, files, health, insight, listening, story, telling
 from surveys import ingest
 from surveys.choices import CampaignState, Channel, InvitationState, SuppressionReason, SurveyState, WaveState
 from surveys.models import Campaign, Invitation, Response, Suppression, Survey, SurveyVersion, Wave
@@ -122,6 +122,8 @@ def fill(say: Callable[[str], object]) -> None:
             rng=random.Random(SEED + 6), now=now, accounts=cast.accounts, moods=cast.moods, people=cast.people
         )
         say(f"{points} points of metrics, half a year of health")
+        insight.fill(cast.people["lead"])
+        say("alarms and lists")
     say("done")
 
 
@@ -582,7 +584,7 @@ def _interactions(cast: Cast) -> None:
 def _segments(cast: Cast) -> None:
     lead = cast.people["lead"]
     described: list[tuple[str, str, dict[str, Any]]] = [
-        ("Mid-market", "account", {"all": [{"field": "segment", "op": "is", "value": story.MID_MARKET}]}),
+        ("Mid-market", "account", {"all": [{"field": "segment", "op": "in", "value": [story.MID_MARKET]}]}),
         (
             "Renewing within 90 days",
             "account",
@@ -594,8 +596,8 @@ def _segments(cast: Cast) -> None:
             "contact",
             {
                 "all": [
-                    {"field": "account.country", "op": "is", "value": "DE"},
-                    {"field": "account.segment", "op": "is", "value": story.ENTERPRISE},
+                    {"field": "account.country", "op": "in", "value": ["DE"]},
+                    {"field": "account.segment", "op": "in", "value": [story.ENTERPRISE]},
                 ]
             },
         ),

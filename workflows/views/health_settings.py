@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -17,9 +18,10 @@ from team.http import UserRequest, requires
 from team.permissions import can_lead, can_view
 from workflows.health import config as configuration
 from workflows.health import differences, draft, queries, sources, versions, what_if
-from workflows.health.domain import Config, Missing
+from workflows.health.domain import Config, Missing, Profile
 from workflows.health.words import GROUPS, MISSING, ROLL_UP
 from workflows.models import HealthVersion
+from workflows.queries import backtests
 from workflows.services import health as services
 
 PREVIEW = "segment-preview"  # what the rows of conditions update as they are edited
@@ -157,7 +159,16 @@ def profile_edit(request: UserRequest, key: str) -> HttpResponse:
     profile = versions.config_of(version).profile(key)
     if profile is None:
         raise Http404
-    return _edit(request, version, key, draft.from_profile(profile), profile.conditions)
+    return _edit(request, version, key, draft.from_profile(_suggested(request, profile)), profile.conditions)
+
+
+def _suggested(request: UserRequest, profile: Profile) -> Profile:
+    """The profile with the weights of the back-test in the address; nothing is saved by that."""
+    asked = request.GET.get("backtest", "")
+    found = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 19 else 0
+    weights = backtests.suggested_weights(found, profile.key, request.user)
+    components = tuple(replace(one, weight=weights.get(one.key, one.weight)) for one in profile.components)
+    return replace(profile, components=components)
 
 
 def _edit(
