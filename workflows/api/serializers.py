@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from workflows.domain import AlertState, Priority, TaskState
-from workflows.models import Alert, Rule, Task
+from workflows.models import Alert, Task
 
 
 class TaskSerializer(serializers.ModelSerializer[Task]):
@@ -71,20 +71,3 @@ class AlertPatchSerializer(serializers.Serializer[Any]):
                 {"outcome": "Say in a line what came of it when you close an alert."}
             )
         return attrs
-
-
-class RuleSerializer(serializers.ModelSerializer[Rule]):
-    class Meta:
-        model = Rule
-        fields = [
-            "id",
-            "key",
-            "name",
-            "description",
-            "trigger",
-            "conditions",
-            "steps",
-            "is_active",
-            "version",
-        ]
-        read_only_fields = [f for f in fields if f != "is_active"]
