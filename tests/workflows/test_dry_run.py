@@ -26,9 +26,7 @@ from workflows.rules import checking
 from workflows.services import authoring, dry_runs
 
 pytestmark = pytest.mark.django_db
-from tests.workflows.test_zz_try import fill
 
-fill()
 TASK = {"kind": "create_task", "title": "Call", "due_business_days": 1, "priority": "high"}
 WAIT = {"kind": "wait", "until": "duration", "amount": 3, "unit": "days"}
 

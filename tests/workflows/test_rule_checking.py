@@ -11,9 +11,7 @@ from workflows.rules import catalogue, checking, files, library
 from workflows.rules.definition import MAX_DEPTH, MAX_STEPS, place_words, walk
 
 pytestmark = pytest.mark.django_db
-from tests.workflows.test_zz_try import fill
 
-fill()
 
 TASK = {
     "kind": "create_task",

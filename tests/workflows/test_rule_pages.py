@@ -16,9 +16,7 @@ from workflows.rules.definition import values_of
 from workflows.services import authoring
 
 pytestmark = pytest.mark.django_db
-from tests.workflows.test_zz_try import fill
 
-fill()
 NEW = "/rules/new/"
 
 

@@ -3,6 +3,7 @@
 from workflows.models.alarms import Alarm, AlarmLook
 from workflows.models.alerts import Alert, AlertCause
 from workflows.models.backtests import BackTest, BackTestDay
+from workflows.models.dry_runs import DryRun, DryRunHit
 from workflows.models.health import (
     AccountHealth,
     HealthMark,
@@ -31,6 +32,8 @@ __all__ = [
     "BackTestDay",
     "ChecklistItem",
     "Digest",
+    "DryRun",
+    "DryRunHit",
     "HandOver",
     "HealthMark",
     "HealthOverride",
