@@ -25,7 +25,7 @@ from accounts.models import (
     Segment,
 )
 from core import clock, secrets
-from nps_crm.demo import asking, comments, company, listening, story
+from nps_crm.demo import asking, comments, company, listening, story, working
 from surveys import ingest
 from surveys.choices import (
     CampaignState,
@@ -111,6 +111,8 @@ def fill(say: Callable[[str], object]) -> None:
         Event.objects.bulk_create(cast.events, batch_size=BATCH)
         _next_campaign(cast, survey)
         _in_the_app(cast, survey)
+        working.fill(rng=random.Random(SEED + 3), now=now, people=cast.people)
+        say("promises, playbooks, who works when")
         listening.fill(
             rng=random.Random(SEED + 2),
             now=now,
