@@ -14,6 +14,7 @@ class WorkflowsConfig(AppConfig):
         from workflows import extensions, privacy  # noqa: F401
         from workflows.queries import alerts, loops, tasks
         from workflows.rules import engine
+        from workflows.rules.steps import playbooks as playbook_steps
         from workflows.rules.steps import work  # noqa: F401
         from workflows.services import absences, loop, loop_clocks, notices, recurring
         from workflows.services import tasks as task_services
@@ -21,6 +22,7 @@ class WorkflowsConfig(AppConfig):
         engine.register()
         notices.register()
         loop.register()
+        playbook_steps.register()
         loop_clocks.register()
         task_services.register()
         recurring.register()
