@@ -7,12 +7,17 @@ from django.db.models import QuerySet
 
 from team.backoffice import BackOffice, OutboxAdmin, WithHistory
 from workflows.models import (
+    Alarm,
+    AlarmLook,
     Alert,
+    AlertCause,
+    Digest,
     HandOver,
     Leave,
     Loop,
     LoopOutcome,
     Notice,
+    Notification,
     Playbook,
     PlaybookRun,
     PlaybookTask,
@@ -24,7 +29,7 @@ from workflows.models import (
     WorkHours,
     WorkSettings,
 )
-from workflows.services import playbook_editing, rules, work_settings
+from workflows.services import alarms, playbook_editing, rules, work_settings
 
 
 @admin.register(Rule)
@@ -66,7 +71,7 @@ class RunAdmin(BackOffice):
 
 @admin.register(RunStep)
 class RunStepAdmin(OutboxAdmin):
-    list_display = ("run", "position", "kind", "state", "attempts", "next_at", "finished_at", "error")
+    list_display = ("run", "path", "kind", "state", "attempts", "next_at", "finished_at", "error")
     list_filter = (*OutboxAdmin.list_filter, "kind")
     list_select_related = ("run",)
 
@@ -74,8 +79,11 @@ class RunStepAdmin(OutboxAdmin):
 @admin.register(Alert)
 class AlertAdmin(BackOffice):
     page = "workflows:alert_detail"
-    list_display = ("opened_at", "kind", "account", "contact", "assignee", "state", "closed_at")
-    list_filter = ("state", "kind")
+    list_display = (
+        "opened_at", "kind", "reason", "severity", "account", "contact", "assignee", "state", "count", "last_at",
+        "snoozed_until", "closed_at",
+    )  # fmt: skip
+    list_filter = ("state", "severity", "kind")
     search_fields = ("account__name",)
     list_select_related = ("account", "contact", "assignee")
     ordering = ("-opened_at", "-pk")
@@ -213,5 +221,66 @@ class HandOverAdmin(BackOffice):
 
 @admin.register(Notice)
 class NoticeAdmin(OutboxAdmin):
-    list_display = ("user", "alert", "task", "state", "attempts", "next_at", "finished_at", "error")
-    list_select_related = ("user", "alert", "task")
+    list_display = ("user", "is_gathered", "due_at", "state", "attempts", "next_at", "finished_at", "error")
+    list_filter = (*OutboxAdmin.list_filter, "is_gathered")
+    list_select_related = ("user",)
+
+
+@admin.register(Notification)
+class NotificationAdmin(BackOffice):
+    list_display = ("at", "user", "topic", "alert", "task", "in_app", "read_at", "notice")
+    list_filter = ("topic", "in_app")
+    list_select_related = ("user", "alert", "task", "notice")
+    ordering = ("-at", "-pk")
+
+
+@admin.register(Digest)
+class DigestAdmin(OutboxAdmin):
+    list_display = ("user", "day", "is_asked_for", "state", "attempts", "finished_at", "error")
+    list_select_related = ("user",)
+
+
+@admin.register(AlertCause)
+class AlertCauseAdmin(BackOffice):
+    list_display = ("at", "alert", "severity", "contact", "response", "is_muted", "key")
+    list_filter = ("severity", "is_muted")
+    search_fields = ("key",)
+    list_select_related = ("alert", "contact", "response")
+    ordering = ("-at", "-pk")
+
+
+@admin.register(Alarm)
+class AlarmAdmin(WithHistory):
+    page = "workflows:alarm_detail"
+    list_display = ("name", "segment", "direction", "window_days", "threshold", "is_active", "fired_on")
+    list_filter = ("is_active", "direction")
+    search_fields = ("name",)
+    list_select_related = ("segment",)
+    ordering = ("name", "pk")
+    actions = ("switch_on", "switch_off")
+
+    @admin.action(description="Switch on")
+    def switch_on(self, request: Any, rows: QuerySet[Alarm]) -> None:
+        self.each(
+            request,
+            rows,
+            lambda alarm: alarms.update_alarm(alarm=alarm, actor=request.user, is_active=True),
+            "switched on",
+        )
+
+    @admin.action(description="Switch off")
+    def switch_off(self, request: Any, rows: QuerySet[Alarm]) -> None:
+        self.each(
+            request,
+            rows,
+            lambda alarm: alarms.update_alarm(alarm=alarm, actor=request.user, is_active=False),
+            "switched off",
+        )
+
+
+@admin.register(AlarmLook)
+class AlarmLookAdmin(BackOffice):
+    list_display = ("alarm", "day", "verdict", "points", "low", "high", "pairs")
+    list_filter = ("verdict", "alarm")
+    list_select_related = ("alarm",)
+    ordering = ("-day", "-pk")

@@ -2,26 +2,31 @@
 
 from enum import StrEnum
 
-ACT_WITHIN_DAYS = 7
-"""Rules act on events that occurred within this many days; older ones are history that arrived late."""
+SATURDAY = 5
+"""The first weekday, as Python counts them, that nobody works where no calendar says otherwise."""
 
 
 class RunState(StrEnum):
     RUNNING = "running"
     WAITING = "waiting"
+    HELD = "held"
     DONE = "done"
+    EXITED = "exited"
     FAILED = "failed"
     STOPPED = "stopped"
 
 
-class StepKind(StrEnum):
-    CREATE_ALERT = "create_alert"
-    CREATE_TASK = "create_task"
+UNDER_WAY = (RunState.RUNNING, RunState.WAITING, RunState.HELD)
 
 
 class AlertState(StrEnum):
     OPEN = "open"
+    SNOOZED = "snoozed"
     CLOSED = "closed"
+
+
+LIVE_ALERTS = (AlertState.OPEN.value, AlertState.SNOOZED.value)
+"""Of these there is at most one for an account, kind and reason."""
 
 
 class TaskState(StrEnum):

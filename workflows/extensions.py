@@ -18,6 +18,7 @@ from workflows.domain import AlertState, TaskState
 from workflows.models import Alert, Loop, PlaybookRun, Task
 from workflows.queries import alerts, loops, playbooks, tasks
 from workflows.services import customers as forgetting
+from workflows.services import gathering
 
 
 def _of(target: str, obj: Any) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def register() -> None:
                 position=60, count=_count_tasks(target),
             )
         )  # fmt: skip
-    for kind in ("alert.raised", "alert.closed"):
+    for kind in ("alert.raised", "alert.updated", "alert.snoozed", "alert.woken", "alert.closed"):
         extend.event_renderer(kind, "workflows/_event_alert.html", _alerts_of, group="tasks")
     for kind in ("task.created", "task.completed", "task.cancelled", "task.overdue"):
         extend.event_renderer(kind, "workflows/_event_task.html", _tasks_of, group="tasks")
@@ -111,7 +112,7 @@ def register() -> None:
     answer_marks.register("workflows.clock", _clocks)
     for model, erase in (
         ("workflows.Run", None),
-        ("workflows.Alert", forgetting.forget_alerts),
+        ("workflows.AlertCause", None),
         ("workflows.Task", forgetting.forget_tasks),
         ("workflows.PlaybookRun", None),
         ("workflows.Loop", forgetting.end_loops),
@@ -119,6 +120,13 @@ def register() -> None:
         extend.relation(
             Relation(model, erase=erase, reason="Work follows the customer; erased, its words go.")
         )
+    extend.relation(
+        Relation(
+            "workflows.Alert", erase=forgetting.forget_alerts, moving=gathering.moving,
+            reason="Alerts follow the customer; one whose like is open there becomes part of that.",
+        )
+    )  # fmt: skip
+    timeline.subscribe("workflows.alerts_merged", gathering.on_accounts_merged, kinds=["account.merged"])
     extend.relation(
         Relation(
             "workflows.HistoricalTask", erase=forgetting.forget_past_tasks, export=lambda contact: (),

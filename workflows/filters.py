@@ -4,6 +4,7 @@ import django_filters as filters
 from django.db.models import Q, QuerySet
 
 from core import clock
+from workflows.alerting.domain import SEVERITY_LABELS, Severity
 from workflows.domain import AlertState, Priority, TaskState
 from workflows.models import Alert, Loop, Task
 from workflows.queries import loops as loop_queries
@@ -75,11 +76,17 @@ class LoopFilter(filters.FilterSet):
 
 class AlertFilter(filters.FilterSet):
     state = filters.ChoiceFilter(choices=[(s.value, s.value.capitalize()) for s in AlertState])
-    kind = filters.CharFilter(field_name="kind")
-    assignee = filters.NumberFilter(field_name="assignee_id", min_value=1, max_value=MAX_ID)
+    severity = filters.ChoiceFilter(
+        label="How urgent", choices=[(s.value, SEVERITY_LABELS[s].capitalize()) for s in reversed(Severity)]
+    )
+    kind = filters.CharFilter(field_name="kind", label="Kind")
+    reason = filters.CharFilter(field_name="reason")
+    assignee = filters.NumberFilter(field_name="assignee_id", label="For", min_value=1, max_value=MAX_ID)
     account = filters.NumberFilter(field_name="account_id", min_value=1, max_value=MAX_ID)
     contact = filters.NumberFilter(field_name="contact_id", min_value=1, max_value=MAX_ID)
-    response = filters.NumberFilter(field_name="response_id", min_value=1, max_value=MAX_ID)
+    response = filters.NumberFilter(
+        field_name="causes__response_id", distinct=True, min_value=1, max_value=MAX_ID
+    )
     opened_after = filters.IsoDateTimeFilter(field_name="opened_at", lookup_expr="gte")
 
     class Meta:

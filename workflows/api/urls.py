@@ -2,7 +2,7 @@
 
 from rest_framework.routers import SimpleRouter
 
-from workflows.api import views, work
+from workflows.api import alarms, views, work
 
 router = SimpleRouter()
 router.register("tasks", work.TaskViewSet, basename="task")
@@ -12,5 +12,6 @@ router.register("loops", work.LoopViewSet, basename="loop")
 router.register("loop-outcomes", work.LoopOutcomeViewSet, basename="loop-outcome")
 router.register("leaves", work.LeaveViewSet, basename="leave")
 router.register("alerts", views.AlertViewSet, basename="alert")
+router.register("alarms", alarms.AlarmViewSet, basename="alarm")
 router.register("rules", views.RuleViewSet, basename="rule")
 urlpatterns = router.urls

@@ -29,10 +29,11 @@ from team import audit
 from team.models import User
 from workflows import people
 from workflows.calendars import domain as calendars
-from workflows.domain import ACT_WITHIN_DAYS, AlertState
+from workflows.domain import AlertState
 from workflows.loop.domain import ContactBy, LoopClock, LoopPause
 from workflows.models import Alert, Loop, LoopOutcome
 from workflows.queries import worktime
+from workflows.rules.domain import ACT_WITHIN
 from workflows.services import alerts
 from workflows.work.domain import Route
 
@@ -60,7 +61,7 @@ def start(response: Response) -> Loop | None:
     up, by people we know."""
     chosen = worktime.settings()
     category = survey_domain.category_of(response.metric, response.score)
-    known_since = clock.now() - dt.timedelta(days=ACT_WITHIN_DAYS)
+    known_since = clock.now() - ACT_WITHIN
     if (
         category not in chosen.loop_categories
         or response.origin != "live"
@@ -306,22 +307,27 @@ def _escalate() -> int:
         Loop.objects.filter(pk=loop.pk).update(escalations=F("escalations") + 1, escalated_at=now)
         alerts.raise_alert(
             kind=LATE,
+            reason=_reason(loop),
             dedupe_key=f"loop:{loop.pk}:late:{now:%Y%m%d%H%M}",
             account=loop.account,
             contact=loop.contact,
             response=loop.response,
-            run=None,
             assignee=people.stand_in_of(lead).user or lead,
         )
         number += 1
     return number
 
 
+def _reason(loop: Loop) -> str:
+    """One alert for each loop: what is settled for one customer is not settled for the next."""
+    return f"loop:{loop.pk}"
+
+
 def _settle_escalation(loop: Loop, outcome: str) -> None:
     """What the lead was told about is no longer so, unless the other promise is broken too."""
     if loop.resolved_at is None and loop.resolution_breached_at is not None:
         return
-    told = Alert.objects.filter(kind=LATE, response=loop.response_id, state=AlertState.OPEN)
+    told = Alert.objects.filter(kind=LATE, reason=_reason(loop)).exclude(state=AlertState.CLOSED)
     for alert in told.order_by("pk"):
         alerts.close_alert(alert=alert, outcome=outcome, actor=None)
 

@@ -11,18 +11,17 @@ from simple_history.utils import bulk_update_with_history
 from accounts import cleaning, timeline
 from accounts.domain import Origin
 from accounts.models import Account, Contact, Event
-from core import clock, jobs, outbox
+from core import clock, jobs
 from core.errors import Invalid, Refused
 from surveys.models import Response
 from team import audit
-from team.models import NotificationPreference, User
+from team.models import User
 from workflows.calendars import domain as calendars
 from workflows.domain import Priority, TaskState
 from workflows.models import (
     ChecklistItem,
     HandOver,
     Leave,
-    Notice,
     PlaybookRun,
     PlaybookTask,
     Run,
@@ -30,9 +29,9 @@ from workflows.models import (
     TaskComment,
     TaskSeries,
 )
+from workflows.notifying.topics import TASK_GIVEN
 from workflows.queries import worktime
-from workflows.services import progress
-from workflows.services.alerts import NOTICE
+from workflows.services import notifications, progress
 
 
 def due_in_business_days(*, days: int, assignee: User | None, start: dt.datetime) -> dt.datetime:
@@ -131,16 +130,10 @@ def _add_items(task: Task, texts: Sequence[str]) -> None:
 
 
 def _notify(task: Task, actor: User | None, *, about: str = "") -> None:
-    if task.assignee is None or task.assignee == actor:
-        return
-    wants = (
-        NotificationPreference.objects.filter(user=task.assignee).values_list("task_mail", flat=True).first()
-    )
-    if not wants:
-        return
-    key = f"task:{task.pk}:{about or task.assignee_id}:mail"
-    outbox.add([Notice(key=key, user=task.assignee, task=task)])
-    jobs.wake(NOTICE)
+    if task.assignee != actor:
+        notifications.notify(
+            user=task.assignee, topic=TASK_GIVEN, task=task, data={"about": about} if about else None
+        )
 
 
 @transaction.atomic
