@@ -38,6 +38,7 @@ ORDER = (
     "Alarms",
     "Loops",
     "Playbooks",
+    "Alarms",
     "Rules",
     "Health",
     "Imports",

@@ -29,13 +29,17 @@ def _rules() -> None:
 def _tasks() -> None:
     from team import places
     from team.permissions import can_work
+    from workflows import alert_kinds
+    from workflows.rules.steps import playbooks
     from workflows.services import absences, loop, loop_clocks, recurring, tasks
 
     loop.register()
+    playbooks.register()
     loop_clocks.register()
     tasks.register()
     recurring.register()
     absences.register()
+    alert_kinds.register(loop_clocks.LATE, label="A promise to a customer was broken")
     places.register(
         places.Place(
             "You", "Working time and leave", "Your days, hours and holidays; who stands in for you", "clock",

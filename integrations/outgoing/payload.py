@@ -34,8 +34,9 @@ from team.authentication import has_scope
 from team.domain import ApiScope
 from team.models import User
 from workflows.api.alert_serializers import AlertSerializer
-from workflows.api.work_serializers import TaskSerializer
-from workflows.models import Alert, Run, Task
+from workflows.api.work_serializers import LoopSerializer, PlaybookRunSerializer, TaskSerializer
+from workflows.models import Alert, Loop, Run, Task
+from workflows.queries import playbooks
 
 
 class OutOfSight(Refused):
@@ -88,7 +89,15 @@ for _name, _subject in {
         lambda user: Alert.objects.visible_to(user).select_related("run"), _serialized(AlertSerializer), ApiScope.WORK_READ,
     ),
     "task": Subject(
-        lambda user: Task.objects.visible_to(user).select_related("run"), _serialized(TaskSerializer), ApiScope.WORK_READ,
+        lambda user: Task.objects.visible_to(user).select_related("run", "series").prefetch_related("checklist"),
+        _serialized(TaskSerializer), ApiScope.WORK_READ,
+    ),
+    "loop": Subject(
+        lambda user: Loop.objects.visible_to(user).select_related("response"), _serialized(LoopSerializer),
+        ApiScope.WORK_READ,
+    ),
+    "playbook_run": Subject(
+        lambda user: playbooks.list_runs(user=user), _serialized(PlaybookRunSerializer), ApiScope.WORK_READ,
     ),
 }.items():  # fmt: skip
     subject(_name, _subject)

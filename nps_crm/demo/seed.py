@@ -25,7 +25,19 @@ from accounts.models import (
     Segment,
 )
 from core import clock, secrets
-from nps_crm.demo import alerts, asking, comments, company, files, health, insight, listening, story, telling
+from nps_crm.demo import (
+    alerts,
+    asking,
+    comments,
+    company,
+    files,
+    health,
+    insight,
+    listening,
+    story,
+    telling,
+    working,
+)
 from surveys import ingest
 from surveys.choices import CampaignState, Channel, InvitationState, SuppressionReason, SurveyState, WaveState
 from surveys.models import Campaign, Invitation, Response, Suppression, Survey, SurveyVersion, Wave
@@ -106,6 +118,8 @@ def fill(say: Callable[[str], object]) -> None:
         Event.objects.bulk_create(cast.events, batch_size=BATCH)
         _next_campaign(cast, survey)
         _in_the_app(cast, survey)
+        working.fill(rng=random.Random(SEED + 3), now=now, people=cast.people)
+        say("promises, playbooks, who works when")
         listening.fill(
             rng=random.Random(SEED + 2),
             now=now,

@@ -3,6 +3,7 @@
 from django.urls import reverse
 
 from surveys.models import Response
+from team.models import User
 from workflows.alerting.domain import Wake
 from workflows.models import Alert, Notification
 from workflows.notifying import topics
@@ -79,6 +80,16 @@ def _of_task(notification: Notification) -> Words:
     )
 
 
+def _of_comment(notification: Notification) -> Words:
+    words = _of_task(notification)
+    author = User.objects.filter(pk=notification.data.get("author") or 0).first()
+    path = f"{words.path}#comments" if words.path else ""
+    return Words(f"{author or 'Somebody'} commented: {words.title}", path, words.more)
+
+
 def register() -> None:
     topics.words_of_alerts(_of_alert)
     topics.register(Topic(topics.TASK_GIVEN, "A task is given to me", "task", topics.IN_THE_APP, _of_task))
+    topics.register(
+        Topic(topics.TASK_COMMENT, "Somebody comments on my task", "task", topics.IN_THE_APP, _of_comment)
+    )

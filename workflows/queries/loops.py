@@ -4,7 +4,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 
@@ -13,6 +13,7 @@ from accounts.models import Interaction
 from core import clock
 from surveys.choices import LoopStatus, MetricFamily
 from surveys.models import Response
+from surveys.querysets import ResponseQuerySet
 from team.models import User
 from workflows.loop import statistics
 from workflows.loop.domain import LoopClock, LoopPause, Reading, reading
@@ -117,7 +118,8 @@ GROUPINGS = {
 
 def _figures(rows: Sequence[Mapping[str, Any]], now: dt.datetime) -> Figures:
     """Contact that never came counts as waiting on, also where the loop was closed without."""
-    contact, resolution = [], []
+    contact: list[Wait] = []
+    resolution: list[Wait] = []
     kept = {LoopClock.CONTACT: [0, 0], LoopClock.RESOLUTION: [0, 0]}
     for row in rows:
         for which, done, waits in (
@@ -190,7 +192,8 @@ def effect_of_following_up(*, user: User, answers: QuerySet[Response]) -> Effect
         happened_at__lt=OuterRef("next_at"),
     )
     poor = (
-        answers.visible_to(user)
+        cast(ResponseQuerySet, answers)
+        .visible_to(user)
         .counted()
         .filter(
             metric=MetricFamily.NPS, score__lte=6, contact__isnull=False,

@@ -307,22 +307,27 @@ def _escalate() -> int:
         Loop.objects.filter(pk=loop.pk).update(escalations=F("escalations") + 1, escalated_at=now)
         alerts.raise_alert(
             kind=LATE,
+            reason=_reason(loop),
             dedupe_key=f"loop:{loop.pk}:late:{now:%Y%m%d%H%M}",
             account=loop.account,
             contact=loop.contact,
             response=loop.response,
-            run=None,
             assignee=people.stand_in_of(lead).user or lead,
         )
         number += 1
     return number
 
 
+def _reason(loop: Loop) -> str:
+    """One alert for each loop: what is settled for one customer is not settled for the next."""
+    return f"loop:{loop.pk}"
+
+
 def _settle_escalation(loop: Loop, outcome: str) -> None:
     """What the lead was told about is no longer so, unless the other promise is broken too."""
     if loop.resolved_at is None and loop.resolution_breached_at is not None:
         return
-    told = Alert.objects.filter(kind=LATE, response=loop.response_id, state=AlertState.OPEN)
+    told = Alert.objects.filter(kind=LATE, reason=_reason(loop)).exclude(state=AlertState.CLOSED)
     for alert in told.order_by("pk"):
         alerts.close_alert(alert=alert, outcome=outcome, actor=None)
 
