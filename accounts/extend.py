@@ -135,6 +135,23 @@ class Column:
     position: int = 100
 
 
+@dataclass(frozen=True, slots=True)
+class ReadyList:
+    """A list worth having, offered beside the saved segments: opened as it is, or saved to be changed and used.
+
+    `conditions` are in the segment language; a list whose fields are not known here is not offered. `sort` orders the
+    rows ("-arr"). `words` say in a line what it is good for.
+    """
+
+    key: str
+    name: str
+    target: str
+    words: str
+    conditions: Mapping[str, Any]
+    sort: str = ""
+    position: int = 100
+
+
 @dataclass(slots=True)
 class Extensions:
     segment_fields: dict[tuple[str, str], SegmentField] = field(default_factory=dict)
@@ -149,6 +166,8 @@ class Extensions:
     segment_users: "dict[str, Callable[[int], Iterable[str]]]" = field(default_factory=dict)
     import_targets: "dict[str, ImportTarget]" = field(default_factory=dict)
     standings: dict[str, Standing] = field(default_factory=dict)
+    points: "dict[str, Callable[[Sequence[int]], None]]" = field(default_factory=dict)
+    ready_lists: dict[str, ReadyList] = field(default_factory=dict)
 
 
 registered = Extensions()
@@ -223,6 +242,26 @@ def import_target(new: "ImportTarget") -> None:
 def import_choices() -> list[tuple[str, str]]:
     found = sorted(registered.import_targets.values(), key=lambda target: target.position)
     return [(target.key, target.label) for target in found]
+
+
+def on_points(key: str, tell: "Callable[[Sequence[int]], None]") -> None:
+    """Be told which accounts got new metric points, in the transaction that stores them; points make no events."""
+    registered.points[key] = tell
+
+
+def points_stored(account_ids: Iterable[int]) -> None:
+    """Tell who wants to know of new points; whoever stores points calls this in the same transaction."""
+    found = list(dict.fromkeys(account_ids))
+    for tell in registered.points.values() if found else ():
+        tell(found)
+
+
+def ready_list(new: ReadyList) -> None:
+    registered.ready_lists[new.key] = new
+
+
+def ready_lists() -> list[ReadyList]:
+    return sorted(registered.ready_lists.values(), key=lambda one: (one.position, one.key))
 
 
 def standing(new: Standing) -> None:

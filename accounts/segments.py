@@ -26,7 +26,7 @@ from django.db.models.functions import Cast, Coalesce
 
 from accounts import conditions, extend
 from accounts.conditions import Condition, Group, Kind, Known, Node, Now
-from accounts.domain import ContactRole
+from accounts.domain import ContactRole, Sharing
 from accounts.extend import SegmentField
 from accounts.folding import Folded
 from accounts.models import Account, Contact, CustomField, LifecycleStage, Segment
@@ -214,10 +214,12 @@ def narrow(
     target: str,
     user: User | None = None,
     fields: Mapping[str, SegmentField] | None = None,
+    now: Now | None = None,
 ) -> QuerySet[M]:
     """The rows of `queryset` (accounts or contacts) that fulfil `tree`; "me" is `user`. One filter, no loops.
 
-    Raises `Invalid` for a tree that cannot be read, also one that was right before a field was taken away.
+    Raises `Invalid` for a tree that cannot be read, also one that was right before a field was taken away. `now` is
+    given where the rows are of another day than today.
     """
     fields = fields_for(target) if fields is None else fields
     root = parse(tree, target, fields)
@@ -229,7 +231,8 @@ def narrow(
             if field.annotate is not None:
                 queryset = field.annotate(queryset)
             queryset = queryset.alias(**{names[condition.field]: _operand(field)})
-    return queryset.filter(_compile(root, names, fields, now_for(None if user is None else user.pk)))
+    seen_from = now or now_for(None if user is None else user.pk)
+    return queryset.filter(_compile(root, names, fields, seen_from))
 
 
 def _operand(field: SegmentField) -> Any:
@@ -334,6 +337,16 @@ def _days(name: str, low: dt.date | None, high: dt.date | None, field: SegmentFi
     return found
 
 
+def named_fields(tree: object) -> set[str]:
+    """The keys of the fields a tree asks for, whether they exist or not."""
+    if not isinstance(tree, Mapping):
+        return set()
+    if "field" in tree:
+        return {str(tree["field"])}
+    inner = [one for value in tree.values() for one in (value if isinstance(value, list) else [value])]
+    return {key for one in inner for key in named_fields(one)}
+
+
 # --- Segments ------------------------------------------------------------------------------------------------
 def accounts_of(segment: Segment, user: User) -> QuerySet[Account]:
     """The accounts of a segment that `user` may see; "me" is `user`."""
@@ -346,6 +359,14 @@ def contacts_of(segment: Segment, user: User) -> QuerySet[Contact]:
     if segment.target == ACCOUNT:
         return contacts.filter(account__in=accounts_of(segment, user).values("pk"))
     return narrow(contacts, segment.conditions, target=CONTACT, user=user)
+
+
+def is_visible(segment: Segment, user: User) -> bool:
+    """`Segment.objects.visible_to`, of a segment in hand."""
+    if segment.sharing == Sharing.EVERYBODY or segment.owner_id == user.pk:
+        return True
+    of_team = segment.sharing == Sharing.TEAM and segment.owner is not None and user.team_id is not None
+    return of_team and segment.owner.team_id == user.team_id  # type: ignore[union-attr]  # of_team says so
 
 
 def rows_of(segment: Segment, user: User) -> "QuerySet[Account] | QuerySet[Contact]":

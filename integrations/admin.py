@@ -12,6 +12,9 @@ from integrations.models import (
     RawAnswer,
     RunLine,
     SyncRun,
+    Webhook,
+    WebhookAttempt,
+    WebhookDelivery,
 )
 from team.backoffice import BackOffice, OutboxAdmin
 
@@ -103,3 +106,28 @@ class ChatMessageAdmin(OutboxAdmin):
         "error",
     )
     list_select_related = ("channel", "alert", "step")
+
+
+@admin.register(Webhook)
+class WebhookAdmin(BackOffice):
+    list_display = ("name", "state", "reason", "owner", "last_success_at", "failures", "last_error")
+    list_filter = ("state",)
+    search_fields = ("name",)
+    list_select_related = ("owner",)
+    exclude = ("secrets",)
+    ordering = ("name", "pk")
+    page = "integrations:webhook_detail"
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(OutboxAdmin):
+    list_display = ("webhook", "kind", "cause", "state", "attempts", "status", "next_at", "error")
+    list_select_related = ("webhook",)
+
+
+@admin.register(WebhookAttempt)
+class WebhookAttemptAdmin(BackOffice):
+    list_display = ("delivery", "number", "at", "status", "duration_ms", "error")
+    list_select_related = ("delivery",)
+    exclude = ("excerpt",)
+    ordering = ("-pk",)

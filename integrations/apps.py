@@ -9,9 +9,10 @@ class IntegrationsConfig(AppConfig):
         from core import jobs
         from integrations import extensions, privacy, pulling  # noqa: F401
         from integrations.chat import step
+        from integrations.outgoing import registration as webhooks
         from integrations.services import chat, hooks, notices, runs
         from team import places
-        from team.permissions import can_lead
+        from team.permissions import can_lead, can_work
 
         hooks.register()
         extensions.register()
@@ -24,6 +25,7 @@ class IntegrationsConfig(AppConfig):
                 "integrations:chat_list", can_lead,
             )
         )  # fmt: skip
+        webhooks.register()
         jobs.on_tick("connections_due", runs.start_due)
         jobs.on_tick("connections_broken", notices.raise_alerts)
         jobs.hourly("integrations_forget", minute=40, func=lambda _: hooks.forget_old())
@@ -31,5 +33,11 @@ class IntegrationsConfig(AppConfig):
             places.Place(
                 "Customers and surveys", "Connections", "Answers from other survey tools, and how they come in", "integrations",
                 "integrations:connection_list", can_lead,
+            )
+        )  # fmt: skip
+        places.register(
+            places.Place(
+                "Customers and surveys", "Webhooks", "Tell other systems what happens here, as it happens", "link",
+                "integrations:webhook_list", can_work,
             )
         )  # fmt: skip

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from integrations import door
+from integrations.outgoing.urls import urlpatterns as webhooks
 from integrations.views import chat, connections, setup
 
 app_name = "integrations"
@@ -37,4 +38,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("connections/<int:pk>/delete/", connections.connection_delete, name="connection_delete"),
     path("connections/<int:pk>/runs/<int:run>/", connections.run_detail, name="run_detail"),
     path("connections/<int:pk>/runs/<int:run>/cancel/", connections.run_cancel, name="run_cancel"),
+    *webhooks,
 ]

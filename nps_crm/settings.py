@@ -365,6 +365,8 @@ CONNECTION_PATIENCE_HOURS = env.int(
 HOOK_KEEP_DAYS = env.int("NPS_HOOK_KEEP_DAYS", 14, validate=validate.Range(min=7, max=365))
 # How long answers are kept as they came, so that they can be read again under another mapping; 0 keeps them.
 RAW_ANSWER_DAYS = env.int("NPS_RAW_ANSWER_DAYS", 365, validate=validate.Range(min=0, max=36_500))
+# How long what webhooks sent stays in their log, and can be sent again.
+WEBHOOK_KEEP_DAYS = env.int("NPS_WEBHOOK_KEEP_DAYS", 30, validate=validate.Range(min=7, max=3_650))
 
 # --- Widget: requests a minute that one visitor, one address and one widget may make ------------------------
 WIDGET_VISITOR_RATE = env.int("NPS_WIDGET_VISITOR_RATE", 60, validate=validate.Range(min=5, max=1_000_000))

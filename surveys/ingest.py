@@ -791,18 +791,18 @@ def _facts(row: sql.Row) -> dict[str, Any]:
 
 def _registered_facts(found: Mapping[int, sql.Row]) -> dict[tuple[int | None, int | None], dict[str, Any]]:
     """Facts that other apps register, read only when there are any (ours are in `_beside`)."""
-    readers = [read for key, read in extend.registered.facts.items() if key != "surveys"]
+    readers = {key: read for key, read in extend.registered.facts.items() if key != "surveys"}
     if not readers:
         return {}
-    accounts = Account.objects.in_bulk({row["account_id"] for row in found.values() if row["account_id"]})
-    contacts = Contact.objects.in_bulk({row["contact_id"] for row in found.values() if row["contact_id"]})
-    facts: dict[tuple[int | None, int | None], dict[str, Any]] = {}
-    for row in found.values():
-        pair = (row["account_id"], row["contact_id"])
-        if pair in facts:
-            continue
-        account, contact = accounts.get(pair[0] or 0), contacts.get(pair[1] or 0)
-        facts[pair] = {}
-        for read in readers:
-            facts[pair] |= read(account, contact)
+    keys = list(dict.fromkeys((row["account_id"], row["contact_id"]) for row in found.values()))
+    # Most readers want no more than the keys; what else they ask for is loaded when they do.
+    accounts = {pk: Account.from_db(None, ["id"], [pk]) for pk, _ in keys if pk}
+    contacts = {pk: Contact.from_db(None, ["id"], [pk]) for _, pk in keys if pk}
+    pairs = [(accounts.get(account or 0), contacts.get(contact or 0)) for account, contact in keys]
+    facts: dict[tuple[int | None, int | None], dict[str, Any]] = {key: {} for key in keys}
+    for key, read in readers.items():
+        read_many = extend.registered.facts_of_many.get(key)
+        more = read_many(pairs) if read_many else (read(account, contact) for account, contact in pairs)
+        for pair, added in zip(keys, more, strict=True):
+            facts[pair] |= added
     return facts

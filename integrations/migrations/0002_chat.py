@@ -11,8 +11,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0001_connections'),
-        ('workflows', '0004_alerts_folded'),
+        ("integrations", "0001_connections"),
+        ("workflows", "0006_alerts_folded"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

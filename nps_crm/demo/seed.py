@@ -25,7 +25,7 @@ from accounts.models import (
     Segment,
 )
 from core import clock, secrets
-from nps_crm.demo import alerts, asking, comments, company, listening, story
+from nps_crm.demo import alerts, asking, comments, company, files, listening, story, telling
 from surveys import ingest
 from surveys.choices import (
     CampaignState,
@@ -39,7 +39,8 @@ from surveys.models import Campaign, Invitation, Response, Suppression, Survey, 
 from surveys.widget import manage
 from team.models import NotificationPreference, Team, User, Workspace
 from workflows.alerting.domain import severity_of_score, worst
-from workflows.domain import Priority, add_business_days
+from workflows.calendars.domain import WorkCalendar, add_days
+from workflows.domain import Priority
 from workflows.models import Alert, AlertCause, Rule, Run, Task
 
 SEED = 20260
@@ -121,6 +122,9 @@ def fill(say: Callable[[str], object]) -> None:
             relationship=survey,
         )
         say("another system's answers")
+        files.fill(rng=random.Random(SEED + 3), now=now, contacts=cast.contacts, people=cast.people)
+        say("two files of people")
+        telling.fill(rng=random.Random(SEED + 8), now=now, admin=cast.people["admin"])
     say("done")
 
 
@@ -640,9 +644,8 @@ def _work_under_way(cast: Cast) -> None:
             dedupe_key=f"rule:{rule.pk}:{cause}:1", title=f"Call {name}", account=response.account,
             contact=response.contact, response=response, run=run, assignee=assignee, priority=Priority.HIGH,
             created_at=response.responded_at,
-            due_at=add_business_days(
-                cast.now - dt.timedelta(days=cast.rng.randrange(0, 4)), 1, zone=ZoneInfo("Europe/Berlin"),
-                day_start=dt.time(9), day_end=dt.time(17),
+            due_at=add_days(
+                WorkCalendar(ZoneInfo("Europe/Berlin")), cast.now - dt.timedelta(days=cast.rng.randrange(0, 4)), 1
             ),
         )  # fmt: skip
         for kind, subject, pk in (("alert.raised", "alert", alert.pk), ("task.created", "task", task.pk)):

@@ -197,7 +197,7 @@ def test_a_step_that_can_never_work_fails_its_run(survey: Survey, ann: Any, drai
 
     drain()
 
-    assert [step.state for step in RunStep.objects.order_by("position")] == ["done", "failed"]
+    assert [step.state for step in RunStep.objects.order_by("pk")] == ["done", "failed"]
     assert Run.objects.get().state == "failed"
 
 

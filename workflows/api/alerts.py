@@ -17,7 +17,7 @@ from team.models import NotificationPreference, User
 from team.permissions import can_view
 from team.services import people
 from workflows.api import alert_serializers as serializers
-from workflows.api.views import SCOPES, assignee_of
+from workflows.api.common import SCOPES, assignable
 from workflows.filters import AlertFilter
 from workflows.models import Alert, Notification
 from workflows.notifying import topics
@@ -63,7 +63,7 @@ class AlertViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet)
         data = given.validated_data
         with transaction.atomic():
             if "assignee" in data:
-                services.assign_alert(alert=alert, assignee=assignee_of(data["assignee"]), actor=self._user)
+                services.assign_alert(alert=alert, assignee=assignable(data["assignee"]), actor=self._user)
             if "state" in data:
                 loop.close_loop(alert=alert, outcome=data["outcome"], actor=self._user)
         return self._shown()

@@ -16,8 +16,8 @@ from surveys.models import Response
 from surveys.services import messages, responses
 from team.models import User
 from workflows.domain import LIVE_ALERTS, TaskState
-from workflows.models import Alert, Task
-from workflows.services import alerts, tasks
+from workflows.models import Alert, LoopOutcome, Task
+from workflows.services import alerts, loop_clocks, tasks
 
 
 def suggested_reply(*, alert: Alert, user: User) -> dict[str, str]:
@@ -43,6 +43,7 @@ def reply(
         raise Refused("There is no address to reply to. Log a call instead.", code="no_address")
     alerts.mark_seen(alert=alert, user=actor)
     interaction = interactions.send_mail(contact=to, subject=subject, body=body, actor=actor)
+    loop_clocks.note_interaction(interaction)
     _mark_contacted(alert, to, actor)
     return interaction
 
@@ -56,6 +57,7 @@ def log_contact(
     outcome: str,
     close: bool,
     actor: User,
+    code: LoopOutcome | None = None,
     contact: Contact | None = None,
 ) -> Interaction:
     """Log a call, meeting, mail or note about the alert; with `close`, settle the matter with its outcome.
@@ -76,15 +78,21 @@ def log_contact(
         actor=actor,
     )
     if kind != InteractionKind.NOTE:
+        loop_clocks.note_interaction(interaction)
         _mark_contacted(alert, person, actor)
     if close:
-        close_loop(alert=alert, outcome=outcome, actor=actor)
+        close_loop(alert=alert, outcome=outcome, actor=actor, code=code)
     return interaction
 
 
 @transaction.atomic
-def close_loop(*, alert: Alert, outcome: str, actor: User) -> None:
-    """Close the alert, the loops of all answers behind it and the tasks that the same answers made."""
+def close_loop(*, alert: Alert, outcome: str, actor: User, code: LoopOutcome | None = None) -> None:
+    """Close the alert, the loops of all answers behind it and the tasks that the same answers made.
+
+    `code` is one of the company's outcomes, by which loops are counted; its words stand in for an empty `outcome`.
+    """
+    if code is not None and not outcome.strip():
+        outcome = code.label
     if not alert.is_live:
         raise Refused("This alert is closed already.", code="already_closed")
     alerts.close_alert(alert=alert, outcome=outcome, actor=actor)
@@ -95,12 +103,25 @@ def close_loop(*, alert: Alert, outcome: str, actor: User) -> None:
     answers = {c.response_id for c in causes if c.response_id}
     if answers:
         _set_status(answers, LoopStatus.CLOSED, actor)
+        for answer in Response.objects.filter(pk__in=answers).order_by("pk"):
+            loop_clocks.follow_status(answer, at=clock.now(), actor=actor, outcome=code)
         _finish_tasks(alert, answers, outcome, actor)
 
 
 def close_many(*, ids: Sequence[int], outcome: str, actor: User) -> tuple[int, int]:
     """Close many alerts with one outcome; returns how many, and how many had been closed already."""
     return alerts.each(ids, lambda alert: close_loop(alert=alert, outcome=outcome, actor=actor))
+
+
+@transaction.atomic
+def set_status(*, response: Response, status: LoopStatus, outcome: LoopOutcome | None, actor: User) -> None:
+    """Say where the conversation about an answer stands, without going through its alert; closed with its outcome.
+
+    The alerts and tasks of a closed one are settled by the event that this records.
+    """
+    answers = Response.objects.filter(pk=response.pk)
+    responses.set_loop_status(responses=answers, status=status, actor=actor)
+    loop_clocks.follow_status(response, at=clock.now(), actor=actor, outcome=outcome)
 
 
 def _one_of(alert: Alert, contact: Contact | None) -> Contact | None:

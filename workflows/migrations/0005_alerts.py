@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('accounts', '0008_merges'),
         ('surveys', '0019_identity_journal'),
-        ('workflows', '0002_alert_message'),
+        ("workflows", "0004_alarms"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,0 +1,69 @@
+"""The few expressions of health in which PostgreSQL and SQLite differ. Moments become whole seconds of the epoch."""
+
+import datetime as dt
+import json
+from collections.abc import Collection
+from typing import Any
+
+from surveys.sql_dialect import is_postgresql, moment
+
+__all__ = [
+    "at_most",
+    "day_minus",
+    "days_from",
+    "epoch",
+    "ids",
+    "in_ids",
+    "is_postgresql",
+    "moment",
+    "real",
+    "text_of",
+]
+
+
+def epoch(column: str) -> str:
+    """The whole seconds of a moment."""
+    if is_postgresql():
+        return f"FLOOR(date_part('epoch', {column}))::bigint"
+    return f"CAST(STRFTIME('%%s', {column}) AS INTEGER)"
+
+
+def real(expression: str) -> str:
+    """A number as the database's double, never not-a-number."""
+    if is_postgresql():
+        return f"NULLIF(({expression})::float8, 'NaN'::float8)"
+    return f"CAST({expression} AS REAL)"
+
+
+def days_from(day: dt.date, column: str) -> str:
+    """The whole days from `day` to a date column: negative before it."""
+    if is_postgresql():
+        return f"({column} - DATE '{day.isoformat()}')"
+    return f"CAST(JULIANDAY({column}) - JULIANDAY('{day.isoformat()}') AS INTEGER)"
+
+
+def day_minus(now: int, column: str) -> str:
+    """The whole days of 24 hours from a moment to `now` (seconds of the epoch), as a double; never negative."""
+    seconds = f"({now} - {epoch(column)})"
+    days = f"CASE WHEN {seconds} < 0 THEN 0 ELSE {seconds} / 86400 END"
+    return f"({days})::float8" if is_postgresql() else f"CAST({days} AS REAL)"
+
+
+def at_most(column: str, when: dt.datetime) -> tuple[str, list[Any]]:
+    return f" AND {column} <= %s", [moment(when)]
+
+
+def ids(keys: Collection[int]) -> Any:
+    """A parameter that holds many keys; `in_ids` is how it is compared."""
+    return sorted(keys) if is_postgresql() else json.dumps(sorted(keys))
+
+
+def in_ids(column: str) -> str:
+    if is_postgresql():
+        return f"{column} = ANY(%s::bigint[])"
+    return f"{column} IN (SELECT value FROM json_each(%s))"
+
+
+def text_of(number: str) -> str:
+    """A double as text that reads back as the same double."""
+    return f"({number})::text" if is_postgresql() else f"PRINTF('%%!.17g', {number})"
