@@ -17,7 +17,7 @@ from team.domain import Role
 from team.models import AuditEntry, NotificationPreference, User, Workspace
 from team.services import people
 from tests import factories
-from workflows.models import Alert, Notice, Notification
+from workflows.models import Alert, Notice, Notification, Rule, Run, RunStep
 from workflows.notifying import topics
 from workflows.notifying.domain import HOUR, Way, quiet_end, room_at
 from workflows.notifying.preferences import wishes_of
@@ -379,3 +379,26 @@ def test_told_is_what_it_says_also_of_an_unknown_topic(csm: User) -> None:
     told = notifications.notify(user=csm, topic="something_new")
     assert told is not None
     assert (told.in_app, told.notice, told.at <= clock.now()) == (True, None, True)
+
+
+def test_what_a_rule_tells_is_put_into_words_when_it_is_read(csm: User, as_csm: Client, drain: Any) -> None:
+    acme = factories.an_account("Acme", owner=csm)
+    ann = factories.a_contact(account=acme, first_name="Ann", last_name="Vogt")
+    rule = Rule.objects.create(name="Tell", trigger="response.scored", is_active=False)
+    run = Run.objects.create(
+        rule=rule, rule_version=1, cause_key="c", account=acme, contact=ann, started_at=clock.now()
+    )
+    step = RunStep.objects.create(
+        key="s", run=run, path="0", kind="notify", state="done",
+        settings={"text": "{{ full_name }} of {{ account_name }} needs you\nSoon, {{ score|with no score }}"},
+    )  # fmt: skip
+
+    notifications.notify(user=csm, topic=topics.RULE_NOTICE, step=step)
+    drain()
+
+    assert mail.outbox[0].subject == "Ann Vogt of Acme needs you"
+    assert "Soon, with no score" in mail.outbox[0].body
+    ann.first_name, ann.last_name = "", "erased"
+    ann.save()
+    html = as_csm.get(reverse("workflows:notification_list")).content.decode()
+    assert "Ann Vogt" not in html

@@ -381,7 +381,7 @@ def test_a_rule_writes_into_a_channel_once(
     )
     step = RunStep.objects.create(
         key="s", run=run, kind="chat_message", state="done",
-        settings={"channel": str(channel.pk), "text": "Look at {account}\n{contact} needs {owner}"},
+        settings={"channel": str(channel.pk), "text": "Look at {{ account_name }}\n{{ full_name }} needs {{ owner_name }}, {{ survey }}"},
         **({"path": "0"} if any(f.name == "path" for f in RunStep._meta.fields) else {"position": 0}),
     )  # fmt: skip
     kind = step_types["chat_message"]
@@ -394,7 +394,7 @@ def test_a_rule_writes_into_a_channel_once(
     assert len(slack.calls) == 1
     said = json.dumps(sent(slack)[0])
     assert "Look at Acme" in said
-    assert "Ann &lt;Vogt&gt; needs Carla Csm" in said
+    assert "Ann &lt;Vogt&gt; needs Carla Csm, (unknown)" in said
     assert "#alerts" in kind.words(step.settings)
 
 
