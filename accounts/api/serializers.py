@@ -379,7 +379,7 @@ class MetricWriteSerializer(Strict):
         allow_null=True,
         help_text="null keeps points for good.",
     )
-    thresholds = ThresholdSerializer(many=True, required=False, max_length=MAX_THRESHOLDS)
+    thresholds = ThresholdSerializer(many=True, required=False)
 
 
 @extend_schema_field(
