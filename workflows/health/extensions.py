@@ -61,7 +61,8 @@ def _facts_of_many(pairs: Sequence[Pair]) -> Iterable[Mapping[str, Any]]:
     rows = AccountHealth.objects.filter(account__in=keys).exclude(band="", override=None) if keys else ()
     if keys:
         rows = rows.annotate(  # type: ignore[union-attr]
-            effective=queries.effective_band(), counted=Coalesce(F("override__score"), F("shown"), Value(None))
+            effective=queries.effective_band(),
+            counted=Coalesce(F("override__score"), F("shown"), Value(None)),
         ).values_list("account_id", "effective", "counted")
     known = {account: {"health.band": band, "health.score": shown} for account, band, shown in rows}
     return [{} if account is None else known.get(account.pk, {}) for account, _ in pairs]
@@ -141,7 +142,9 @@ def register() -> None:
     extend.event_renderer("health.band_changed", "workflows/_event_health.html", _bands_of)
     extend.event_renderer("health.overridden", "workflows/_event_health.html", _overrides_of)
     extend.event_renderer("health.override_ended", "workflows/_event_health.html", _overrides_of)
-    extend.event_renderer("health.sentiment_set", "workflows/_event_health.html", _sentiments_of, group="people")
+    extend.event_renderer(
+        "health.sentiment_set", "workflows/_event_health.html", _sentiments_of, group="people"
+    )
     for model, merge, reason in (
         ("workflows.AccountHealth", "stay", "Computed anew for the survivor."),
         ("workflows.HealthSnapshot", "stay", "What was known of an account on a day stays with it."),
