@@ -22,6 +22,9 @@ from accounts.models import Account, Event
 from core import clock, jobs, outbox
 from surveys.insight import rollups
 from team import queries as team_queries
+from team.domain import RowScope
+from team.models import User
+from team.scope import scope_of
 from workflows.health import versions
 from workflows.health.dialect import ids, in_ids, is_postgresql, moment
 from workflows.health.domain import UNCLEAR, Config, RollUp
@@ -396,8 +399,15 @@ class Preview:
     changes: list[Change]
 
 
-def preview(config: Config, *, accounts: Collection[int] | None = None, listed: int = LISTED) -> Preview:
-    """What would change if this configuration were saved now. One statement, nothing is written."""
+def preview(
+    config: Config, *, accounts: Collection[int] | None = None, user: User | None = None, listed: int = LISTED
+) -> Preview:
+    """What would change if this configuration were saved now, for all accounts, some, or those `user` may see.
+
+    One statement, nothing is written.
+    """
+    if user is not None and accounts is None and scope_of(user) is not RowScope.ALL:
+        accounts = set(Account.objects.visible_to(user).values_list("pk", flat=True))
     frame = Frame(clock.now(), accounts=accounts)
     text, params = computed(config, 0, frame)
     same = "c.band = COALESCE(h.band, '')"
