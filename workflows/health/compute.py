@@ -124,10 +124,11 @@ def _with_relatives(chosen: set[int], config: Config) -> set[int]:
 def _add_missing(frame: Frame) -> None:
     """Empty rows for accounts that have none, so that one UPDATE writes all."""
     chosen, params = frame.only("a.id")
+    # NOT IN is hashed whatever the planner believes of a table that was empty a moment ago; a join then is not.
     _run(
         f"INSERT INTO {_HEALTH} (account_id, profile, version, confidence, band, reason, parts, below, told_band,"
         f" computed_at) SELECT a.id, '', 0, 0, '', '', '[]', '', '', %s FROM accounts_account a"
-        f" LEFT JOIN {_HEALTH} h ON h.account_id = a.id WHERE h.account_id IS NULL AND a.merged_into_id IS NULL{chosen}",
+        f" WHERE a.id NOT IN (SELECT account_id FROM {_HEALTH}) AND a.merged_into_id IS NULL{chosen}",
         [moment(frame.at), *params],
     )
 

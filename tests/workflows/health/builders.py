@@ -10,6 +10,11 @@ from workflows.health import config as configuration
 from workflows.health.domain import Config
 from workflows.models import HealthVersion
 
+BANDS = [
+    {"key": "at_risk", "label": "At risk", "from": 0},
+    {"key": "watch", "label": "Watch", "from": 40},
+    {"key": "healthy", "label": "Healthy", "from": 70},
+]
 LINEAR = {"kind": "linear", "worst": 0, "best": 100}
 
 
@@ -32,7 +37,7 @@ def profile(*components: dict[str, Any], key: str = "standard", **more: Any) -> 
 
 
 def config(*profiles: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"profiles": list(profiles), "min_confidence": 0, **more}
+    return {"profiles": list(profiles), "bands": BANDS, "min_confidence": 0, **more}
 
 
 def in_force(raw: dict[str, Any]) -> Config:
