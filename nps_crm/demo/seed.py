@@ -25,7 +25,7 @@ from accounts.models import (
     Segment,
 )
 from core import clock, secrets
-from nps_crm.demo import asking, comments, company, listening, story
+from nps_crm.demo import asking, comments, company, health, listening, story
 from surveys import ingest
 from surveys.choices import (
     CampaignState,
@@ -119,6 +119,8 @@ def fill(say: Callable[[str], object]) -> None:
             relationship=survey,
         )
         say("another system's answers")
+        kept = health.fill(rng=random.Random(SEED + 5), now=now, moods=cast.moods, people=cast.people)
+        say(f"{kept} weekly states of health")
     say("done")
 
 
