@@ -25,7 +25,7 @@ from accounts.models import (
     Segment,
 )
 from core import clock, secrets
-from nps_crm.demo import asking, comments, company, files, health, listening, story, telling
+from nps_crm.demo import asking, comments, company, files, health, listening, profiles, story, telling
 from surveys import ingest
 from surveys.choices import (
     CampaignState,
@@ -124,10 +124,11 @@ def fill(say: Callable[[str], object]) -> None:
         files.fill(rng=random.Random(SEED + 3), now=now, contacts=cast.contacts, people=cast.people)
         say("two files of people")
         telling.fill(rng=random.Random(SEED + 8), now=now, admin=cast.people["admin"])
-        points = health.fill(
-            rng=random.Random(SEED + 6), now=now, accounts=cast.accounts, moods=cast.moods, people=cast.people
+        kept = health.fill(rng=random.Random(SEED + 5), now=now, moods=cast.moods, people=cast.people)
+        say(f"{kept} weekly states of health")
+        profiles.fill(
+            rng=random.Random(SEED + 6), now=now, accounts=cast.accounts, lead=cast.people["lead"]
         )
-        say(f"{points} points of metrics, half a year of health")
     say("done")
 
 
