@@ -25,7 +25,7 @@ from accounts.models import (
     Segment,
 )
 from core import clock, secrets
-from nps_crm.demo import asking, comments, company, files, health, listening, profiles, story, telling
+from nps_crm.demo import alerts, asking, comments, company, files, health, listening, profiles, story, telling
 from surveys import ingest
 from surveys.choices import (
     CampaignState,
@@ -109,6 +109,7 @@ def fill(say: Callable[[str], object]) -> None:
         _interactions(cast)
         _segments(cast)
         _work_under_way(cast)
+        alerts.fill(rng=random.Random(SEED + 3), now=now, people=cast.people)
         Event.objects.bulk_create(cast.events, batch_size=BATCH)
         _next_campaign(cast, survey)
         _in_the_app(cast, survey)
@@ -126,9 +127,7 @@ def fill(say: Callable[[str], object]) -> None:
         telling.fill(rng=random.Random(SEED + 8), now=now, admin=cast.people["admin"])
         kept = health.fill(rng=random.Random(SEED + 5), now=now, moods=cast.moods, people=cast.people)
         say(f"{kept} weekly states of health")
-        profiles.fill(
-            rng=random.Random(SEED + 6), now=now, accounts=cast.accounts, lead=cast.people["lead"]
-        )
+        profiles.fill(rng=random.Random(SEED + 6), now=now, accounts=cast.accounts, lead=cast.people["lead"])
     say("done")
 
 
