@@ -806,8 +806,8 @@ def time_sparkline(
     y = _scale(low - (high == low), high + (high == low), 3, 19)
     span = (end - start).total_seconds() or 1.0
     places = [(2 + 94 * (at - start).total_seconds() / span, y(value)) for at, value in known]
-    pauses = [(after[0] - before[0]) for before, after in pairwise(known)]
-    longest = max(4 * statistics.median(pauses), dt.timedelta(days=14)) if pauses else dt.timedelta()
+    pauses = [(after[0] - before[0]).total_seconds() for before, after in pairwise(known)]
+    longest = max(4 * statistics.median(pauses), 14 * 86_400.0) if pauses else 0.0
     lines: list[SafeString] = []
     run = [places[0]]
     for place, pause in zip(places[1:], pauses, strict=True):

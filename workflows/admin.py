@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 
 from team.backoffice import BackOffice, OutboxAdmin, WithHistory
 from workflows.models import (
+    AccountHealth,
     Alarm,
     AlarmLook,
     Alert,
@@ -14,6 +15,12 @@ from workflows.models import (
     BackTest,
     Digest,
     HandOver,
+    HealthMark,
+    HealthOverride,
+    HealthSentiment,
+    HealthSnapshot,
+    HealthState,
+    HealthVersion,
     Leave,
     Loop,
     LoopOutcome,
@@ -30,7 +37,7 @@ from workflows.models import (
     WorkHours,
     WorkSettings,
 )
-from workflows.services import alarms, playbook_editing, rules, work_settings
+from workflows.services import alarms, health, playbook_editing, rules, work_settings
 
 
 @admin.register(Rule)
@@ -294,3 +301,82 @@ class BackTestAdmin(BackOffice):
     list_filter = ("state", "against")
     list_select_related = ("version",)
     ordering = ("-requested_at", "-pk")
+
+
+@admin.register(HealthVersion)
+class HealthVersionAdmin(BackOffice):
+    list_display = ("number", "note", "author", "created_at", "restores")
+    list_select_related = ("author", "restores")
+    ordering = ("-number",)
+    actions = ("go_back",)
+
+    @admin.action(description="Go back to this version")
+    def go_back(self, request: Any, rows: QuerySet[HealthVersion]) -> None:
+        self.each(
+            request,
+            rows,
+            lambda version: health.rollback(to=version, note="", actor=request.user),
+            "saved again as the next version",
+        )
+
+
+@admin.register(AccountHealth)
+class AccountHealthAdmin(BackOffice):
+    list_display = (
+        "account",
+        "score",
+        "band",
+        "confidence",
+        "reason",
+        "profile",
+        "version",
+        "override",
+        "computed_at",
+    )
+    list_filter = ("band", "reason", "profile")
+    search_fields = ("account__name",)
+    list_select_related = ("account", "override")
+    ordering = ("account_id",)
+
+
+@admin.register(HealthSnapshot)
+class HealthSnapshotAdmin(BackOffice):
+    list_display = ("day", "account", "score", "band", "confidence", "override_band", "profile", "version")
+    list_filter = ("band",)
+    search_fields = ("account__name",)
+    list_select_related = ("account",)
+    ordering = ("-day", "-pk")
+
+
+@admin.register(HealthOverride)
+class HealthOverrideAdmin(BackOffice):
+    list_display = ("account", "band", "score", "expires_on", "by", "at", "ended_at")
+    search_fields = ("account__name",)
+    list_select_related = ("account", "by")
+    ordering = ("-at", "-pk")
+    actions = ("end",)
+
+    @admin.action(description="End")
+    def end(self, request: Any, rows: QuerySet[HealthOverride]) -> None:
+        self.each(request, rows, lambda row: health.end_override(override=row, actor=request.user), "ended")
+
+
+@admin.register(HealthSentiment)
+class HealthSentimentAdmin(BackOffice):
+    list_display = ("account", "value", "by", "at")
+    list_filter = ("value",)
+    search_fields = ("account__name",)
+    list_select_related = ("account", "by")
+    ordering = ("-at", "-pk")
+
+
+@admin.register(HealthMark)
+class HealthMarkAdmin(BackOffice):
+    list_display = ("account_key", "at")
+    ordering = ("-pk",)
+
+
+@admin.register(HealthState)
+class HealthStateAdmin(BackOffice):
+    list_display = ("computed_at", "day")
+    ordering = ("pk",)

@@ -20,10 +20,11 @@ class WorkflowsConfig(AppConfig):
 
 
 def _rules() -> None:
-    from workflows.rules import engine
+    from workflows.rules import engine, metric_thresholds
     from workflows.rules.steps import work  # noqa: F401
 
     engine.register()
+    metric_thresholds.register()
 
 
 def _tasks() -> None:

@@ -1,174 +1,168 @@
-"""How the demo's customers use the product, what their CSMs feel, and the health that comes of it over half a year."""
+"""Two years of health: what the product and the help desk counted, how the CSMs felt, and the scores that follow from it.
+
+The scores are computed for each week from what was known then, by the same statement as every night, so the demo's
+history can be explained and replayed like a real one.
+"""
 
 import datetime as dt
 import random
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from decimal import Decimal
 from typing import Any
 
-from accounts.metric_values import Direction, MetricType
-from accounts.models import Account, Metric, MetricPoint
-from nps_crm.demo import story
-from team import queries as team_queries
-from team.models import User
-from workflows.health import compute, config, defaults
-from workflows.models import HealthSentiment, HealthSnapshot, HealthVersion
-from workflows.services import health as services
+from django.db.models import F
 
-WEEKS = 27
-CHANGED_WEEKS_AGO = 9
-SAID = {
-    1: "They are looking at others.",
-    2: "The reports cost us their patience.",
-    3: "Quiet. I do not know.",
-    4: "Good talks, they want more seats.",
-    5: "They speak for us at fairs.",
-}
+from accounts.domain import Origin
+from accounts.models import Account, Contract, Event, Interaction, Metric, MetricPoint
+from nps_crm.demo import story
+from team.models import User
+from workflows.health import compute
+from workflows.models import HealthSentiment, HealthSnapshot
+from workflows.services import health
+
+WEEKS = 104
+BATCH = 500
+NOTES = (
+    "", "", "Good call with the sponsor.", "New team lead, starts from scratch with us.", "Asked about the roadmap twice.",
+    "Rollout to the second site is on.", "Complains about the slow reports.", "Talks about another vendor.",
+)  # fmt: skip
 
 
 def fill(
-    *,
-    rng: random.Random,
-    now: dt.datetime,
-    accounts: Sequence[Account],
-    moods: Mapping[int, story.Mood],
-    people: Mapping[str, User],
+    *, rng: random.Random, now: dt.datetime, moods: Mapping[int, story.Mood], people: Mapping[str, User]
 ) -> int:
-    """Metrics week by week, what CSMs feel, two versions of the configuration, and a snapshot a week.
-
-    Returns how many points there are.
-    """
-    defaults.ensure()
-    points = _metrics(rng, now, accounts, moods)
+    """Fill it in; returns how many snapshots there are."""
+    # The past was written a moment ago. Say that it was written when it happened, so that it can be replayed.
+    Interaction.objects.update(created_at=F("happened_at"))
+    accounts = list(Account.objects.filter(merged_into__isnull=True).order_by("pk"))
+    _past_of(accounts)
+    _points(rng, now, accounts, moods)
     _sentiments(rng, now, accounts, moods)
-    first, second = _versions(now, people["lead"])
-    _history(now, accounts, first, second)
+    today = now.date()
+    days = [today - dt.timedelta(days=7 * back) for back in range(WEEKS, 0, -1)]
+    made = compute.backfill(days)
     compute.recompute(tell=False)
-    _override(accounts, people)
-    return points
+    _events()
+    _judgements(now, accounts, people)
+    return made
 
 
-def _metrics(
+def _past_of(accounts: Sequence[Account]) -> None:
+    """Each contract as a change in the account's history: its renewal and ARR as they were then."""
+    history: Any = Account.history.model
+    latest = {row.id: row for row in Account.history.order_by("history_id")}
+    rows = []
+    for contract in Contract.objects.filter(account__in=accounts).order_by("starts_on", "pk"):
+        template = latest.get(contract.account_id)
+        if template is None:
+            continue
+        values = {
+            field.attname: getattr(template, field.attname)
+            for field in history._meta.concrete_fields
+            if field.name != "history_id"
+        }
+        values |= {
+            "renewal_on": contract.ends_on, "arr": contract.arr, "history_type": "~", "history_change_reason": None,
+            "history_date": dt.datetime.combine(contract.starts_on, dt.time(8), dt.UTC),
+        }  # fmt: skip
+        rows.append(history(**values))
+    history.objects.bulk_create(rows, batch_size=BATCH)
+
+
+def _mood(moods: Mapping[int, story.Mood], account: Account, day: dt.date, today: dt.date) -> float:
+    """How an account does on a day, from 0 to 1."""
+    mood = moods.get(account.pk)
+    expected = 7.0 if mood is None else story.expected(mood, day, today)
+    return min(max((expected - 3.5) / 6, 0), 1)
+
+
+def _points(
     rng: random.Random, now: dt.datetime, accounts: Sequence[Account], moods: Mapping[int, story.Mood]
-) -> int:
-    Metric.objects.filter(key="open_tickets").update(thresholds=[{"side": "above", "value": "8"}])
-    users, tickets = Metric.objects.get(key="active_users"), Metric.objects.get(key="open_tickets")
-    invoices = Metric.objects.create(
-        key="invoices", label="Invoices", type=MetricType.CHOICE, choices=["overdue", "open", "paid"],
-        direction=Direction.HIGHER_IS_BETTER,
-    )  # fmt: skip
-    uptime = Metric.objects.create(key="uptime", label="Uptime", type=MetricType.PERCENT, retention_days=400)
-    made: list[MetricPoint] = []
-
-    def add(metric: Metric, account: Account, value: float, at: dt.datetime) -> None:
-        made.append(
-            MetricPoint(
-                metric=metric, account=account, value=Decimal(str(round(value, 1))), observed_at=at, recorded_at=at
-            )
-        )  # fmt: skip
-
+) -> None:
+    active, _ = Metric.objects.get_or_create(
+        key="active_users", defaults={"label": "Active users", "unit": "people"}
+    )
+    tickets, _ = Metric.objects.get_or_create(key="open_tickets", defaults={"label": "Open tickets"})
+    rows = []
     for account in accounts:
-        mood = moods[account.pk]
-        adoption = min(0.95, max(0.08, rng.gauss(0.58, 0.18)))
-        # One in nine sends nothing, one in fourteen stopped sending some weeks ago.
-        silent, stopped = rng.random() < 0.11, rng.random() < 0.07
-        for week in range(WEEKS, -1, -1):
-            at = now - dt.timedelta(weeks=week, minutes=rng.randrange(20, 600))
-            if silent or (stopped and week < 11) or (account.churned_on and at.date() > account.churned_on):
+        seats, adoption = account.seats or 20, rng.uniform(0.5, 0.85)
+        for back in range(WEEKS, -1, -1):
+            at = now - dt.timedelta(days=7 * back, hours=rng.randrange(1, 12))
+            day = at.date()
+            if (account.customer_since and day < account.customer_since) or (
+                account.churned_on and day > account.churned_on
+            ):
                 continue
-            feeling = (story.expected(mood, at.date(), now.date()) - 7.5) / 10
-            share = min(1.05, max(0.0, adoption + feeling * 0.8 + rng.gauss(0, 0.03)))
-            add(users, account, round((account.seats or 10) * share), at)
-            add(tickets, account, max(0, round(rng.gauss(2.2 - 14 * feeling, 1.6))), at)
-            if week % 4 == 0:
-                unpaid = rng.random()
-                add(invoices, account, 0 if unpaid < 0.07 - feeling / 4 else 1 if unpaid < 0.3 else 2, at)
-                add(uptime, account, min(100, 99.9 - abs(rng.gauss(0, 0.3))), at)
-    MetricPoint.objects.bulk_create(made, batch_size=1000)
-    return len(made)
+            good = _mood(moods, account, day, now.date())
+            users = round(seats * min(max(adoption * (0.45 + 0.65 * good) + rng.gauss(0, 0.03), 0.02), 1))
+            waiting = max(0, round(rng.gauss((1 - good) * 9, 1.4)))
+            for metric, value in ((active, users), (tickets, waiting)):
+                rows.append(
+                    MetricPoint(
+                        metric=metric, account=account, value=Decimal(value), observed_at=at, recorded_at=at
+                    )
+                )
+    MetricPoint.objects.bulk_create(rows, batch_size=1000)
 
 
 def _sentiments(
     rng: random.Random, now: dt.datetime, accounts: Sequence[Account], moods: Mapping[int, story.Mood]
 ) -> None:
-    made = []
+    rows = []
     for account in accounts:
-        if account.owner is None or account.churned_on or rng.random() < 0.45:
-            continue
-        for days in (rng.randrange(95, 170), rng.randrange(2, 70)):
-            at = now - dt.timedelta(days=days)
-            expected = story.expected(moods[account.pk], at.date(), now.date())
-            value = max(1, min(5, round((expected - 4.2) * 0.95 + rng.gauss(0, 0.6))))
-            note = SAID[value] if rng.random() < 0.6 else ""
-            made.append(HealthSentiment(account=account, value=value, note=note, by=account.owner, at=at))
-    HealthSentiment.objects.bulk_create(made, batch_size=500)
-
-
-def _versions(now: dt.datetime, lead: User) -> tuple[HealthVersion, HealthVersion]:
-    """The one laid down, as if half a year old, and a second that knows large customers."""
-    first = HealthVersion.objects.order_by("number")[0]
-    HealthVersion.objects.filter(pk=first.pk).update(created_at=now - dt.timedelta(weeks=WEEKS + 4))
-    raw: dict[str, Any] = deepcopy(first.config)
-    standard = raw["profiles"][0]
-    for component in standard["components"]:
-        if component["key"] == "usage":
-            component["weight"] = 22
-    large = deepcopy(standard) | {
-        "key": "enterprise",
-        "name": "Large customers",
-        "conditions": {"all": [{"field": "segment", "op": "in", "value": [story.ENTERPRISE]}]},
-    }
-    weights = {"nps": 20, "sentiment": 18, "touch": 18, "usage": 18}
-    for component in large["components"]:
-        component["weight"] = weights.get(component["key"], component["weight"])
-    large["components"].append(
-        {
-            "key": "invoices", "group": "Commercial", "label": "Invoices", "weight": 8, "source": "metric",
-            "settings": {"metric": "invoices"},
-            "transform": {"kind": "thresholds", "steps": [[0, 0], [1, 60], [2, 100]], "below": None},
-            "missing": "exclude", "expires_after_days": 90, "stale_after_days": 45,
-        }
-    )  # fmt: skip
-    raw["profiles"].insert(0, large)
-    saved = services.save_profiles(
-        config=raw,
-        note="Large customers have a profile of their own; use counts for more with everybody.",
-        actor=lead,
-    )
-    HealthVersion.objects.filter(pk=saved.pk).update(created_at=now - dt.timedelta(weeks=CHANGED_WEEKS_AGO))
-    return first, saved
-
-
-def _history(
-    now: dt.datetime, accounts: Sequence[Account], first: HealthVersion, second: HealthVersion
-) -> None:
-    """A snapshot a week. The demo's past was written today, so it is computed as of each week from what is known now."""
-    ids = [account.pk for account in accounts]
-    rows: list[HealthSnapshot] = []
-    for week in range(WEEKS, 0, -1):
-        at = now - dt.timedelta(weeks=week)
-        version = first if week > CHANGED_WEEKS_AGO else second
-        for one in compute.at(config.read(version.config), at, accounts=ids, is_past=False):
-            rows.append(
-                HealthSnapshot(
-                    account_id=one.account, day=at.date(), profile=one.profile, version=version.number,
-                    score=one.score, own_score=one.own_score, shown=one.shown, confidence=one.confidence,
-                    band=one.band, reason=one.reason, parts=one.parts, below=one.below, computed_at=at,
+        back = rng.randrange(2, 70)
+        while account.owner_id and back < 7 * WEEKS:
+            at = now - dt.timedelta(days=back, hours=rng.randrange(8))
+            day = at.date()
+            if account.customer_since and day < account.customer_since:
+                break
+            if account.churned_on is None or day <= account.churned_on:
+                felt = min(
+                    5, max(1, round(1 + 4 * _mood(moods, account, day, now.date()) + rng.gauss(0, 0.6)))
                 )
+                rows.append(
+                    HealthSentiment(
+                        account=account, value=felt, note=rng.choice(NOTES), by_id=account.owner_id, at=at
+                    )
+                )
+            back += rng.randrange(45, 100)
+    HealthSentiment.objects.bulk_create(rows, batch_size=BATCH)
+
+
+def _events() -> None:
+    """The changes of band that the nights would have told."""
+    rows, before = [], {}
+    for one in HealthSnapshot.objects.order_by("account_id", "day"):
+        last = before.get(one.account_id)
+        if last is not None and last.band and last.band != one.band:
+            change = {
+                "account_id": one.account_id, "before": last.band, "band": one.band, "score_before": last.score,
+                "score": one.score, "profile": one.profile,
+            }  # fmt: skip
+            columns = compute.band_event(
+                change, version=one.version, origin=Origin.DEMO, at=one.computed_at, day=one.day
+            )
+            rows.append(Event(**columns, facts={"health.band": one.band, "health.score": one.shown}))
+        before[one.account_id] = one
+    Event.objects.bulk_create(rows, batch_size=BATCH)
+
+
+def _judgements(now: dt.datetime, accounts: Sequence[Account], people: Mapping[str, User]) -> None:
+    """Two accounts that their CSMs see otherwise than the figures do."""
+    owned = [account for account in accounts if account.owner_id and account.churned_on is None]
+    healthy = [a for a in owned if a.health.band == "healthy"]  # type: ignore[attr-defined]  # the reverse of AccountHealth
+    poor = [a for a in owned if a.health.band == "at_risk"]  # type: ignore[attr-defined]
+    for chosen, band, reason, days in (
+        (
+            healthy[:1],
+            "at_risk",
+            "Their sponsor leaves at the end of the month and nobody has taken over.",
+            45,
+        ),
+        (poor[:1], "watch", "They are moving systems until spring; the figures are low because of it.", 60),
+    ):
+        for account in chosen:
+            health.override(
+                account=account, band=band, reason=reason, actor=account.owner,
+                expires_on=now.date() + dt.timedelta(days=days),
             )  # fmt: skip
-    HealthSnapshot.objects.bulk_create(rows, batch_size=500)
-
-
-def _override(accounts: Sequence[Account], people: Mapping[str, User]) -> None:
-    """One account that its CSM judges otherwise than the figures."""
-    fit = Account.objects.filter(health__band="watch", owner__isnull=False, segment=story.ENTERPRISE)
-    account = fit.order_by("-arr", "pk").first()
-    if account is not None:
-        services.override(
-            account=account,
-            band="at_risk",
-            reason="Their new head of IT wants one tool for everything. The figures do not show it yet.",
-            expires_on=team_queries.today() + dt.timedelta(days=45),
-            actor=account.owner or people["lead"],
-        )

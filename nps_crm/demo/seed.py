@@ -34,6 +34,7 @@ from nps_crm.demo import (
     health,
     insight,
     listening,
+    profiles,
     story,
     telling,
     working,
@@ -132,10 +133,9 @@ def fill(say: Callable[[str], object]) -> None:
         files.fill(rng=random.Random(SEED + 3), now=now, contacts=cast.contacts, people=cast.people)
         say("two files of people")
         telling.fill(rng=random.Random(SEED + 8), now=now, admin=cast.people["admin"])
-        points = health.fill(
-            rng=random.Random(SEED + 6), now=now, accounts=cast.accounts, moods=cast.moods, people=cast.people
-        )
-        say(f"{points} points of metrics, half a year of health")
+        kept = health.fill(rng=random.Random(SEED + 5), now=now, moods=cast.moods, people=cast.people)
+        say(f"{kept} weekly states of health")
+        profiles.fill(rng=random.Random(SEED + 6), now=now, accounts=cast.accounts, lead=cast.people["lead"])
         insight.fill(cast.people["lead"])
         say("alarms and lists")
     say("done")

@@ -1,8 +1,9 @@
 """REST routes of this app, below /api/v1/."""
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from workflows.api import alarms, alerts, backtests, rules, work
+from workflows.api import alarms, alerts, backtests, health, rules, work
 
 router = SimpleRouter()
 router.register("tasks", work.TaskViewSet, basename="task")
@@ -18,4 +19,15 @@ router.register("alarms", alarms.AlarmViewSet, basename="alarm")
 router.register("health/back-tests", backtests.BackTestViewSet, basename="backtest")
 router.register("rules", rules.RuleViewSet, basename="rule")
 router.register("runs", rules.RunViewSet, basename="run")
-urlpatterns = router.urls
+router.register("health-profiles", health.HealthProfileViewSet, basename="health-profile")
+router.register("health", health.HealthViewSet, basename="health")
+router.register("health-overrides", health.OverrideViewSet, basename="health-override")
+router.register("health-sentiments", health.SentimentViewSet, basename="health-sentiment")
+urlpatterns = [
+    path(
+        "accounts/<int:account>/health/",
+        health.HealthViewSet.as_view({"get": "retrieve"}),
+        name="account-health",
+    ),
+    *router.urls,
+]
