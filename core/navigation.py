@@ -36,6 +36,8 @@ ORDER = (
     "Tasks",
     "Alerts",
     "Alarms",
+    "Loops",
+    "Playbooks",
     "Rules",
     "Health",
     "Imports",

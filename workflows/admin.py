@@ -12,14 +12,24 @@ from workflows.models import (
     Alert,
     AlertCause,
     Digest,
+    HandOver,
+    Leave,
+    Loop,
+    LoopOutcome,
     Notice,
     Notification,
+    Playbook,
+    PlaybookRun,
+    PlaybookTask,
     Rule,
     Run,
     RunStep,
     Task,
+    TaskSeries,
+    WorkHours,
+    WorkSettings,
 )
-from workflows.services import alarms, rules
+from workflows.services import alarms, playbook_editing, rules, work_settings
 
 
 @admin.register(Rule)
@@ -85,6 +95,127 @@ class TaskAdmin(WithHistory):
     list_filter = ("state", "priority")
     search_fields = ("title", "account__name")
     list_select_related = ("account", "assignee")
+    ordering = ("-pk",)
+
+
+@admin.register(TaskSeries)
+class TaskSeriesAdmin(BackOffice):
+    list_display = ("rule", "starts_on", "at", "zone", "next_at", "is_active", "created_by")
+    list_filter = ("is_active", "next_at")
+    list_select_related = ("created_by",)
+    ordering = ("-pk",)
+
+
+@admin.register(Playbook)
+class PlaybookAdmin(WithHistory):
+    page = "workflows:playbook_detail"
+    list_display = ("name", "key", "is_active", "created_by", "created_at")
+    list_filter = ("is_active",)
+    search_fields = ("name", "key")
+    list_select_related = ("created_by",)
+    ordering = ("name", "pk")
+    actions = ("archive", "bring_back")
+
+    @admin.action(description="Archive")
+    def archive(self, request: Any, rows: QuerySet[Playbook]) -> None:
+        self._set(request, rows, False, "archived")
+
+    @admin.action(description="Bring back")
+    def bring_back(self, request: Any, rows: QuerySet[Playbook]) -> None:
+        self._set(request, rows, True, "brought back")
+
+    def _set(self, request: Any, rows: QuerySet[Playbook], is_active: bool, done: str) -> None:
+        self.each(
+            request,
+            rows,
+            lambda playbook: playbook_editing.archive_playbook(
+                playbook=playbook, is_active=is_active, actor=request.user
+            ),
+            done,
+        )
+
+
+@admin.register(PlaybookTask)
+class PlaybookTaskAdmin(WithHistory):
+    list_display = ("playbook", "position", "title", "anchor", "offset", "unit", "route", "priority")
+    list_filter = ("playbook", "route")
+    search_fields = ("title", "playbook__name")
+    list_select_related = ("playbook",)
+    ordering = ("playbook__name", "position", "pk")
+
+
+@admin.register(PlaybookRun)
+class PlaybookRunAdmin(BackOffice):
+    page = "workflows:playbook_run"
+    list_display = ("playbook", "account", "state", "started_at", "started_by", "finished_at")
+    list_filter = ("state", "playbook")
+    search_fields = ("account__name", "playbook__name")
+    list_select_related = ("playbook", "account", "started_by")
+    ordering = ("-started_at", "-pk")
+
+
+@admin.register(Loop)
+class LoopAdmin(BackOffice):
+    list_display = (
+        "account", "contact", "owner", "category", "started_at", "contact_due_at", "contacted_at", "resolution_due_at",
+        "resolved_at", "outcome", "escalations", "pause",
+    )  # fmt: skip
+    list_filter = ("category", "pause", "outcome")
+    search_fields = ("account__name",)
+    list_select_related = ("account", "contact", "owner", "outcome")
+    ordering = ("-started_at", "-pk")
+
+
+@admin.register(LoopOutcome)
+class LoopOutcomeAdmin(BackOffice):
+    may_add = may_change = True
+    list_display = ("label", "key", "position", "is_active")
+    list_filter = ("is_active",)
+    ordering = ("position", "pk")
+    fields = ("label", "is_active")
+
+    def perform_save(self, request: Any, obj: Any, values: dict[str, Any], *, change: bool) -> Any:
+        if not change:
+            return work_settings.add_outcome(label=values["label"], actor=request.user)
+        return work_settings.change_outcome(
+            outcome=obj,
+            label=values.get("label", obj.label),
+            is_active=values.get("is_active", obj.is_active),
+            actor=request.user,
+        )
+
+
+@admin.register(WorkSettings)
+class WorkSettingsAdmin(WithHistory):
+    list_display = (
+        "country", "region", "loop_categories", "contact_days", "resolution_days", "escalations", "escalation_minutes",
+    )  # fmt: skip
+    ordering = ("pk",)
+
+
+@admin.register(WorkHours)
+class WorkHoursAdmin(BackOffice):
+    list_display = ("user", "weekdays", "day_start", "day_end", "country", "region")
+    search_fields = ("user__name", "user__email")
+    list_select_related = ("user",)
+    ordering = ("user__name", "pk")
+
+
+@admin.register(Leave)
+class LeaveAdmin(BackOffice):
+    list_display = (
+        "user", "starts_on", "ends_on", "stand_in", "new_work", "open_work", "began_at", "ended_at",
+    )  # fmt: skip
+    list_filter = ("new_work", "open_work")
+    search_fields = ("user__name", "user__email")
+    list_select_related = ("user", "stand_in")
+    ordering = ("-ends_on", "-pk")
+
+
+@admin.register(HandOver)
+class HandOverAdmin(BackOffice):
+    list_display = ("leave", "task", "alert", "loop", "stand_in", "at")
+    list_select_related = ("leave", "task", "alert", "loop", "stand_in")
     ordering = ("-pk",)
 
 

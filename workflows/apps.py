@@ -27,6 +27,8 @@ def _rules() -> None:
 
 
 def _tasks() -> None:
+    from team import places
+    from team.permissions import can_work
     from workflows.services import absences, loop, loop_clocks, recurring, tasks
 
     loop.register()
@@ -34,6 +36,18 @@ def _tasks() -> None:
     tasks.register()
     recurring.register()
     absences.register()
+    places.register(
+        places.Place(
+            "You", "Working time and leave", "Your days, hours and holidays; who stands in for you", "clock",
+            "workflows:working_time", can_work,
+        )
+    )  # fmt: skip
+    places.register(
+        places.Place(
+            "Customers and surveys", "Promises", "How fast unhappy people hear from us, and what came of it", "flag",
+            "workflows:promises",
+        )
+    )  # fmt: skip
 
 
 def _alerts() -> None:
@@ -76,11 +90,13 @@ def _health() -> None:
 
 def _navigation() -> None:
     from core.navigation import register
-    from workflows.queries import alarms, alerts, notifications, tasks
+    from workflows.queries import alarms, alerts, loops, notifications, tasks
 
     register("act", "Tasks", "workflows:task_list", "tasks", "k", badge=tasks.count_due_for)
     register("act", "Alerts", "workflows:alert_list", "alerts", "l", badge=alerts.count_open_for)
     register("act", "Alarms", "workflows:alarm_list", "warning", permission=alarms.may_see)
+    register("act", "Loops", "workflows:loop_list", "feedback", badge=loops.count_late_for)
+    register("act", "Playbooks", "workflows:playbook_list", "file")
     register("act", "Rules", "workflows:rule_list", "rules", "r")
     register(
         "main", "Notifications", "workflows:notification_list", "inbox", "i",

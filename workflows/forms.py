@@ -16,6 +16,7 @@ from workflows.notifying import topics
 from workflows.notifying.domain import WAY_LABELS, Way
 from workflows.notifying.preferences import Wishes
 from workflows.notifying.topics import Topic
+from workflows.queries import loops
 
 _TIME = forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
 
@@ -96,6 +97,14 @@ class PersonField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not gene
         super().__init__(**kwargs)
 
 
+class OutcomeField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
+    """One of the company's outcomes, by which loops are counted."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        options = {"label": "What came of it", "required": False, "empty_label": "Not counted", **kwargs}
+        super().__init__(queryset=loops.outcomes(), **options)
+
+
 class ContactField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
     """One of the people an alert is about; asked for only where there are several."""
 
@@ -136,18 +145,29 @@ class LogForm(AboutAlert):
         label="Outcome", required=False, max_length=200, help_text="One line: what was agreed, what changes."
     )
     close = forms.BooleanField(label="Close the loop with this", required=False)
+    code = OutcomeField()
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if cleaned.get("close") and not cleaned.get("outcome", "").strip():
+        if cleaned.get("close") and not cleaned.get("outcome", "").strip() and not cleaned.get("code"):
             self.add_error("outcome", "Write the outcome in a line before you close the loop.")
         return cleaned
 
 
 class CloseForm(forms.Form):
+    code = OutcomeField()
     outcome = forms.CharField(
-        label="Outcome", max_length=200, help_text="One line: what was agreed, what changes."
+        label="Outcome",
+        required=False,
+        max_length=200,
+        help_text="One line: what was agreed, what changes. It may stay empty where the choice above says it.",
     )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not cleaned.get("outcome", "").strip() and not cleaned.get("code"):
+            self.add_error("outcome", "Write the outcome in a line, or choose what came of it.")
+        return cleaned
 
 
 class AssignForm(forms.Form):

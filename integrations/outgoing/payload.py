@@ -33,7 +33,8 @@ from surveys.models import InboundMessage, Invitation, Response, Survey
 from team.authentication import has_scope
 from team.domain import ApiScope
 from team.models import User
-from workflows.api.serializers import AlertSerializer, TaskSerializer
+from workflows.api.alert_serializers import AlertSerializer
+from workflows.api.work_serializers import TaskSerializer
 from workflows.models import Alert, Run, Task
 
 

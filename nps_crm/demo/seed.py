@@ -25,7 +25,7 @@ from accounts.models import (
     Segment,
 )
 from core import clock, secrets
-from nps_crm.demo import asking, comments, company, files, listening, story, telling
+from nps_crm.demo import alerts, asking, comments, company, files, listening, story, telling
 from surveys import ingest
 from surveys.choices import (
     CampaignState,
@@ -109,6 +109,7 @@ def fill(say: Callable[[str], object]) -> None:
         _interactions(cast)
         _segments(cast)
         _work_under_way(cast)
+        alerts.fill(rng=random.Random(SEED + 3), now=now, people=cast.people)
         Event.objects.bulk_create(cast.events, batch_size=BATCH)
         _next_campaign(cast, survey)
         _in_the_app(cast, survey)

@@ -20,10 +20,12 @@ from accounts import timeline
 from accounts.domain import InteractionKind
 from accounts.models import Event, Interaction
 from core import clock, jobs
+from core.errors import Refused
 from surveys import domain as survey_domain
 from surveys.choices import LoopStatus
 from surveys.models import Response
 from surveys.services import responses
+from team import audit
 from team.models import User
 from workflows import people
 from workflows.calendars import domain as calendars
@@ -220,6 +222,14 @@ def _resolved(loop: Loop, *, at: dt.datetime, by: User | None, outcome: LoopOutc
             "contacted": loop.contacted_at is not None,
         },
     )
+
+
+@transaction.atomic
+def set_outcome(*, loop: Loop, outcome: LoopOutcome, actor: User) -> None:
+    """Say afterwards what came of a closed loop, or correct it."""
+    if not Loop.objects.filter(pk=loop.pk, resolved_at__isnull=False).update(outcome=outcome):
+        raise Refused("This loop is open. Choose the outcome when you close it.", code="open")
+    audit.record(action="loop.outcome", actor=actor, obj=loop, outcome=outcome.pk)
 
 
 def _hours(amount: dt.timedelta) -> float:
