@@ -95,6 +95,7 @@ _TASK = {
 _ALERT = {
     "alert": Field("kind of the alert", "detractor"),
     "reason": Field("what sets it apart from others of the kind; left out for most", "webhook:7"),
+    **_TASK,
 }
 _SEVERITY = Field("low, normal or high", "high")
 _BAND = {
