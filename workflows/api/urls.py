@@ -2,7 +2,7 @@
 
 from rest_framework.routers import SimpleRouter
 
-from workflows.api import alarms, alerts, views, work
+from workflows.api import alarms, alerts, backtests, rules, work
 
 router = SimpleRouter()
 router.register("tasks", work.TaskViewSet, basename="task")
@@ -15,5 +15,7 @@ router.register("alerts", alerts.AlertViewSet, basename="alert")
 router.register("notifications", alerts.NotificationViewSet, basename="notification")
 router.register("notification-preferences", alerts.PreferenceViewSet, basename="notification-preference")
 router.register("alarms", alarms.AlarmViewSet, basename="alarm")
-router.register("rules", views.RuleViewSet, basename="rule")
+router.register("health/back-tests", backtests.BackTestViewSet, basename="backtest")
+router.register("rules", rules.RuleViewSet, basename="rule")
+router.register("runs", rules.RunViewSet, basename="run")
 urlpatterns = router.urls

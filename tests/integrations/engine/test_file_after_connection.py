@@ -89,6 +89,8 @@ def test_another_survey_of_a_plain_list_and_another_tool_are_other_answers(
     brought("901", 3, dt.datetime(2025, 3, 3, 9, 0, tzinfo=dt.UTC))
     other = factories.a_survey("Another")
 
-    run = bring_in(PLAIN + "ann@acme.example,3,Slow,2025-03-03 10:30,901\n", actor=lead, survey=other, scale="as_is")
+    run = bring_in(
+        PLAIN + "ann@acme.example,3,Slow,2025-03-03 10:30,901\n", actor=lead, survey=other, scale="as_is"
+    )
 
     assert counts(run) == (1, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""The shapes of tasks, alerts and rules in the API."""
+"""The shapes of alarms in the API."""
 
 from typing import Any
 
@@ -6,27 +6,9 @@ from rest_framework import serializers
 
 from surveys.choices import Channel
 from workflows.alarms.evidence import CADENCES, MIN_N_FLOOR, Direction
-from workflows.models import Alarm, AlarmLook, Rule
+from workflows.models import Alarm, AlarmLook
 
 
-class RuleSerializer(serializers.ModelSerializer[Rule]):
-    class Meta:
-        model = Rule
-        fields = [
-            "id",
-            "key",
-            "name",
-            "description",
-            "trigger",
-            "conditions",
-            "steps",
-            "is_active",
-            "version",
-        ]
-        read_only_fields = [f for f in fields if f != "is_active"]
-
-
-# --- Alarms ------------------------------------------------------------------------------------------------
 class AlarmLookSerializer(serializers.ModelSerializer[AlarmLook]):
     nps_before = serializers.IntegerField(source="before.score", allow_null=True)
     n_before = serializers.IntegerField(source="before.n")
