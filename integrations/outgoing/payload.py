@@ -99,6 +99,11 @@ for _name, _subject in {
     "playbook_run": Subject(
         lambda user: playbooks.list_runs(user=user), _serialized(PlaybookRunSerializer), ApiScope.WORK_READ,
     ),
+    "loop": Subject(
+        lambda user: Loop.objects.filter(accounts_visible_to(user, "account__")).select_related("response"),
+        _serialized(LoopSerializer),
+        ApiScope.WORK_READ,
+    ),
 }.items():  # fmt: skip
     subject(_name, _subject)
 
@@ -328,12 +333,22 @@ _EXAMPLES: dict[str, dict[str, Any]] = {
         "outcome": "", "happened_at": "2026-01-01T08:00:00Z", "created_at": "2026-01-01T08:30:00Z",
     },
     "alert": {
-        "id": 21, "kind": "detractor", "account": 42, "contact": 311, "response": 9001, "assignee": 7, "rule": 1,
-        "state": "open", "opened_at": "2026-01-01T08:00:02Z", "seen_at": None, "closed_at": None, "outcome": "",
+        "id": 21, "kind": "detractor", "reason": "", "severity": "high", "account": 42, "contact": 311, "response": 9001,
+        "assignee": 7, "rule": 1, "state": "open", "count": 1, "opened_at": "2026-01-01T08:00:02Z",
+        "last_at": "2026-01-01T08:00:02Z", "seen_at": None, "snoozed_until": None, "snooze_reason": "", "muted_count": 0,
+        "woken_at": None, "woken_why": "", "closed_at": None, "outcome": "", "data": {},
+    },
+    "loop": {
+        "id": 61, "response": 9001, "account": 42, "contact": 311, "owner": 7, "category": "detractor", "status": "open",
+        "started_at": "2026-01-01T08:00:00Z", "contact_due_at": "2026-01-02T08:00:00Z", "contacted_at": None,
+        "contacted_by": None, "contact_by": "", "resolution_due_at": "2026-01-08T08:00:00Z", "resolved_at": None,
+        "resolved_by": None, "outcome": None, "contact_breached_at": None, "resolution_breached_at": None, "escalations": 0,
+        "pause": None,
     },
     "task": {
         "id": 31, "title": "Call Ann Berg", "description": "", "account": 42, "contact": 311, "response": 9001,
-        "assignee": 7, "rule": 1, "priority": "high", "due_at": "2026-01-02T16:00:00Z", "state": "open", "outcome": "",
+        "assignee": 7, "rule": 1, "playbook_run": None, "priority": "high", "due_at": "2026-01-02T16:00:00Z",
+        "overdue_at": None, "state": "open", "outcome": "", "checklist": [], "series": None,
         "created_at": "2026-01-01T08:00:02Z", "completed_at": None,
     },
 }  # fmt: skip
