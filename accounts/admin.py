@@ -158,14 +158,14 @@ class InteractionAdmin(WithHistory):
 
 @admin.register(Metric)
 class MetricAdmin(WithHistory):
-    list_display = ("label", "key", "unit")
+    list_display = ("label", "key", "type", "unit", "direction", "retention_days")
     search_fields = ("key", "label")
 
 
 @admin.register(Segment)
 class SegmentAdmin(WithHistory):
-    list_display = ("name", "target", "owner", "is_shared", "created_at")
-    list_filter = ("target", "is_shared")
+    list_display = ("name", "target", "owner", "sharing", "created_at")
+    list_filter = ("target", "sharing")
     search_fields = ("name",)
     list_select_related = ("owner",)
     ordering = ("name", "pk")

@@ -67,6 +67,21 @@ class ImportState(StrEnum):
     FAILED = "failed"
 
 
+class Sharing(StrEnum):
+    """Who besides its owner may use a saved filter. The rows it yields are always those of the person looking."""
+
+    PRIVATE = "private"
+    TEAM = "team"
+    EVERYBODY = "everybody"
+
+
+SHARING_LABELS = {
+    Sharing.PRIVATE: "Only me",
+    Sharing.TEAM: "My team",
+    Sharing.EVERYBODY: "Everybody",
+}
+
+
 class Origin(StrEnum):
     """Where an event came from. Rules and alerts act on `live` only; figures and health see all."""
 

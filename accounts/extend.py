@@ -135,6 +135,23 @@ class Column:
     position: int = 100
 
 
+@dataclass(frozen=True, slots=True)
+class ReadyList:
+    """A list worth having, offered beside the saved segments: opened as it is, or saved to be changed and used.
+
+    `conditions` are in the segment language; a list whose fields are not known here is not offered. `sort` orders the
+    rows ("-arr"). `words` say in a line what it is good for.
+    """
+
+    key: str
+    name: str
+    target: str
+    words: str
+    conditions: Mapping[str, Any]
+    sort: str = ""
+    position: int = 100
+
+
 @dataclass(slots=True)
 class Extensions:
     segment_fields: dict[tuple[str, str], SegmentField] = field(default_factory=dict)
@@ -150,6 +167,7 @@ class Extensions:
     import_targets: "dict[str, ImportTarget]" = field(default_factory=dict)
     standings: dict[str, Standing] = field(default_factory=dict)
     points: "dict[str, Callable[[Sequence[int]], None]]" = field(default_factory=dict)
+    ready_lists: dict[str, ReadyList] = field(default_factory=dict)
 
 
 registered = Extensions()
@@ -236,6 +254,14 @@ def points_stored(account_ids: Iterable[int]) -> None:
     found = list(dict.fromkeys(account_ids))
     for tell in registered.points.values() if found else ():
         tell(found)
+
+
+def ready_list(new: ReadyList) -> None:
+    registered.ready_lists[new.key] = new
+
+
+def ready_lists() -> list[ReadyList]:
+    return sorted(registered.ready_lists.values(), key=lambda one: (one.position, one.key))
 
 
 def standing(new: Standing) -> None:

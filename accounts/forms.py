@@ -11,14 +11,17 @@ from django.utils import timezone
 from accounts import queries
 from accounts.domain import (
     OWNER_ROLE_LABELS,
+    SHARING_LABELS,
     ContactRole,
     ContractOutcome,
     FieldType,
     InteractionKind,
     OwnerRole,
+    Sharing,
 )
-from accounts.models import Account, Contact, Contract, CustomField, Interaction, choices
-from core.errors import Refused
+from accounts.metric_values import Direction, MetricType, read_thresholds, stored_thresholds
+from accounts.models import Account, Contact, Contract, CustomField, Interaction, Metric, choices
+from core.errors import Invalid, Refused
 from team import queries as team_queries
 from team.models import User
 
@@ -388,10 +391,87 @@ class CustomFieldForm(forms.Form):
 
 class SegmentForm(forms.Form):
     name = forms.CharField(label="Name", max_length=80)
-    is_shared = forms.BooleanField(
-        label="Everybody can use it",
-        required=False,
-        initial=True,
+    sharing = forms.ChoiceField(
+        label="Who can use it",
+        choices=[(s.value, SHARING_LABELS[s]) for s in Sharing],
+        initial=Sharing.EVERYBODY,
         help_text="Each sees only rows in their own view.",
     )
     version = forms.CharField(required=False, widget=forms.HiddenInput)
+
+
+class MetricForm(forms.Form):
+    label = forms.CharField(label="Label", max_length=80)
+    key = forms.CharField(
+        label="Key",
+        max_length=60,
+        help_text="What other systems send, such as seats_used. Letters, digits, underscores, hyphens. For good.",
+    )
+    type = forms.ChoiceField(label="Type", choices=choices(MetricType))
+    direction = forms.ChoiceField(label="What is good", choices=choices(Direction))
+    choices = forms.CharField(
+        label="Choices",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="For the type Choice, one a line. Later ones can only be added at the end.",
+    )
+    unit = forms.CharField(
+        label="Unit",
+        required=False,
+        max_length=20,
+        help_text="Behind the number: seats, GB, h. Percent has its own.",
+    )
+    retention_days = forms.IntegerField(
+        label="Keep points for",
+        required=False,
+        min_value=30,
+        max_value=36_500,
+        help_text="Days; empty keeps them. Points older than 90 days are thinned to the last of each day, older than 400"
+        " days to the last of each week. The newest point of an account always stays.",
+    )
+    thresholds = forms.CharField(
+        label="Tell when a value goes",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="One a line: “below 10” or “above 95.5”. Each crossing is told once, on the account's timeline and to"
+        " rules. Rules may have thresholds of their own.",
+    )
+
+    def __init__(self, data: Any = None, *, metric: Metric | None = None, **more: Any) -> None:
+        if metric is not None:
+            more["initial"] = {
+                "label": metric.label,
+                "key": metric.key,
+                "type": metric.type,
+                "choices": "\n".join(metric.choices),
+                "unit": metric.unit,
+                "direction": metric.direction,
+                "retention_days": metric.retention_days,
+                "thresholds": "\n".join(f"{one['side']} {one['value']}" for one in metric.thresholds),
+            }
+        super().__init__(data, **more)
+        self.order_fields(["label", "key", "type", "choices", "unit", "direction"])
+        if metric is not None:
+            self.fields["key"].disabled = True
+
+    def clean_thresholds(self) -> list[dict[str, str]]:
+        found = []
+        for line in self.cleaned_data["thresholds"].splitlines():
+            words = line.lower().split()
+            if not words:
+                continue
+            if len(words) != 2:
+                raise forms.ValidationError(
+                    f"“{line[:60]}” is not understood. Write below or above, and a number."
+                )
+            found.append({"side": words[0], "value": words[1]})
+        try:
+            return stored_thresholds(read_thresholds(found))
+        except Invalid as refusal:
+            raise forms.ValidationError(refusal.message) from None
+
+    def values(self) -> dict[str, Any]:
+        """What `define_metric` takes."""
+        values = dict(self.cleaned_data)
+        values["choices"] = [line.strip() for line in values["choices"].splitlines() if line.strip()]
+        return values | {"keep_for_good": values["retention_days"] is None}

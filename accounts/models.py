@@ -11,6 +11,7 @@ from simple_history.models import HistoricalRecords
 
 from accounts import extend
 from accounts.domain import (
+    SHARING_LABELS,
     ContactRole,
     ContractOutcome,
     FieldType,
@@ -18,7 +19,9 @@ from accounts.domain import (
     InteractionKind,
     Origin,
     OwnerRole,
+    Sharing,
 )
+from accounts.metric_values import Direction, MetricType
 from accounts.querysets import (
     AccountQuerySet,
     ContactQuerySet,
@@ -64,6 +67,15 @@ class CustomField(models.Model):
         return f"{self.target}.{self.key}"
 
 
+class Tag(models.Model):
+    """A word that was put on an account, so that it can be offered again. Accounts hold the names themselves."""
+
+    name = models.CharField(max_length=40, unique=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Account(models.Model):
     """A customer company."""
 
@@ -91,6 +103,9 @@ class Account(models.Model):
     customer_since = models.DateField(null=True, blank=True)
     renewal_on = models.DateField(null=True, blank=True)
     churned_on = models.DateField(null=True, blank=True)
+    tags = models.JSONField(
+        default=list, blank=True, db_default=models.Value([], models.JSONField()), help_text="Names of tags."
+    )
     custom = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
@@ -323,6 +338,9 @@ class Interaction(models.Model):
     subject = models.CharField(max_length=200, blank=True, default="")
     body = models.TextField(blank=True, default="")
     outcome = models.CharField(max_length=200, blank=True, default="")
+    is_automatic = models.BooleanField(
+        default=False, db_default=False, help_text="Written by a rule: it does not count as human contact."
+    )
     happened_at = models.DateTimeField()
     created_at = models.DateTimeField(db_default=Now())
     history = HistoricalRecords()
@@ -349,11 +367,22 @@ class InteractionMail(OutboxRow):
 
 
 class Metric(models.Model):
-    """A number about accounts over time, pushed from outside."""
+    """A number about accounts over time, pushed from outside.
+
+    `type`, `choices` and `thresholds` are as accounts/metric_values.py describes them. Points older than `retention_days`
+    are deleted but for the newest of each account; without a number they are thinned, never forgotten.
+    """
 
     key = models.SlugField(max_length=60, unique=True)
     label = models.CharField(max_length=80)
     unit = models.CharField(max_length=20, blank=True, default="")
+    type = models.CharField(max_length=10, default=MetricType.NUMBER, choices=choices(MetricType))
+    direction = models.CharField(
+        max_length=20, default=Direction.HIGHER_IS_BETTER, choices=choices(Direction)
+    )
+    choices = models.JSONField(default=list, blank=True)
+    retention_days = models.PositiveIntegerField(null=True, blank=True)
+    thresholds = models.JSONField(default=list, blank=True)
     history = HistoricalRecords()
 
     def __str__(self) -> str:
@@ -491,7 +520,10 @@ class Segment(models.Model):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="segments"
     )
-    is_shared = models.BooleanField(default=True)
+    sharing = models.CharField(
+        max_length=10, choices=[(s.value, SHARING_LABELS[s]) for s in Sharing], default=Sharing.EVERYBODY,
+        help_text="“team” is the team of the owner.",
+    )  # fmt: skip
     created_at = models.DateTimeField(db_default=Now())
     history = HistoricalRecords()
 
@@ -502,6 +534,11 @@ class Segment(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether everybody may use it."""
+        return self.sharing == Sharing.EVERYBODY
 
 
 class Import(models.Model):

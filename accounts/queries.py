@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, F, Model, Prefetch, Q, QuerySet
+from django.db.models import Count, F, Max, Model, OuterRef, Prefetch, Q, QuerySet, Subquery, Window
+from django.db.models.functions import RowNumber, TruncDate
+from django.utils import timezone
 
-from accounts import extend
+from accounts import extend, metric_values, segments
 from accounts.domain import OWNER_CHANGE, ContractOutcome, OwnerRole
 from accounts.models import (
     Account,
@@ -60,8 +62,23 @@ def list_events(user: User) -> QuerySet[Event]:
 
 
 def list_segments(user: User) -> QuerySet[Segment]:
-    found: QuerySet[Segment] = Segment.objects.visible_to(user).select_related("owner")
+    found: QuerySet[Segment] = Segment.objects.visible_to(user).select_related("owner__team")
     return found.order_by("target", "name", "pk")
+
+
+def offered_lists(user: User) -> list[extend.ReadyList]:
+    """The ready lists that can be run here and that nobody in sight has saved under their name."""
+    taken = {(s.name, s.target) for s in list_segments(user)}
+    fields = {target: set(segments.fields_for(target, user)) for target in ("account", "contact")}
+    return [
+        one
+        for one in extend.ready_lists()
+        if (one.name, one.target) not in taken and segments.named_fields(one.conditions) <= fields[one.target]
+    ]
+
+
+def find_offered(key: str, user: User) -> extend.ReadyList | None:
+    return next((one for one in offered_lists(user) if one.key == key), None)
 
 
 def list_metrics() -> QuerySet[Metric]:
@@ -167,19 +184,74 @@ def contacts_of(account: Account) -> QuerySet[Contact]:
 
 @dataclass(frozen=True, slots=True)
 class MetricNow:
+    """A metric of an account: the newest value and, for the line beside it, the last value of each day of the last
+    180 days as (moment, value)."""
+
     metric: Metric
     value: Decimal
     observed_at: dt.datetime
+    days: list[tuple[dt.datetime, Decimal]]
+
+    @property
+    def text(self) -> str:
+        metric = self.metric
+        return metric_values.shown(metric.type, metric.choices, metric.unit, self.value)
+
+
+METRIC_LINE = dt.timedelta(days=180)
 
 
 def metrics_of(account: Account) -> list[MetricNow]:
-    """The latest point of each metric; of several for one moment the one recorded last."""
-    points = MetricPoint.objects.filter(account=account).select_related("metric")
-    newest: dict[int, MetricNow] = {}
-    # Three years of daily points of a handful of metrics; beyond, the newest are what counts.
-    for point in points.order_by("-observed_at", "-recorded_at", "-pk")[:2000]:
-        newest.setdefault(point.metric_id, MetricNow(point.metric, point.value, point.observed_at))
-    return sorted(newest.values(), key=lambda now: now.metric.label)
+    """The newest point of each metric that has one; of several for one moment the one recorded last."""
+    points = MetricPoint.objects.filter(account=account, metric=OuterRef("pk")).order_by(
+        "-observed_at", "-recorded_at", "-pk"
+    )
+    metrics: QuerySet[Any] = Metric.objects.annotate(
+        last_value=Subquery(points.values("value")[:1]), last_at=Subquery(points.values("observed_at")[:1])
+    )
+    found = list(metrics.filter(last_at__isnull=False).order_by("label", "pk"))
+    days: dict[int, list[tuple[dt.datetime, Decimal]]] = {metric.pk: [] for metric in found}
+    if found:
+        rank = Window(
+            RowNumber(),
+            partition_by=[F("metric_id"), TruncDate("observed_at", tzinfo=dt.UTC)],
+            order_by=[F("observed_at").desc(), F("recorded_at").desc(), F("pk").desc()],
+        )
+        lately = MetricPoint.objects.filter(account=account, observed_at__gte=clock.now() - METRIC_LINE)
+        rows = lately.annotate(rank=rank).filter(rank=1).order_by("observed_at")
+        for metric, at, value in rows.values_list("metric_id", "observed_at", "value"):
+            days[metric].append((at, value))
+    return [MetricNow(one, one.last_value, one.last_at, days[one.pk]) for one in found]
+
+
+def points_of(account: Account, metric: Metric) -> QuerySet[MetricPoint]:
+    """All points of one metric of an account, newest first; corrections stand above what they correct."""
+    points = MetricPoint.objects.filter(account=account, metric=metric)
+    return points.order_by("-observed_at", "-recorded_at", "-pk")
+
+
+def weeks_of_metric(
+    account: Account, metric: Metric, *, since: dt.date
+) -> dict[dt.date, tuple[Decimal, int]]:
+    """The last value of each week, by its Monday in the zone of the company, and how many points the week has."""
+    start = dt.datetime.combine(since, dt.time(), tzinfo=timezone.get_current_timezone())
+    rows = points_of(account, metric).filter(observed_at__gte=start).values_list("observed_at", "value")
+    weeks: dict[dt.date, tuple[Decimal, int]] = {}
+    for at, value in rows:
+        day = timezone.localtime(at).date()
+        monday = day - dt.timedelta(days=day.weekday())
+        newest, count = weeks.get(monday, (value, 0))
+        weeks[monday] = (newest, count + 1)
+    return weeks
+
+
+def list_metrics_with_counts() -> QuerySet[Any]:
+    """Metrics with the number of accounts that have a point, and the time of the newest point."""
+    points = MetricPoint.objects.filter(metric=OuterRef("pk")).values("metric").order_by()
+    return list_metrics().annotate(
+        accounts=Subquery(points.annotate(n=Count("account", distinct=True)).values("n")),
+        newest=Subquery(points.annotate(at=Max("recorded_at")).values("at")),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +388,20 @@ def sent_interactions(events: Sequence[Event]) -> Mapping[int, Any]:
     found = Interaction.objects.select_related("user").prefetch_related(Prefetch("outgoing"))
     rows = found.in_bulk([e.subject_id for e in events if e.subject_id])
     return {e.pk: rows.get(e.subject_id) for e in events}
+
+
+def metric_events(events: Sequence[Event]) -> Mapping[int, Any]:
+    """Events of crossed thresholds with their metric and their values in words."""
+    found = Metric.objects.in_bulk({e.data.get("metric") for e in events}, field_name="key")
+    subjects: dict[int, Any] = {}
+    for event in events:
+        metric = found.get(event.data.get("metric", ""))
+        if metric is not None:
+            subjects[event.pk] = {"metric": metric} | {
+                name: metric_values.shown(metric.type, metric.choices, metric.unit, Decimal(event.data[name]))
+                for name in ("threshold", "value", "before")
+            }
+    return subjects
 
 
 # --- Jobs ----------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from django.apps import apps
 from django.db import models
 from django.db.models import Q
 
+from accounts.domain import Sharing
 from team.domain import RowScope
 from team.scope import scope_of
 
@@ -63,8 +64,12 @@ class ContactQuerySet(models.QuerySet["Contact"]):
 
 class SegmentQuerySet(models.QuerySet["Segment"]):
     def visible_to(self, user: "User") -> Self:
-        """Shared segments and one's own; the rows a segment yields are always those of the person looking."""
-        return self.filter(Q(is_shared=True) | Q(owner=user))
+        """Segments shared with everybody or with one's team, and one's own; the rows one yields are always those of the
+        person looking."""
+        seen = Q(sharing=Sharing.EVERYBODY) | Q(owner=user)
+        if user.team_id is not None:
+            seen |= Q(sharing=Sharing.TEAM, owner__team=user.team_id)
+        return self.filter(seen)
 
 
 class ImportQuerySet(models.QuerySet["Import"]):

@@ -10,11 +10,11 @@ from accounts.imports import customers
 from accounts.imports import running as importing
 from accounts.imports import services as import_services
 from accounts.models import Contract, LifecycleStage, TrackedEvent
-from accounts.services import bulk, erase, tracked
+from accounts.services import bulk, erase, metric_events, metric_pruning, tracked
 from core import jobs, navigation, schedules
 from team import places
 from team.models import User
-from team.permissions import can_import
+from team.permissions import can_import, can_lead
 from team.places import Place
 
 # Everything of ours that points at an account or a contact, and what becomes of it in a merge.
@@ -50,6 +50,7 @@ def register() -> None:
     jobs.daily(
         "accounts.imports.clear", at=dt.time(3, 20), zone=schedules.utc, func=import_services.clear_old
     )
+    jobs.daily("accounts.metrics.prune", at=dt.time(3, 40), zone=schedules.utc, func=metric_pruning.prune)
 
 
 def _places() -> None:
@@ -63,6 +64,8 @@ def _places() -> None:
     places.register(Place(group, "Lifecycle stages", stages, "segments", "accounts:stage_list"))
     fields = "Your own fields of accounts and contacts"
     places.register(Place(group, "Custom fields", fields, "edit", "accounts:field_list"))
+    metrics = "Numbers about accounts that other systems send"
+    places.register(Place(group, "Metrics", metrics, "reports", "accounts:metric_list", can_lead))
 
 
 def _events() -> None:
@@ -80,6 +83,7 @@ def _events() -> None:
     extend.event_renderer(
         tracked.KIND, f"{templates}/tracked.html", queries.by_subject(TrackedEvent), group="people"
     )
+    extend.event_renderer(metric_events.KIND, f"{templates}/metric.html", queries.metric_events)
     for kind in ("account.created", "account.updated", "contact.created", "contact.updated"):
         extend.event_renderer(kind, f"{templates}/record.html")
     for kind in (

@@ -42,14 +42,14 @@ class Editor:
 
 
 # --- Reading a form ------------------------------------------------------------------------------------------
-def from_post(data: QueryDict) -> Editor:
-    """The editor as it was sent, whatever is missing or too much in it."""
-    editor = Editor(mode="any" if data.get("mode") == "any" else "all")
-    for g in range(_count(data, "groups", MAX_GROUPS)):
-        mode = data.get(f"g{g}-mode", "all")
+def from_post(data: QueryDict, prefix: str = "") -> Editor:
+    """The editor as it was sent, whatever is missing or too much in it. `prefix` tells several on one page apart."""
+    editor = Editor(mode="any" if data.get(f"{prefix}mode") == "any" else "all")
+    for g in range(_count(data, f"{prefix}groups", MAX_GROUPS)):
+        mode = data.get(f"{prefix}g{g}-mode", "all")
         group = Group(mode if mode in dict(MODES) else "all")
-        for r in range(_count(data, f"g{g}-rows", MAX_CONDITIONS)):
-            name = f"g{g}-r{r}"
+        for r in range(_count(data, f"{prefix}g{g}-rows", MAX_CONDITIONS)):
+            name = f"{prefix}g{g}-r{r}"
             texts = [value.strip() for value in data.getlist(f"{name}-value")]
             group.rows.append(Row(data.get(f"{name}-field", ""), data.get(f"{name}-op", ""), texts))
         editor.groups.append(group)
@@ -198,9 +198,17 @@ class ShownGroup:
     rows: list[ShownRow]
 
 
-def shown(editor: Editor, fields: Mapping[str, SegmentField]) -> list[ShownGroup]:
-    """The groups and rows with everything their controls need; the values of a field are read once."""
-    offered: dict[str, list[tuple[str, str]]] = {}
+def shown(
+    editor: Editor,
+    fields: Mapping[str, SegmentField],
+    prefix: str = "",
+    offered: dict[str, list[tuple[str, str]]] | None = None,
+) -> list[ShownGroup]:
+    """The groups and rows with everything their controls need; the values of a field are read once.
+
+    Several editors on one page share what was read by passing the same `offered`.
+    """
+    offered = {} if offered is None else offered
     groups = []
     for g, group in enumerate(editor.groups):
         rows = []
@@ -219,7 +227,7 @@ def shown(editor: Editor, fields: Mapping[str, SegmentField]) -> list[ShownGroup
             operator = operators.get(row.op)
             rows.append(
                 ShownRow(
-                    name=f"g{g}-r{r}",
+                    name=f"{prefix}g{g}-r{r}",
                     field=row.field,
                     op=row.op,
                     kind=known.type if known else "",
@@ -231,7 +239,7 @@ def shown(editor: Editor, fields: Mapping[str, SegmentField]) -> list[ShownGroup
                     + (f" and {len(labels) - 3} more" if len(labels) > 3 else ""),
                 )
             )
-        groups.append(ShownGroup(f"g{g}", group.mode, rows))
+        groups.append(ShownGroup(f"{prefix}g{g}", group.mode, rows))
     return groups
 
 

@@ -26,7 +26,7 @@ from django.db.models.functions import Cast, Coalesce
 
 from accounts import conditions, extend
 from accounts.conditions import Condition, Group, Kind, Known, Node, Now
-from accounts.domain import ContactRole
+from accounts.domain import ContactRole, Sharing
 from accounts.extend import SegmentField
 from accounts.folding import Folded
 from accounts.models import Account, Contact, CustomField, LifecycleStage, Segment
@@ -337,6 +337,16 @@ def _days(name: str, low: dt.date | None, high: dt.date | None, field: SegmentFi
     return found
 
 
+def named_fields(tree: object) -> set[str]:
+    """The keys of the fields a tree asks for, whether they exist or not."""
+    if not isinstance(tree, Mapping):
+        return set()
+    if "field" in tree:
+        return {str(tree["field"])}
+    inner = [one for value in tree.values() for one in (value if isinstance(value, list) else [value])]
+    return {key for one in inner for key in named_fields(one)}
+
+
 # --- Segments ------------------------------------------------------------------------------------------------
 def accounts_of(segment: Segment, user: User) -> QuerySet[Account]:
     """The accounts of a segment that `user` may see; "me" is `user`."""
@@ -349,6 +359,14 @@ def contacts_of(segment: Segment, user: User) -> QuerySet[Contact]:
     if segment.target == ACCOUNT:
         return contacts.filter(account__in=accounts_of(segment, user).values("pk"))
     return narrow(contacts, segment.conditions, target=CONTACT, user=user)
+
+
+def is_visible(segment: Segment, user: User) -> bool:
+    """`Segment.objects.visible_to`, of a segment in hand."""
+    if segment.sharing == Sharing.EVERYBODY or segment.owner_id == user.pk:
+        return True
+    of_team = segment.sharing == Sharing.TEAM and segment.owner is not None and user.team_id is not None
+    return of_team and segment.owner.team_id == user.team_id  # type: ignore[union-attr]  # of_team says so
 
 
 def rows_of(segment: Segment, user: User) -> "QuerySet[Account] | QuerySet[Contact]":

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.views import accounts, contacts, imports, merges, privacy, segments, settings, work
+from accounts.views import accounts, contacts, imports, merges, metrics, privacy, segments, settings, work
 
 app_name = "accounts"
 urlpatterns = [
@@ -41,6 +41,7 @@ urlpatterns = [
     path("contacts/<int:pk>/known/", privacy.person_export, name="person_export"),
     path("segments/", segments.segment_list, name="segment_list"),
     path("segments/new/", segments.segment_create, name="segment_create"),
+    path("segments/ready/<slug:key>/keep/", segments.segment_keep, name="segment_keep"),
     path("segments/<int:pk>/", segments.segment_edit, name="segment_edit"),
     path("segments/<int:pk>/delete/", segments.segment_delete, name="segment_delete"),
     path("imports/", imports.import_list, name="import_list"),
@@ -53,6 +54,10 @@ urlpatterns = [
     path("imports/<int:pk>/take-back/", imports.import_take_back, name="import_take_back"),
     path("imports/<int:pk>/delete/", imports.import_delete, name="import_delete"),
     path("imports/<int:pk>/refused/", imports.import_refused, name="import_refused"),
+    path("accounts/<int:pk>/metrics/<int:metric>/", metrics.account_metric, name="account_metric"),
+    path("settings/metrics/", metrics.metric_list, name="metric_list"),
+    path("settings/metrics/new/", metrics.metric_create, name="metric_create"),
+    path("settings/metrics/<int:pk>/", metrics.metric_edit, name="metric_edit"),
     path("settings/stages/", settings.stage_list, name="stage_list"),
     path("settings/stages/<int:pk>/", settings.stage_edit, name="stage_edit"),
     path("settings/stages/<int:pk>/delete/", settings.stage_delete, name="stage_delete"),

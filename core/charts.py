@@ -9,7 +9,9 @@ A value of None is a gap: nothing is drawn there, and the table beside the chart
 
 from __future__ import annotations
 
+import datetime as dt
 import math
+import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -76,6 +78,37 @@ class ScorePoint:
     label: str
     score: float | None
     url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bubble:
+    """One thing at two places: `x` and `y` in the units of the axes, its area by `size`. `tone` is p, n, d or a; `says` is
+    read out and shown on pointing at it, `cells` are its row in the table."""
+
+    label: str
+    x: float
+    y: float
+    size: float
+    tone: str
+    says: str
+    cells: Sequence[str] = ()
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BubbleChart:
+    """Bubbles with their axes. `zones` shade stretches of the upright axis (low, high, tone); `heads` are the columns of
+    the table: of the label, then of each bubble's cells."""
+
+    items: Sequence[Bubble]
+    title: str
+    x_range: tuple[float, float]
+    y_range: tuple[float, float]
+    x_marks: Sequence[tuple[float, str]]
+    y_marks: Sequence[tuple[float, str]]
+    heads: Sequence[str]
+    zones: Sequence[tuple[float, float, str]] = ()
+    height: int = 300
 
 
 # --- Numbers ------------------------------------------------------------------------------------------------
@@ -419,6 +452,66 @@ def trend(
     return _figure(svg, _table(title, ("Period", "Value", "95 % interval", noun.capitalize() + "s"), rows))
 
 
+# --- Bubbles ----------------------------------------------------------------------------------------------------
+BIGGEST, SMALLEST = 26.0, 3.5
+
+
+def bubbles(chart: BubbleChart) -> SafeString:
+    """Things by two measures with their weight as area; what lies outside an axis stands at its end.
+
+    Larger ones are drawn first, so that none hides a smaller one. The five largest are named where there is room.
+    """
+    items, title, height = chart.items, chart.title, chart.height
+    x_range, y_range = chart.x_range, chart.y_range
+    if not items:
+        return _nothing(title, "Nothing to show here.")
+    top, bottom, left, right = 14.0, height - 26.0, 7.0, 96.0
+    y = _scale(*y_range, top, bottom)
+    span = (x_range[1] - x_range[0]) or 1.0
+
+    def x(value: float) -> float:
+        return left + (min(max(value, x_range[0]), x_range[1]) - x_range[0]) / span * (right - left)
+
+    shaded = format_html_join(
+        "",
+        '<rect class="zone-{}" x="0" width="100%" y="{}" height="{}"/>',
+        ((tone, _c(y(high)), _c(y(low) - y(high))) for low, high, tone in chart.zones),
+    )
+    across = format_html_join(
+        "",
+        '<line class="axis" x1="0" x2="100%" y1="{0}" y2="{0}"/><text x="0" y="{1}">{2}</text>',
+        ((_c(y(value)), _c(y(value) - 4), label) for value, label in chart.y_marks),
+    )
+    upright = format_html_join(
+        "",
+        '<line class="axis" x1="{0}%" x2="{0}%" y1="{1}" y2="{2}"/><text x="{0}%" y="{3}" text-anchor="middle">{4}</text>',
+        ((_c(x(value)), _c(top), _c(bottom), height - 6, label) for value, label in chart.x_marks),
+    )
+    most = max((item.size for item in items), default=0) or 1.0
+    drawn = []
+    ordered = sorted(items, key=lambda item: -item.size)
+    for place, item in enumerate(ordered):
+        radius = max(SMALLEST, BIGGEST * math.sqrt(max(item.size, 0) / most))
+        name = (
+            format_html(
+                '<text class="t-ink halo k1 k0" x="{}%" y="{}" text-anchor="middle">{}</text>',
+                _c(x(item.x)), _c(max(y(item.y) - radius - 4, 11)), item.label,
+            )
+            if place < 5
+            else EMPTY
+        )  # fmt: skip
+        body = format_html(
+            '<title>{}</title><circle class="bubble b-{}" cx="{}%" cy="{}" r="{}"/>{}',
+            item.says, item.tone, _c(x(item.x)), _c(y(item.y)), _c(radius), name,
+        )  # fmt: skip
+        drawn.append(_linked(item.url, item.says, body))
+    desc = f"{_count_text(len(items), 'bubble')}; the largest is {ordered[0].says}."
+    svg = _svg(
+        title, desc, height, shaded + across + upright + _join(drawn), has_links=any(i.url for i in items)
+    )
+    return _figure(svg, _table(title, chart.heads, [(i.label, *i.cells) for i in ordered]))
+
+
 # --- Distribution -------------------------------------------------------------------------------------------
 
 
@@ -630,6 +723,48 @@ def sparkline(values: Sequence[float | None], *, title: str) -> SafeString:
         fmt(known[-1], places=_places(known)),
         _join(lines),
         dot,
+    )
+
+
+def time_sparkline(
+    points: Sequence[tuple[dt.datetime, float]], *, start: dt.datetime, end: dt.datetime, title: str
+) -> SafeString:
+    """A line the height of a word whose horizontal places are times between `start` and `end`.
+
+    `title` says what it shows, and the values. Where points stop coming for much longer than they usually do (four times
+    the median distance, and a fortnight), the line is dotted. One point is a dot; without one nothing is drawn.
+    """
+    known = [(at, value) for at, value in points if start <= at <= end and math.isfinite(value)]
+    if not known:
+        return EMPTY
+    low, high = min(v for _, v in known), max(v for _, v in known)
+    y = _scale(low - (high == low), high + (high == low), 3, 19)
+    span = (end - start).total_seconds() or 1.0
+    places = [(2 + 94 * (at - start).total_seconds() / span, y(value)) for at, value in known]
+    pauses = [(after[0] - before[0]) for before, after in pairwise(known)]
+    longest = max(4 * statistics.median(pauses), dt.timedelta(days=14)) if pauses else dt.timedelta()
+    lines: list[SafeString] = []
+    run = [places[0]]
+    for place, pause in zip(places[1:], pauses, strict=True):
+        if pause > longest:
+            lines += [_spark_line(run), _spark_line([run[-1], place], css=" gap")]
+            run = []
+        run.append(place)
+    lines.append(_spark_line(run))
+    return format_html(
+        '<svg class="spark" viewBox="0 0 98 22" role="img"><title>{}</title>{}<circle class="dot" cx="{}" cy="{}" r="2.2"/></svg>',
+        title,
+        _join(lines),
+        _c(places[-1][0]),
+        _c(places[-1][1]),
+    )
+
+
+def _spark_line(places: Sequence[tuple[float, float]], css: str = "") -> SafeString:
+    if len(places) < 2:
+        return EMPTY
+    return format_html(
+        '<polyline class="line{}" points="{}"/>', css, " ".join(f"{_c(x)},{_c(y)}" for x, y in places)
     )
 
 

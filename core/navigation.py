@@ -24,15 +24,20 @@ HEADINGS = {Section.ASK: "Ask", Section.ACT: "Act"}
 # Apps load bottom up, people read top down: the order of the page is decided here, not by who registers first.
 ORDER = (
     "Today",
+    "Notifications",
     "Accounts",
     "Contacts",
     "Segments",
     "Feedback",
     "NPS",
+    "Portfolio",
     "Surveys",
     "Campaigns",
     "Tasks",
     "Alerts",
+    "Alarms",
+    "Loops",
+    "Playbooks",
     "Rules",
     "Health",
     "Imports",
@@ -46,7 +51,8 @@ ON_THE_BAR = ("Today", "Accounts", "Feedback", "NPS")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One place of the navigation: `key` is what one types after `g`, `badge` counts what waits there for a user."""
+    """One place of the navigation: `key` is what one types after `g`, `badge` counts what waits there for a user, `live` names
+    the URL that an open page asks for that number now and then."""
 
     section: Section
     label: str
@@ -55,6 +61,7 @@ class Item:
     key: str = ""
     badge: Callable[[Any], int] | None = None
     permission: Callable[[Any], bool] | None = None
+    live: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,7 @@ class Link:
     count: int
     is_current: bool
     on_bar: bool
+    live: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +105,10 @@ def register(
     *,
     badge: Callable[[Any], int] | None = None,
     permission: Callable[[Any], bool] | None = None,
+    live: str = "",
 ) -> None:
     """Add a place, or replace the one of the same label. Its URL may be missing: it is then left out of the page."""
-    _items[label] = Item(Section(section), label, url_name, icon, key, badge, permission)
+    _items[label] = Item(Section(section), label, url_name, icon, key, badge, permission, live)
 
 
 def register_search(url_name: str, *, label: str = "Search accounts", param: str = "q") -> None:
@@ -144,6 +153,7 @@ def groups_for(*, user: Any, path: str) -> list[Group]:
                 count=item.badge(user) if item.badge else 0,
                 is_current=url == current,
                 on_bar=item.label in ON_THE_BAR,
+                live=_resolve(item.live) if item.live else "",
             )
             for item, url in visible
             if item.section is section

@@ -4,12 +4,17 @@ from django.contrib import admin
 
 from integrations.models import (
     AnswerFetch,
+    ChatChannel,
+    ChatMessage,
     ConnectedSurvey,
     Connection,
     HookDelivery,
     RawAnswer,
     RunLine,
     SyncRun,
+    Webhook,
+    WebhookAttempt,
+    WebhookDelivery,
 )
 from team.backoffice import BackOffice, OutboxAdmin
 
@@ -76,3 +81,53 @@ class HookDeliveryAdmin(OutboxAdmin):
 class AnswerFetchAdmin(OutboxAdmin):
     list_display = ("connection", "external_id", "state", "attempts", "next_at", "error")
     list_select_related = ("connection",)
+
+
+@admin.register(ChatChannel)
+class ChatChannelAdmin(BackOffice):
+    list_display = ("name", "kind", "host", "state", "last_sent_at", "last_error")
+    list_filter = ("kind", "state")
+    search_fields = ("name",)
+    exclude = ("url",)
+    ordering = ("name", "pk")
+
+
+@admin.register(ChatMessage)
+class ChatMessageAdmin(OutboxAdmin):
+    list_display = (
+        "channel",
+        "alert",
+        "step",
+        "is_gathered",
+        "state",
+        "attempts",
+        "next_at",
+        "finished_at",
+        "error",
+    )
+    list_select_related = ("channel", "alert", "step")
+
+
+@admin.register(Webhook)
+class WebhookAdmin(BackOffice):
+    list_display = ("name", "state", "reason", "owner", "last_success_at", "failures", "last_error")
+    list_filter = ("state",)
+    search_fields = ("name",)
+    list_select_related = ("owner",)
+    exclude = ("secrets",)
+    ordering = ("name", "pk")
+    page = "integrations:webhook_detail"
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(OutboxAdmin):
+    list_display = ("webhook", "kind", "cause", "state", "attempts", "status", "next_at", "error")
+    list_select_related = ("webhook",)
+
+
+@admin.register(WebhookAttempt)
+class WebhookAttemptAdmin(BackOffice):
+    list_display = ("delivery", "number", "at", "status", "duration_ms", "error")
+    list_select_related = ("delivery",)
+    exclude = ("excerpt",)
+    ordering = ("-pk",)

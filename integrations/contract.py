@@ -235,6 +235,11 @@ class Link(ABC):
         """Store new secrets (a refreshed token) before they are used, so that a kill loses none."""
         raise NotImplementedError
 
+    def renew(self) -> bool:
+        """Have `System.renew` get new credentials, one worker at a time for a connection: where another has renewed them
+        meanwhile, those are taken over instead, as a token that may be used once must not be used twice."""
+        raise NotImplementedError
+
     def remember(self, key: str, make: Callable[[], Any], *, seconds: float = 3600) -> Any:
         """`make()`, kept for some time by this connection (definitions of surveys). Plain JSON only."""
         raise NotImplementedError

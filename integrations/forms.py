@@ -7,9 +7,11 @@ from zoneinfo import available_timezones
 from django import forms
 
 from core import clock
+from integrations.chat.domain import KIND_LABELS, ChatKind
 from integrations.contract import Input, System
 from integrations.models import Connection
 from team import queries as team_queries
+from workflows.notifying import topics
 
 EVERY = [
     (5, "every 5 minutes"),
@@ -154,3 +156,44 @@ class DisconnectForm(forms.Form):
         if name != self.connection.name:
             raise forms.ValidationError(f"Type “{self.connection.name}” exactly as it stands above.")
         return name
+
+
+def _kinds_of_alerts() -> list[tuple[str, str]]:
+    return [(topic.key, topic.label) for topic in topics.all_topics() if topic.group == topics.ALERT]
+
+
+class ChatForm(forms.Form):
+    """A chat channel. The address shows as an empty field that may stay so: it is never shown again."""
+
+    name = forms.CharField(max_length=80, help_text="As your colleagues know it, such as #customer-alerts.")
+    url = forms.CharField(
+        label="Address of the webhook", required=False, max_length=4_000,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text="It is stored sealed. Leave it empty to keep the present one.",
+    )  # fmt: skip
+    topics = forms.MultipleChoiceField(
+        label="Alerts that are told there",
+        required=False,
+        choices=_kinds_of_alerts,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    shows_words = forms.BooleanField(
+        label="Show what the customer wrote", required=False, initial=True,
+        help_text="Without it a message names the customer and the score alone.",
+    )  # fmt: skip
+    per_hour = forms.IntegerField(
+        label="Messages an hour, at most", min_value=1, max_value=200, initial=20,
+        help_text="What comes beyond it waits and goes as one message.",
+    )  # fmt: skip
+
+
+class NewChatForm(ChatForm):
+    kind = forms.ChoiceField(
+        label="Where", choices=[(kind.value, KIND_LABELS[kind]) for kind in ChatKind], initial=ChatKind.SLACK
+    )
+    field_order = ("kind", "name", "url", "topics", "shows_words", "per_hour")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["url"].required = True
+        self.fields["url"].help_text = "It is stored sealed and not shown again."

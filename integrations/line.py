@@ -7,7 +7,7 @@ of a failure names host, status and remedy, never a path with parameters, a head
 import json as jsonlib
 import time
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from core import fetch
@@ -17,6 +17,22 @@ from integrations.contract import AccessDenied, Gone, Link, Role, System, Troubl
 DEADLINE = 60.0
 # What a server may say without being asked too much of; a whole page of answers with their raw form.
 MAX_BYTES = 32 * 1024 * 1024
+# How often, and for how long, one looks whether another worker's renewal has come through.
+RENEWAL_LOOK = 0.5
+RENEWAL_PATIENCE = 75.0
+
+
+class Stored(Protocol):
+    """What is stored of the credentials of a connection, seen by all workers."""
+
+    def fresh(self) -> Mapping[str, str]:
+        """The credentials as they are stored now."""
+
+    def claim(self) -> bool:
+        """Become the one who renews them; False while somebody else is."""
+
+    def release(self) -> None:
+        """Renewed, or given up."""
 
 
 class Line(Link):
@@ -31,6 +47,7 @@ class Line(Link):
         mapping: Mapping[Role, Sequence[str]] | None = None,
         zone: str = "UTC",
         keep_secrets: Callable[[Mapping[str, str]], None] | None = None,
+        stored: Stored | None = None,
         memory: MutableMapping[str, tuple[float, Any]] | None = None,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -40,6 +57,7 @@ class Line(Link):
         self.mapping = mapping or {}
         self.zone = zone
         self._keep_secrets = keep_secrets
+        self._stored = stored
         self._memory: MutableMapping[str, tuple[float, Any]] = {} if memory is None else memory
         self._pause = pause
         self._free_at = 0.0
@@ -79,7 +97,7 @@ class Line(Link):
                 raise Unusable(f"{host} sent more than {max_bytes // 1_048_576} MB at once.") from None
             except FetchError as error:
                 raise TryLater(f"{host} could not be reached: {error.message}") from None
-            if reply.status == 401 and signed and attempt == 1 and self.system.renew(self):
+            if reply.status == 401 and signed and attempt == 1 and self.renew():
                 continue
             if reply.is_success:
                 return reply
@@ -145,6 +163,39 @@ class Line(Link):
         if self._keep_secrets is not None:
             self._keep_secrets(self.secrets)
 
+    def renew(self) -> bool:
+        if self._stored is None:
+            return self.system.renew(self)
+        waited = 0.0
+        while not self._stored.claim():
+            if self._take_over():
+                return True
+            if waited >= RENEWAL_PATIENCE:
+                raise TryLater(f"{self.system.name} is renewing its access. It is tried again soon.")
+            self._pause(RENEWAL_LOOK)
+            waited += RENEWAL_LOOK
+        try:
+            if self._take_over():
+                return True
+            try:
+                return self.system.renew(self)
+            except Trouble:
+                # Refused for what another has used up meanwhile is not refused for good.
+                if self._take_over():
+                    return True
+                raise
+        finally:
+            self._stored.release()
+
+    def _take_over(self) -> bool:
+        """Whether others have stored newer credentials than ours, which are ours now."""
+        assert self._stored is not None
+        fresh = dict(self._stored.fresh())
+        if _of_access(fresh) == _of_access(self.secrets):
+            return False
+        self.secrets = fresh
+        return True
+
     def remember(self, key: str, make: Callable[[], Any], *, seconds: float = 3600) -> Any:
         known = self._memory.get(key)
         if known is not None and known[0] > time.time():
@@ -160,3 +211,8 @@ class Line(Link):
             self._pause(self._free_at - now)
         self._free_at = max(now, self._free_at) + 60 / self.system.per_minute
         self.calls += 1
+
+
+def _of_access(secrets: Mapping[str, str]) -> dict[str, str]:
+    """The credentials without the secrets of the webhook, which say nothing of our own access."""
+    return {key: value for key, value in secrets.items() if not key.startswith("hook")}

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from core.outbox import OutboxRow, due_indexes
+from integrations.chat.models import ChatChannel, ChatMessage  # noqa: F401 - models of this app
 from integrations.domain import (
     OPEN_RUNS,
     RUN_TITLES,
@@ -21,9 +22,23 @@ from integrations.domain import (
     Verdict,
     pairs,
 )
+from integrations.outgoing.models import Webhook, WebhookAttempt, WebhookDelivery
 from integrations.querysets import ConnectionQuerySet, OfConnectionQuerySet
 from surveys.choices import MetricFamily
 from surveys.models import Response, Survey
+
+__all__ = [
+    "AnswerFetch",
+    "ConnectedSurvey",
+    "Connection",
+    "HookDelivery",
+    "RawAnswer",
+    "RunLine",
+    "SyncRun",
+    "Webhook",
+    "WebhookAttempt",
+    "WebhookDelivery",
+]
 
 
 class Connection(models.Model):
@@ -53,6 +68,11 @@ class Connection(models.Model):
     failures = models.PositiveIntegerField(default=0, help_text="Runs that failed since the last good one.")
     last_error = models.CharField(max_length=500, blank=True, default="")
     last_error_at = models.DateTimeField(null=True, blank=True)
+    renewing_until = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="By the database's clock: until then one worker alone renews the access.",
+    )
     hook_state = models.CharField(max_length=10, choices=pairs(HookState), default=HookState.OFF)
     hook_token = models.TextField(default="", blank=True)
     hook_token_hash = models.CharField(max_length=64, null=True, unique=True)

@@ -7,7 +7,7 @@ declare(
     neutral="id system name state options mapping zone connected_to history_since every_minutes next_run_at rescanned_on"
     " first_sync_at last_sync_at broken_since failures last_error last_error_at hook_state hook_token_hash"
     " hook_previous_until hook_subscription hook_error hook_heard_at hook_forged hook_forged_at hook_forged_reason"
-    " connected_by created_at updated_at",
+    " connected_by created_at updated_at renewing_until",
 )
 declare(
     "integrations.ConnectedSurvey",
@@ -35,4 +35,30 @@ declare(
     "integrations.AnswerFetch",
     personal="external_id",
     neutral=f"id connection remote_survey wanted {OUTBOX_FIELDS}",
+)
+declare(
+    "integrations.ChatChannel",
+    personal="url",
+    neutral="id name kind host topics shows_words per_hour state resume_at last_sent_at last_error broken_at created_by"
+    " created_at",
+)
+declare(
+    "integrations.ChatMessage",
+    neutral=f"id channel alert step is_test is_gathered carried_by due_at doubts {OUTBOX_FIELDS}",
+    # The address may hold a key of the other side; the excerpt of an answer may quote what was sent.
+)
+declare(
+    "integrations.Webhook",
+    personal="secrets url",
+    neutral="id name kinds conditions includes_imports previous_until state reason state_since owner created_by api_key"
+    " last_success_at failing_since failures last_error hold_until created_at updated_at",
+)
+declare(
+    "integrations.WebhookDelivery",
+    neutral=f"id webhook event run kind cause message_id occurred_at status replayed_at {OUTBOX_FIELDS}",
+)
+declare(
+    "integrations.WebhookAttempt",
+    personal="excerpt",
+    neutral="id delivery number at duration_ms status error",
 )

@@ -3,11 +3,19 @@
 from django.urls import URLPattern, URLResolver, path
 
 from integrations import door
-from integrations.views import connections, setup
+from integrations.outgoing.urls import urlpatterns as webhooks
+from integrations.views import chat, connections, setup
 
 app_name = "integrations"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("hooks/in/<str:token>/", door.door, name="door"),
+    path("settings/chat/", chat.chat_list, name="chat_list"),
+    path("settings/chat/new/", chat.chat_new, name="chat_new"),
+    path("settings/chat/<int:pk>/", chat.chat_detail, name="chat_detail"),
+    path("settings/chat/<int:pk>/test/", chat.chat_test, name="chat_test"),
+    path("settings/chat/<int:pk>/pause/", chat.chat_pause, name="chat_pause"),
+    path("settings/chat/<int:pk>/resume/", chat.chat_resume, name="chat_resume"),
+    path("settings/chat/<int:pk>/delete/", chat.chat_delete, name="chat_delete"),
     path("connections/", connections.connection_list, name="connection_list"),
     path("connections/new/", setup.system_list, name="system_list"),
     path("connections/create/", setup.connection_create, name="connection_create"),
@@ -30,4 +38,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("connections/<int:pk>/delete/", connections.connection_delete, name="connection_delete"),
     path("connections/<int:pk>/runs/<int:run>/", connections.run_detail, name="run_detail"),
     path("connections/<int:pk>/runs/<int:run>/cancel/", connections.run_cancel, name="run_cancel"),
+    *webhooks,
 ]

@@ -286,6 +286,7 @@ SENDING_ENABLED = env.bool("NPS_SENDING_ENABLED", True)
 # --- Other systems, and SMS ---------------------------------------------------------------------------------
 # Hosts and networks that may be called although they are not on the public internet (core/fetch.py).
 FETCH_ALLOW: list[str] = env.list("NPS_FETCH_ALLOW", [])
+CHAT_HOSTS: list[str] = env.list("NPS_CHAT_HOSTS", [])
 SMS_PROVIDER = env.str("NPS_SMS_PROVIDER", "", validate=validate.OneOf(["", "twilio", "catcher"]))
 SMS_FROM = env.str("NPS_SMS_FROM", "")
 SMS_MAX_SEGMENTS = env.int("NPS_SMS_MAX_SEGMENTS", 3, validate=validate.Range(min=1, max=10))
@@ -364,6 +365,8 @@ CONNECTION_PATIENCE_HOURS = env.int(
 HOOK_KEEP_DAYS = env.int("NPS_HOOK_KEEP_DAYS", 14, validate=validate.Range(min=7, max=365))
 # How long answers are kept as they came, so that they can be read again under another mapping; 0 keeps them.
 RAW_ANSWER_DAYS = env.int("NPS_RAW_ANSWER_DAYS", 365, validate=validate.Range(min=0, max=36_500))
+# How long what webhooks sent stays in their log, and can be sent again.
+WEBHOOK_KEEP_DAYS = env.int("NPS_WEBHOOK_KEEP_DAYS", 30, validate=validate.Range(min=7, max=3_650))
 
 # --- Widget: requests a minute that one visitor, one address and one widget may make ------------------------
 WIDGET_VISITOR_RATE = env.int("NPS_WIDGET_VISITOR_RATE", 60, validate=validate.Range(min=5, max=1_000_000))

@@ -9,3 +9,4 @@ class ReportsConfig(AppConfig):
         from core import navigation
 
         navigation.register("main", "Today", "reports:today", "today", "t")
+        navigation.register("main", "Portfolio", "reports:portfolio", "reports")

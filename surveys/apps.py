@@ -13,6 +13,7 @@ class SurveysConfig(AppConfig):
             answer_import,
             campaign_extensions,
             inbound_mail,
+            list_fields,
             privacy,
             provider_events,
             reminders,
@@ -32,6 +33,7 @@ class SurveysConfig(AppConfig):
         reminders.register()
         campaign_extensions.register()
         answer_extensions.register()
+        list_fields.register()
         answer_import.register()
         provider_events.register()
         inbound_mail.register()

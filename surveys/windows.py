@@ -129,19 +129,38 @@ def _is_sending_day(hours: Hours, place: Place, day: dt.date) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def is_holiday(country: str, day: dt.date) -> bool:
-    """Whether a date is a national holiday of a country, by its code of two letters."""
-    calendar = _calendar(country.upper(), day.year)
+def is_holiday(country: str, day: dt.date, region: str = "") -> bool:
+    """Whether a date is a national holiday of a country, by its code of two letters, or one of its region ("BY")."""
+    calendar = _calendar(country.upper(), region.upper(), day.year)
     return calendar is not None and day in calendar
 
 
 @lru_cache(maxsize=512)
-def _calendar(country: str, year: int) -> Any:
+def _calendar(country: str, region: str, year: int) -> Any:
     # Imported when first asked for: the library is large, and most installations skip no holidays.
     import holidays
 
     build: Callable[..., Any] = holidays.country_holidays
     try:
-        return build(country, years=year)
+        return build(country, subdiv=region or None, years=year)
     except NotImplementedError:
-        return None
+        # Of a region it does not know, the days of the whole country.
+        return _calendar(country, "", year) if region else None
+
+
+def is_known_country(country: str) -> bool:
+    """Whether the holidays of a country, by its code of two letters, are known."""
+    return country in _supported()
+
+
+def is_known_region(country: str, region: str) -> bool:
+    """Whether a region of the country has a calendar of its own."""
+    return region in _supported().get(country, ())
+
+
+@lru_cache(maxsize=1)
+def _supported() -> dict[str, list[str]]:
+    import holidays
+
+    found: dict[str, list[str]] = holidays.list_supported_countries(include_aliases=False)
+    return found

@@ -54,6 +54,8 @@ class ApiScope(StrEnum):
     WORK_WRITE = "work:write"
     CONNECTIONS_READ = "connections:read"
     CONNECTIONS_WRITE = "connections:write"
+    WEBHOOKS_READ = "webhooks:read"
+    WEBHOOKS_WRITE = "webhooks:write"
     TEAM_READ = "team:read"
 
 
@@ -69,6 +71,8 @@ SCOPE_TEXTS = {
     ApiScope.WORK_WRITE: "Create and change tasks and alerts",
     ApiScope.CONNECTIONS_READ: "Read connections to other systems and the log of their runs",
     ApiScope.CONNECTIONS_WRITE: "For an administrator's key: set up, run, pause and end connections",
+    ApiScope.WEBHOOKS_READ: "Read one's own webhooks, their log and examples of events",
+    ApiScope.WEBHOOKS_WRITE: "Set up, change and end webhooks; they tell no more than the key may read",
     ApiScope.TEAM_READ: "Read people and teams; for an administrator's key, the audit log",
 }
 

@@ -137,6 +137,12 @@ class WorkspaceForm(forms.Form):
     partial_hours = forms.IntegerField(
         label="Hours until a score without a comment is final", min_value=1, max_value=720
     )
+    notices_per_hour = forms.IntegerField(
+        label="Mails to a colleague in an hour, at most",
+        min_value=1,
+        max_value=200,
+        help_text="Alerts and tasks beyond it are gathered into one mail. They stand in the app at once either way.",
+    )
     edit_hours = forms.IntegerField(
         label="Hours in which an answer can be edited", min_value=0, max_value=720
     )
@@ -272,12 +278,6 @@ class ProfileForm(forms.Form):
         help_text="In international form, such as +49 151 1234 5678. Test SMS of surveys go there, nothing else.",
         widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "tel"}),
     )
-    alert_mail = forms.BooleanField(
-        label="Mail me when an alert is raised for me",
-        required=False,
-        help_text="Alerts stand in the app either way.",
-    )
-    task_mail = forms.BooleanField(label="Mail me when a task is given to me", required=False)
 
     def clean_phone(self) -> str:
         written = re.sub(r"[\s()./-]", "", self.cleaned_data["phone"])

@@ -39,6 +39,11 @@ class Workspace(models.Model):
         db_default=False,
         help_text="Whether somebody unknown becomes a contact when the domain of their address is certain.",
     )
+    notices_per_hour = models.PositiveSmallIntegerField(
+        default=10,
+        db_default=10,
+        help_text="More mails than this are gathered into one, for each person and hour.",
+    )
     require_mfa = models.BooleanField(default=False)
     is_demo = models.BooleanField(default=False)
 
@@ -187,9 +192,20 @@ class AuditEntry(models.Model):
 
 
 class NotificationPreference(models.Model):
+    """How a person wants to be told. None, and a topic that is not named, mean the default of their role.
+
+    `choices` holds by topic the channels that are on: {"alert.detractor": ["app", "mail"]}; a topic's group ("alert")
+    speaks for all of it that are not named. Times are in the person's zone.
+    """
+
     user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="notifications")
-    alert_mail = models.BooleanField(default=True)
-    task_mail = models.BooleanField(default=False)
+    choices = models.JSONField(default=dict)
+    quiet_from = models.TimeField(null=True, blank=True)
+    quiet_until = models.TimeField(null=True, blank=True)
+    is_quiet_at_weekends = models.BooleanField(default=False, db_default=False)
+    digest = models.BooleanField(null=True, blank=True)
+    digest_at = models.TimeField(null=True, blank=True)
+    digest_on_workdays_only = models.BooleanField(default=True, db_default=True)
 
     def __str__(self) -> str:
         return f"Notifications of user {self.user_id}"

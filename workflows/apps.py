@@ -7,32 +7,108 @@ class WorkflowsConfig(AppConfig):
     verbose_name = "Acting"
 
     def ready(self) -> None:
-        from core import navigation
         from workflows import extensions, privacy  # noqa: F401
-        from workflows.health import compute
-        from workflows.health import extensions as health
-        from workflows.queries import alerts, tasks
-        from workflows.rules import engine
-        from workflows.rules.steps import work  # noqa: F401
-        from workflows.services import loop, notices
 
-        engine.register()
-        notices.register()
-        loop.register()
+        _rules()
+        _tasks()
+        _alerts()
+        _alarms()
+        _health()
         extensions.register()
-        compute.register()
-        health.register()
-        post_migrate.connect(_lay_down_rules, sender=self)
-        navigation.register("act", "Tasks", "workflows:task_list", "tasks", "k", badge=tasks.count_due_for)
-        navigation.register(
-            "act", "Alerts", "workflows:alert_list", "alerts", "l", badge=alerts.count_open_for
+        post_migrate.connect(_lay_down, sender=self)
+        _navigation()
+
+
+def _rules() -> None:
+    from workflows.rules import engine
+    from workflows.rules.steps import work  # noqa: F401
+
+    engine.register()
+
+
+def _tasks() -> None:
+    from team import places
+    from team.permissions import can_work
+    from workflows.services import absences, loop, loop_clocks, recurring, tasks
+
+    loop.register()
+    loop_clocks.register()
+    tasks.register()
+    recurring.register()
+    absences.register()
+    places.register(
+        places.Place(
+            "You", "Working time and leave", "Your days, hours and holidays; who stands in for you", "clock",
+            "workflows:working_time", can_work,
         )
-        navigation.register("act", "Rules", "workflows:rule_list", "rules", "r")
+    )  # fmt: skip
+    places.register(
+        places.Place(
+            "Customers and surveys", "Promises", "How fast unhappy people hear from us, and what came of it", "flag",
+            "workflows:promises",
+        )
+    )  # fmt: skip
 
 
-def _lay_down_rules(**_: object) -> None:
+def _alerts() -> None:
+    from core import jobs
+    from team import places
+    from team.permissions import can_view
+    from workflows import alert_kinds, digest_sections
+    from workflows.notifying import words
+    from workflows.services import alerts, digests, notices
+
+    notices.register()
+    alert_kinds.register("detractor", label="A detractor answered")
+    alert_kinds.register("reply", label="A customer wrote back")
+    words.register()
+    digests.register()
+    digest_sections.register()
+    places.register(
+        places.Place(
+            "You", "Notifications", "What reaches you in the app and by mail, quiet hours, the daily digest", "inbox",
+            "workflows:notification_preferences", can_view,
+        )
+    )  # fmt: skip
+    jobs.on_tick("alerts_wake", alerts.wake_due)
+
+
+def _alarms() -> None:
+    from workflows import list_fields
+    from workflows.alarms import registration
+
+    registration.register()
+    list_fields.register()
+
+
+def _health() -> None:
+    from workflows.health import compute, extensions
+
+    compute.register()
+    extensions.register()
+
+
+def _navigation() -> None:
+    from core.navigation import register
+    from workflows.queries import alarms, alerts, loops, notifications, tasks
+
+    register("act", "Tasks", "workflows:task_list", "tasks", "k", badge=tasks.count_due_for)
+    register("act", "Alerts", "workflows:alert_list", "alerts", "l", badge=alerts.count_open_for)
+    register("act", "Alarms", "workflows:alarm_list", "warning", permission=alarms.may_see)
+    register("act", "Loops", "workflows:loop_list", "feedback", badge=loops.count_late_for)
+    register("act", "Playbooks", "workflows:playbook_list", "file")
+    register("act", "Rules", "workflows:rule_list", "rules", "r")
+    register(
+        "main", "Notifications", "workflows:notification_list", "inbox", "i",
+        badge=notifications.count_unread, live="workflows:bell",
+    )  # fmt: skip
+
+
+def _lay_down(**_: object) -> None:
     from workflows.health import defaults
     from workflows.rules import builtin
+    from workflows.work import library
 
     builtin.ensure()
+    library.ensure()
     defaults.ensure()

@@ -2,25 +2,81 @@ from core.outbox import OUTBOX_FIELDS
 from core.privacy import declare
 
 declare(
-    "workflows.Rule", neutral="id key name description trigger conditions steps is_active version created_at"
+    "workflows.Rule",
+    neutral="id key name description trigger trigger_settings conditions steps is_active version exit_on reentry"
+    " reentry_days one_run_per max_runs_per_day includes_imports reply_suppresses confirmed_reach created_by created_at",
 )
+declare("workflows.RuleState", neutral="id stamp")
 declare(
     "workflows.Run",
-    neutral="id rule rule_version cause_key event account contact state started_at finished_at",
+    neutral="id rule rule_version cause_key event account contact state started_at finished_at reason ancestry"
+    " subject_key waiting_for",
 )
-declare("workflows.RunStep", neutral=f"id run position kind settings result {OUTBOX_FIELDS}")
+declare(
+    "workflows.RunStep",
+    neutral=f"id run path kind settings result outcome note started_at due_at {OUTBOX_FIELDS}",
+)
+declare("workflows.RewardList", neutral="id name description created_by created_at")
+declare("workflows.RewardCode", neutral="id list sealed digest contact run given_at created_at")
+declare("workflows.SegmentWatch", neutral="segment looked_at round")
+declare("workflows.SegmentMember", neutral="id segment account contact since")
 declare(
     "workflows.Alert",
-    personal="outcome",
-    neutral="id dedupe_key kind account contact response message run assignee state opened_at seen_at closed_at closed_by",
+    personal="outcome snooze_reason",
+    neutral="id kind reason severity account contact response message run data assignee state count muted_count opened_at"
+    " last_at seen_at snoozed_at snoozed_until snoozed_by woken_at woken_why closed_at closed_by",
 )
+declare("workflows.AlertCause", neutral="id alert key at severity contact response message run is_muted data")
+declare("workflows.Notification", neutral="id user topic alert task step data at in_app read_at notice")
+declare("workflows.Digest", neutral=f"id user day is_asked_for counts {OUTBOX_FIELDS}")
 declare(
     "workflows.Task",
     personal="title description outcome",
     neutral="id dedupe_key account contact response run assignee priority due_at state created_by created_at"
-    " completed_at",
+    " completed_at playbook_run template series occurs_on overdue_at",
 )
 declare("workflows.Notice", neutral=f"id user alert task {OUTBOX_FIELDS}")
+declare("workflows.TaskSeries", neutral="id rule starts_on at zone next_at is_active created_by created_at")
+declare("workflows.ChecklistItem", personal="text", neutral="id task position done_at done_by")
+declare("workflows.TaskComment", personal="body", neutral="id task author created_at")
+declare("workflows.Playbook", neutral="id key name description is_active created_by created_at")
+declare(
+    "workflows.PlaybookTask",
+    neutral="id playbook position title description priority anchor offset unit route route_settings checklist",
+)
+declare(
+    "workflows.PlaybookRun",
+    neutral="id playbook cause_key account contact run state started_at started_by finished_at stopped_by",
+)
+declare("workflows.WorkHours", neutral="id user weekdays day_start day_end country region")
+declare(
+    "workflows.Leave",
+    neutral="id user starts_on ends_on stand_in new_work open_work created_by created_at began_at ended_at",
+)
+declare("workflows.HandOver", neutral="id leave task alert loop stand_in at")
+declare("workflows.Turn", neutral="id key last")
+declare(
+    "workflows.WorkSettings",
+    neutral="id country region loop_categories contact_days resolution_days escalations escalation_minutes",
+)
+declare("workflows.LoopOutcome", neutral="id key label position is_active")
+declare(
+    "workflows.Loop",
+    neutral="id response account contact owner category started_at contact_due_at resolution_due_at contacted_at"
+    " contacted_by contact_by interaction resolved_at resolved_by outcome contact_breached_at resolution_breached_at"
+    " escalations escalated_at paused_at pause",
+)
+declare(
+    "workflows.Alarm",
+    neutral="id name segment survey channel direction window_days threshold min_n every_weeks is_active assignee fired_on"
+    " created_by created_at",
+)
+declare(
+    "workflows.AlarmLook",
+    neutral="id alarm day before_from now_from promoters_before passives_before detractors_before promoters_now"
+    " passives_now detractors_now pairs points low high z min_n threshold verdict looked_at",
+)
+declare("workflows.Notice", neutral=f"id user is_gathered due_at {OUTBOX_FIELDS}")
 
 _COMPUTED = "profile version score own_score shown confidence band reason parts below computed_at"
 declare("workflows.HealthVersion", neutral="id number config note author created_at restores")

@@ -6,7 +6,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.domain import ContactRole, ContractOutcome, InteractionKind
+from accounts.domain import ContactRole, ContractOutcome, InteractionKind, Sharing
+from accounts.metric_values import MAX_CHOICE, MAX_CHOICES, MAX_THRESHOLDS, Direction, MetricType, Side, sent
 from accounts.models import (
     Account,
     Contact,
@@ -155,10 +156,11 @@ class ConditionsField(serializers.JSONField):
 class SegmentSerializer(serializers.ModelSerializer[Segment]):
     owner = serializers.IntegerField(source="owner_id", allow_null=True)
     conditions = ConditionsField()
+    is_shared = serializers.BooleanField(read_only=True, help_text="Whether `sharing` is `everybody`.")
 
     class Meta:
         model = Segment
-        fields = ("id", "name", "target", "conditions", "owner", "is_shared", "created_at")
+        fields = ("id", "name", "target", "conditions", "owner", "sharing", "is_shared", "created_at")
         read_only_fields = fields
 
 
@@ -166,13 +168,15 @@ class SegmentWriteSerializer(Strict):
     name = serializers.CharField(max_length=80)
     target = serializers.ChoiceField(choices=["account", "contact"])
     conditions = ConditionsField()
-    is_shared = serializers.BooleanField(default=True)
+    sharing = serializers.ChoiceField(choices=[s.value for s in Sharing], required=False)
+    is_shared = serializers.BooleanField(required=False, help_text="The short form: everybody, or only me.")
 
 
 class SegmentPatchSerializer(Strict):
     name = serializers.CharField(max_length=80, required=False)
     conditions = ConditionsField(required=False)
-    is_shared = serializers.BooleanField(required=False)
+    sharing = serializers.ChoiceField(choices=[s.value for s in Sharing], required=False)
+    is_shared = serializers.BooleanField(required=False, help_text="The short form: everybody, or only me.")
 
 
 class SegmentCountSerializer(serializers.Serializer[Any]):
@@ -316,17 +320,111 @@ class OutcomeSerializer(Strict):
     outcome_on = serializers.DateField(required=False, allow_null=True, default=None)
 
 
+METRIC_VALUE = {
+    "oneOf": [{"type": "number"}, {"type": "string"}, {"type": "boolean"}],
+    "description": "A number (or a decimal text) for number and percent, true or false for boolean, one of its choices"
+    " for choice.",
+}
+
+
+@extend_schema_field(METRIC_VALUE)
+class MetricValueField(serializers.JSONField):
+    """A value as the type of its metric wants it."""
+
+
+class ThresholdSerializer(Strict):
+    side = serializers.ChoiceField(choices=[side.value for side in Side])
+    value = MetricValueField()
+
+
 class MetricSerializer(serializers.ModelSerializer[Metric]):
+    choices = serializers.ListField(child=serializers.CharField())
+    thresholds = ThresholdSerializer(many=True)
+
     class Meta:
         model = Metric
-        fields = ("id", "key", "label", "unit")
+        fields = (
+            "id",
+            "key",
+            "label",
+            "unit",
+            "type",
+            "choices",
+            "direction",
+            "retention_days",
+            "thresholds",
+        )
         read_only_fields = fields
 
 
 class MetricWriteSerializer(Strict):
+    """What is left out stays as it is."""
+
     key = serializers.CharField(max_length=60)
-    label = serializers.CharField(max_length=80, allow_blank=True, default="")  # type: ignore[assignment]  # a field named as an attribute of DRF
-    unit = serializers.CharField(max_length=20, allow_blank=True, default="")
+    label = serializers.CharField(max_length=80, allow_blank=True, required=False)  # type: ignore[assignment]  # a field named as an attribute of DRF
+    unit = serializers.CharField(max_length=20, allow_blank=True, required=False)
+    type = serializers.ChoiceField(
+        choices=[one.value for one in MetricType],
+        required=False,
+        help_text="percent is said in percent (41 is 41 %). For good, once there are points.",
+    )
+    choices = serializers.ListField(
+        child=serializers.CharField(max_length=MAX_CHOICE), max_length=MAX_CHOICES, required=False
+    )
+    direction = serializers.ChoiceField(choices=[one.value for one in Direction], required=False)
+    retention_days = serializers.IntegerField(
+        min_value=30,
+        max_value=36_500,
+        required=False,
+        allow_null=True,
+        help_text="null keeps points for good.",
+    )
+    thresholds = ThresholdSerializer(many=True, required=False, max_length=MAX_THRESHOLDS)
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "additionalProperties": METRIC_VALUE,
+        "example": {"seats_used": 41, "logins_share": "62.5", "on_premises": False, "tier": "gold"},
+    }
+)
+class MetricValuesField(serializers.DictField):
+    """Values by the key of their metric."""
+
+    child = MetricValueField()
+
+
+class AccountMetricsWriteSerializer(Strict):
+    values = MetricValuesField()
+    observed_at = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="When it was so; the time of the call if left out."
+    )
+
+
+class AccountMetricsResultSerializer(serializers.Serializer[Any]):
+    created = serializers.IntegerField()
+    updated = serializers.IntegerField(help_text="Corrects what was known for its moment.")
+    unchanged = serializers.IntegerField()
+    results = serializers.DictField(
+        child=serializers.ChoiceField(choices=["created", "updated", "unchanged"]),
+        help_text="What became of each value, by the key of its metric.",
+    )
+
+
+class AccountMetricSerializer(serializers.Serializer[Any]):
+    """The newest value of a metric."""
+
+    metric = serializers.CharField(source="metric.key")
+    label = serializers.CharField(source="metric.label")  # type: ignore[assignment]  # a field named as an attribute of DRF
+    unit = serializers.CharField(source="metric.unit")
+    type = serializers.CharField(source="metric.type")
+    value = serializers.SerializerMethodField()
+    observed_at = serializers.DateTimeField()
+
+    @extend_schema_field(METRIC_VALUE)
+    def get_value(self, now: Any) -> Any:
+        return sent(now.metric.type, now.metric.choices, now.value)
 
 
 class PointSerializer(serializers.ModelSerializer[MetricPoint]):
@@ -343,7 +441,7 @@ class PointWriteSerializer(Strict):
     metric = serializers.CharField(max_length=60, help_text="The key of a metric.")
     account = _id(required=False)
     account_external_id = serializers.CharField(max_length=120, required=False)
-    value = serializers.DecimalField(max_digits=20, decimal_places=6)
+    value = MetricValueField()
     observed_at = serializers.DateTimeField()
 
 

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from accounts import queries, segments, versions
 from accounts.api import filters, serializers
+from accounts.domain import Sharing
 from accounts.models import (
     Account,
     Contact,
@@ -39,6 +40,7 @@ from core.errors import Invalid, Refused
 from team import queries as team_queries
 from team.domain import ApiScope
 from team.models import User
+from team.permissions import can_lead
 
 SCOPES = {"read": ApiScope.ACCOUNTS_READ, "write": ApiScope.ACCOUNTS_WRITE}
 EXTERNAL_ID = r"by-external-id/(?P<external_id>[^/]{1,120})"
@@ -180,6 +182,62 @@ class AccountViewSet(Listed, Customers):
         )
         return self.show(changed, fields=account_services.EDITABLE)
 
+    @extend_schema(
+        methods=["GET"],
+        summary="Read the newest value of each metric of an account",
+        responses=serializers.AccountMetricSerializer(many=True),
+    )
+    @extend_schema(
+        methods=["PUT"],
+        summary="Put values of several metrics of an account",
+        description="All or none. Sent again, the same values change nothing; another value for a moment that is known"
+        " corrects it, and both are kept.",
+        request=serializers.AccountMetricsWriteSerializer,
+        responses=serializers.AccountMetricsResultSerializer,
+    )
+    @action(
+        detail=True, methods=["get", "put"], url_path="metrics", pagination_class=None, filterset_class=None
+    )
+    def metrics(self, request: Request, pk: str) -> Response:
+        return self._metrics(self.get_object())
+
+    @extend_schema(
+        methods=["GET"],
+        summary="Read the newest value of each metric by the account's external id",
+        responses=serializers.AccountMetricSerializer(many=True),
+    )
+    @extend_schema(
+        methods=["PUT"],
+        summary="Put values of several metrics by the account's external id",
+        request=serializers.AccountMetricsWriteSerializer,
+        responses=serializers.AccountMetricsResultSerializer,
+    )
+    @action(
+        detail=False,
+        methods=["get", "put"],
+        url_path=EXTERNAL_ID + "/metrics",
+        pagination_class=None,
+        filterset_class=None,
+    )
+    def metrics_by_external_id(self, request: Request, external_id: str) -> Response:
+        account = self.get_queryset().filter(external_id=external_id).first()
+        if account is None and (survivor := queries.survivor_by_external_id("account", external_id)):
+            account = self.get_queryset().filter(pk=survivor).first()
+        if account is None:
+            raise Http404
+        return self._metrics(account)
+
+    def _metrics(self, account: Account) -> Response:
+        if self.request.method == "GET":
+            found = queries.metrics_of(account)
+            return Response(serializers.AccountMetricSerializer(found, many=True).data)
+        data = self.read(serializers.AccountMetricsWriteSerializer)
+        results = metric_services.put_values(
+            account=account, values=data["values"], observed_at=data.get("observed_at"), actor=self.user
+        )
+        counts = {word: list(results.values()).count(word) for word in ("created", "updated", "unchanged")}
+        return Response({**counts, "results": results})
+
 
 def _same_key(data: Mapping[str, Any], external_id: str) -> None:
     if data.get("external_id", external_id) != external_id:
@@ -305,6 +363,13 @@ def _result(row: bulk.Result) -> RowResult:
 
 
 # --- Segments ------------------------------------------------------------------------------------------------
+def _sharing(data: dict[str, Any], default: str) -> str:
+    """With whom, from `sharing`, or from its short form `is_shared`."""
+    if "sharing" in data or "is_shared" not in data:
+        return str(data.get("sharing", default))
+    return Sharing.EVERYBODY if data["is_shared"] else Sharing.PRIVATE
+
+
 @extend_schema_view(
     list=extend_schema(summary="List segments"),
     retrieve=extend_schema(summary="Read a segment"),
@@ -325,7 +390,15 @@ class SegmentViewSet(Listed, mixins.RetrieveModelMixin, mixins.DestroyModelMixin
     )
     def create(self, request: Request) -> Response:
         data = self.read(serializers.SegmentWriteSerializer)
-        segment = segment_services.create_segment(**data, owner=self.user, actor=self.user)
+        sharing = _sharing(data, Sharing.EVERYBODY)
+        segment = segment_services.create_segment(
+            name=data["name"],
+            target=data["target"],
+            conditions=data["conditions"],
+            sharing=sharing,
+            owner=self.user,
+            actor=self.user,
+        )
         return self.show(segment, status=201)
 
     @extend_schema(summary="Change a segment", request=serializers.SegmentPatchSerializer)
@@ -336,7 +409,7 @@ class SegmentViewSet(Listed, mixins.RetrieveModelMixin, mixins.DestroyModelMixin
             segment=segment,
             name=data.get("name", segment.name),
             conditions=data.get("conditions", segment.conditions),
-            is_shared=data.get("is_shared", segment.is_shared),
+            sharing=_sharing(data, segment.sharing),
             actor=self.user,
             version=self.version(),
         )
@@ -512,18 +585,21 @@ class ContractViewSet(Listed, Customers):
 class MetricViewSet(Listed, mixins.RetrieveModelMixin, Customers):
     serializer_class = serializers.MetricSerializer
     queryset = Metric.objects.none()
+    allowed: ClassVar = {"write": can_lead}
 
     def get_queryset(self) -> QuerySet[Metric]:
         return queries.list_metrics()
 
     @extend_schema(
-        summary="Define a metric, or change its label and unit",
+        summary="Define a metric, or change it",
         request=serializers.MetricWriteSerializer,
         responses={200: serializers.MetricSerializer},
     )
     def create(self, request: Request) -> Response:
         data = self.read(serializers.MetricWriteSerializer)
-        return self.show(metric_services.define_metric(**data, actor=self.user))
+        keep = "retention_days" in data and data["retention_days"] is None
+        metric = metric_services.define_metric(**data, keep_for_good=keep, actor=self.user)
+        return self.show(metric)
 
 
 @extend_schema_view(list=extend_schema(summary="List points of metrics"))
@@ -547,8 +623,30 @@ class MetricPointViewSet(Listed, Customers):
         given = serializers.PointWriteSerializer(data=rows, many=True)
         given.is_valid(raise_exception=True)
         points = metric_services.read_points(rows=given.validated_data, user=self.user)
-        stored = metric_services.put_points(points=points, actor=self.user)
-        return Response({"stored": stored, "unchanged": len(points) - stored})
+        results = metric_services.put_points(points=points, actor=self.user)
+        unchanged = results.count("unchanged")
+        return Response({"stored": len(results) - unchanged, "unchanged": unchanged})
+
+    @extend_schema(
+        summary="Put up to 1,000 points, each by itself",
+        description="A row that is wrong is refused with its reasons, the others are stored. `updated` corrects what"
+        " was known for its moment; `unchanged` was known already, so a call may be repeated.",
+        request=serializers.PointWriteSerializer(many=True),
+        responses=BulkResultSerializer,
+    )
+    @action(detail=False, methods=["post"], url_path="bulk")
+    def bulk(self, request: Request) -> Response:
+        good, results = validate_rows(bulk_rows(request.data), serializers.PointWriteSerializer)
+        reader = metric_services.Reader([row for _, row in good], self.user)
+        read = []
+        for index, row in good:
+            try:
+                read.append((index, reader.point(row)))
+            except Refused as refusal:
+                results.append(RowResult.refused(index, refusal))
+        made = metric_services.put_points(points=[point for _, point in read], actor=self.user)
+        results += [RowResult(index, status) for (index, _), status in zip(read, made, strict=True)]
+        return bulk_response(results)
 
 
 @extend_schema_view(

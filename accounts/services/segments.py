@@ -5,6 +5,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from accounts import cleaning, extend, history, segments, versions
+from accounts.domain import Sharing
 from accounts.models import Segment
 from core.errors import Refused
 from team import audit
@@ -12,12 +13,12 @@ from team.models import User
 from team.permissions import can_lead
 
 TARGETS = ("account", "contact")
-EDITABLE = ("name", "conditions", "is_shared")
+EDITABLE = ("name", "conditions", "sharing")
 
 
 @transaction.atomic
 def create_segment(
-    *, name: str, target: str, conditions: Any, is_shared: bool, owner: User | None, actor: User | None
+    *, name: str, target: str, conditions: Any, sharing: str, owner: User | None, actor: User | None
 ) -> Segment:
     """Save a filter. Its conditions are read first, so that what is stored can be run."""
     target = cleaning.choice(target, TARGETS, field="target", label="Of")
@@ -26,7 +27,7 @@ def create_segment(
         name=cleaning.text(name, field="name", label="Name", limit=80, is_required=True),
         target=target,
         conditions=conditions,
-        is_shared=is_shared,
+        sharing=_sharing(sharing, owner),
         owner=owner,
     )
     _save(segment, actor)
@@ -36,7 +37,7 @@ def create_segment(
 
 @transaction.atomic
 def update_segment(
-    *, segment: Segment, name: str, conditions: Any, is_shared: bool, actor: User, version: str = ""
+    *, segment: Segment, name: str, conditions: Any, sharing: str, actor: User, version: str = ""
 ) -> Segment:
     """Change a filter: its owner may, and those who lead. What it filters (accounts or contacts) is for good."""
     segment = Segment.objects.select_for_update(of=("self",)).get(pk=segment.pk)
@@ -44,7 +45,7 @@ def update_segment(
     versions.check(segment, EDITABLE, version, what="segment")
     segments.parse(conditions, segment.target)
     segment.name = cleaning.text(name, field="name", label="Name", limit=80, is_required=True)
-    segment.conditions, segment.is_shared = conditions, is_shared
+    segment.conditions, segment.sharing = conditions, _sharing(sharing, segment.owner)
     _save(segment, actor)
     audit.record(action="segment.updated", actor=actor, obj=segment)
     return segment
@@ -64,6 +65,16 @@ def delete_segment(*, segment: Segment, actor: User) -> None:
     audit.record(action="segment.deleted", actor=actor, obj=segment)
     history.sign(segment, actor)
     segment.delete()
+
+
+def _sharing(value: str, owner: User | None) -> str:
+    """A team's segment is that of its owner's team, so there must be one; a private one needs an owner to be seen by."""
+    value = cleaning.choice(value, tuple(Sharing), field="sharing", label="Shared with")
+    if value == Sharing.TEAM and (owner is None or owner.team_id is None):
+        raise Refused("Its owner is in no team. Share it with everybody, or with nobody.", field="sharing")
+    if value == Sharing.PRIVATE and owner is None:
+        raise Refused("It has no owner who could see it. Share it with everybody.", field="sharing")
+    return value
 
 
 def may_change(segment: Segment, user: User) -> bool:

@@ -7,10 +7,14 @@ from django import template
 from django.template.context import Context
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.safestring import SafeString, mark_safe
 
+from accounts import metric_values
 from accounts.domain import OWNER_ROLE_LABELS, OwnerRole
-from core import clock
+from accounts.metric_values import MetricType
+from accounts.queries import METRIC_LINE, MetricNow
+from core import charts, clock
 
 register = template.Library()
 
@@ -139,3 +143,20 @@ def saved_in(segment: Any, url: str) -> str:
 @register.filter
 def is_missing(value: Any) -> bool:
     return not value
+
+
+@register.simple_tag
+def metric_line(now: MetricNow) -> SafeString:
+    """The last 180 days of a metric as a line, told in words by its title; a metric of words has none."""
+    if now.metric.type == MetricType.CHOICE:
+        return SafeString("<span></span>")
+    end = clock.now()
+    title = f"{now.metric.label}: {now.text}"
+    if len(now.days) > 1:
+        metric = now.metric
+        first = metric_values.shown(metric.type, metric.choices, metric.unit, now.days[0][1])
+        title = f"{metric.label}: {first} on {date_format(timezone.localtime(now.days[0][0]), 'j M')}, now {now.text}"
+    points = [(at, float(value)) for at, value in now.days]
+    return charts.time_sparkline(points, start=end - METRIC_LINE, end=end, title=title) or SafeString(
+        "<span></span>"
+    )

@@ -8,14 +8,15 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import queries, segment_editor, segments, versions
-from accounts.extend import SegmentField
+from accounts.domain import Sharing
+from accounts.extend import ReadyList, SegmentField
 from accounts.forms import SegmentForm, show_refusal
 from accounts.models import Segment
 from accounts.services import segments as services
 from accounts.views.accounts import offer_again
 from core.errors import Refused
 from team.http import UserRequest, requires
-from team.permissions import can_view, can_work
+from team.permissions import can_export, can_lead, can_view, can_work
 
 SHOWN = 8
 
@@ -33,7 +34,42 @@ def segment_list(request: UserRequest) -> HttpResponse:
         except Refused as refusal:
             row["trouble"] = refusal.message
         rows.append(row)
-    return render(request, "accounts/segment_list.html", {"rows": rows, "may_add": can_work(request.user)})
+    context = {
+        "rows": rows,
+        "offered": [_offer(one, request, fields[one.target]) for one in queries.offered_lists(request.user)],
+        "may_add": can_work(request.user),
+        "may_export": can_export(request.user),
+    }
+    return render(request, "accounts/segment_list.html", context)
+
+
+def _offer(one: ReadyList, request: UserRequest, fields: dict[str, SegmentField]) -> dict[str, Any]:
+    rows: Any = (queries.list_accounts if one.target == "account" else queries.list_contacts)(request.user)
+    found = segments.narrow(rows, one.conditions, target=one.target, user=request.user, fields=fields)
+    return {"list": one, "count": found.count()}
+
+
+@requires(can_work)
+@require_POST
+def segment_keep(request: UserRequest, key: str) -> HttpResponse:
+    """Save a ready list as a segment of one's own, to be used, changed and shared like any other."""
+    offered = queries.find_offered(key, request.user)
+    if offered is None:
+        raise Http404
+    try:
+        segment = services.create_segment(
+            name=offered.name,
+            target=offered.target,
+            conditions=offered.conditions,
+            sharing=Sharing.EVERYBODY if can_lead(request.user) else Sharing.PRIVATE,
+            owner=request.user,
+            actor=request.user,
+        )
+    except Refused as refusal:  # somebody out of sight has the name
+        messages.error(request, refusal.message)
+        return redirect("accounts:segment_list")
+    messages.success(request, f"“{segment.name}” is saved. Its conditions can be changed here.")
+    return redirect("accounts:segment_edit", pk=segment.pk)
 
 
 def _preview(request: UserRequest, target: str, tree: Any, fields: dict[str, SegmentField]) -> dict[str, Any]:
@@ -91,7 +127,13 @@ def segment_create(request: UserRequest) -> HttpResponse:
         raise Http404
     fields = segments.fields_for(target, request.user)
     if request.method != "POST":
-        return _draw(request, target, SegmentForm(), segment_editor.Editor(), None, fields=fields)
+        offered = queries.find_offered(request.GET.get("from", ""), request.user)
+        if offered is None or offered.target != target:
+            return _draw(request, target, SegmentForm(), segment_editor.Editor(), None, fields=fields)
+        editor = segment_editor.from_tree(offered.conditions) or segment_editor.Editor()
+        return _draw(
+            request, target, SegmentForm(initial={"name": offered.name}), editor, None, fields=fields
+        )
     editor = segment_editor.from_post(request.POST)
     action = request.POST.get("do", "")
     if action != "save" or request.htmx:
@@ -104,7 +146,7 @@ def segment_create(request: UserRequest) -> HttpResponse:
                 name=form.cleaned_data["name"],
                 target=target,
                 conditions=segment_editor.to_tree(editor, fields),
-                is_shared=form.cleaned_data["is_shared"],
+                sharing=form.cleaned_data["sharing"],
                 owner=request.user,
                 actor=request.user,
             )
@@ -122,7 +164,7 @@ def segment_edit(request: UserRequest, pk: int) -> HttpResponse:
     segment = get_object_or_404(queries.list_segments(request.user), pk=pk)
     fields = segments.fields_for(segment.target, request.user)
     version = versions.version_of(segment, services.EDITABLE)
-    initial = {"name": segment.name, "is_shared": segment.is_shared, "version": version}
+    initial = {"name": segment.name, "sharing": segment.sharing, "version": version}
     if request.method != "POST":
         editor = segment_editor.from_tree(segment.conditions)
         if editor is None:
@@ -142,7 +184,7 @@ def segment_edit(request: UserRequest, pk: int) -> HttpResponse:
                 segment=segment,
                 name=form.cleaned_data["name"],
                 conditions=segment_editor.to_tree(editor, fields),
-                is_shared=form.cleaned_data["is_shared"],
+                sharing=form.cleaned_data["sharing"],
                 actor=request.user,
                 version=form.cleaned_data["version"] or "missing",
             )

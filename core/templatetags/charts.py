@@ -36,6 +36,12 @@ def trend_chart(
 
 
 @register.simple_tag
+def bubble_chart(chart: charts.BubbleChart) -> SafeString:
+    """Things by two measures, their weight as area."""
+    return charts.bubbles(chart)
+
+
+@register.simple_tag
 def distribution_chart(
     counts: Sequence[int], title: str = "Answers by score", urls: Sequence[str] = ()
 ) -> SafeString:

@@ -1,5 +1,6 @@
 """Opening the line of a stored connection: its credentials out of the vault, new ones back into it, its memory in the cache."""
 
+import datetime as dt
 import hashlib
 import json
 import time
@@ -7,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequenc
 from typing import Any
 
 from django.core.cache import cache
+from django.db.models import Q
+from django.db.models.functions import Now
 
 from core import clock
 from integrations import registry, vault
@@ -44,9 +47,38 @@ def open_line(
         mapping=roles(connection, survey) if with_mapping else {},
         zone=connection.zone,
         keep_secrets=keep,
+        stored=_Stored(connection, known) if connection.pk else None,
         memory=_Memory(_digest(connection.pk, connection.options)),
         pause=pause,
     )
+
+
+# Longer than a call may last, so that nobody else begins while one is at it; a worker that dies holds it no longer.
+_RENEWING = dt.timedelta(seconds=90)
+
+
+class _Stored:
+    """The credentials in the vault. `known` is what the line's keeper takes for stored, and follows."""
+
+    def __init__(self, connection: Connection, known: dict[str, str]) -> None:
+        self._rows = Connection.objects.filter(pk=connection.pk)
+        self._known = known
+
+    def fresh(self) -> Mapping[str, str]:
+        row = self._rows.first()
+        if row is None:
+            return dict(self._known)
+        found = vault.open_secrets(row)
+        self._known.clear()
+        self._known.update(found)
+        return found
+
+    def claim(self) -> bool:
+        free = Q(renewing_until__isnull=True) | Q(renewing_until__lte=Now())
+        return bool(self._rows.filter(free).update(renewing_until=Now() + _RENEWING))
+
+    def release(self) -> None:
+        self._rows.update(renewing_until=None)
 
 
 def roles(connection: Connection, survey: ConnectedSurvey | None = None) -> dict[Role, Sequence[str]]:

@@ -82,10 +82,7 @@ def raise_alerts() -> int:
         alerts.raise_alert(
             dedupe_key=f"connection:{connection.pk}:broken:{int(since.timestamp())}",
             kind=ALERT_KIND,
-            account=None,
-            contact=None,
-            response=None,
-            run=None,
+            reason=f"connection:{connection.pk}",
             assignee=_who_looks(connection),
         )
         number += 1
@@ -94,7 +91,7 @@ def raise_alerts() -> int:
 
 def alert_matter(alert: Alert) -> alert_kinds.Matter:
     """Which connection an alert is about."""
-    pk = alert.dedupe_key.split(":")[1]
+    pk = alert.reason.removeprefix("connection:")
     connection = Connection.objects.filter(pk=int(pk)).first() if pk.isdigit() else None
     if connection is None:
         return alert_kinds.Matter("A connection was broken for a day")
@@ -112,4 +109,4 @@ def _who_looks(connection: Connection) -> User | None:
 
 
 def register() -> None:
-    alert_kinds.register(ALERT_KIND, alert_matter)
+    alert_kinds.register(ALERT_KIND, alert_matter, label="A connection is broken")

@@ -506,7 +506,7 @@ class Typeform(System):
             return {"Authorization": f"Bearer {token}"}
         ends = records.moment(link.secrets.get("expires_at"))
         if ends is not None and ends.timestamp() - EARLY < time.time():
-            self.renew(link)
+            link.renew()
         token = link.secrets.get("access_token", "")
         if not token:
             raise AccessDenied("Typeform has not been asked for its consent yet. Connect again.")

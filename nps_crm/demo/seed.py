@@ -25,7 +25,7 @@ from accounts.models import (
     Segment,
 )
 from core import clock, secrets
-from nps_crm.demo import asking, comments, company, health, listening, story
+from nps_crm.demo import alerts, asking, comments, company, files, health, listening, story, telling
 from surveys import ingest
 from surveys.choices import (
     CampaignState,
@@ -38,8 +38,10 @@ from surveys.choices import (
 from surveys.models import Campaign, Invitation, Response, Suppression, Survey, SurveyVersion, Wave
 from surveys.widget import manage
 from team.models import NotificationPreference, Team, User, Workspace
-from workflows.domain import Priority, add_business_days
-from workflows.models import Alert, Rule, Run, Task
+from workflows.alerting.domain import severity_of_score, worst
+from workflows.calendars.domain import WorkCalendar, add_days
+from workflows.domain import Priority
+from workflows.models import Alert, AlertCause, Rule, Run, Task
 
 SEED = 20260
 ACCOUNTS = 120
@@ -107,6 +109,7 @@ def fill(say: Callable[[str], object]) -> None:
         _interactions(cast)
         _segments(cast)
         _work_under_way(cast)
+        alerts.fill(rng=random.Random(SEED + 3), now=now, people=cast.people)
         Event.objects.bulk_create(cast.events, batch_size=BATCH)
         _next_campaign(cast, survey)
         _in_the_app(cast, survey)
@@ -119,6 +122,9 @@ def fill(say: Callable[[str], object]) -> None:
             relationship=survey,
         )
         say("another system's answers")
+        files.fill(rng=random.Random(SEED + 3), now=now, contacts=cast.contacts, people=cast.people)
+        say("two files of people")
+        telling.fill(rng=random.Random(SEED + 8), now=now, admin=cast.people["admin"])
         kept = health.fill(rng=random.Random(SEED + 5), now=now, moods=cast.moods, people=cast.people)
         say(f"{kept} weekly states of health")
     say("done")
@@ -622,18 +628,26 @@ def _work_under_way(cast: Cast) -> None:
             rule=rule, rule_version=rule.version, cause_key=cause, account=response.account, contact=response.contact,
             state="done", started_at=response.responded_at, finished_at=response.responded_at,
         )  # fmt: skip
-        alert = Alert.objects.create(
-            dedupe_key=f"rule:{rule.pk}:{cause}", kind="detractor", account=response.account,
-            contact=response.contact, response=response, run=run, assignee=assignee, opened_at=response.responded_at,
+        known = Alert.objects.filter(account=response.account, kind="detractor", state="open").first()
+        alert = known or Alert(
+            kind="detractor", account=response.account, contact=response.contact, response=response, run=run,
+            assignee=assignee, last_at=response.responded_at, count=0, severity=severity_of_score(response.score),
+        )  # fmt: skip
+        # The youngest come first: an older answer is an earlier cause of the same alert.
+        alert.opened_at, alert.count = response.responded_at, alert.count + 1
+        alert.severity = worst(alert.severity, severity_of_score(response.score))
+        alert.save()
+        AlertCause.objects.create(
+            alert=alert, key=f"rule:{rule.pk}:{cause}", at=response.responded_at, contact=response.contact,
+            response=response, run=run, severity=severity_of_score(response.score),
         )  # fmt: skip
         name = response.contact.display_name if response.contact else "the respondent"
         task = Task.objects.create(
             dedupe_key=f"rule:{rule.pk}:{cause}:1", title=f"Call {name}", account=response.account,
             contact=response.contact, response=response, run=run, assignee=assignee, priority=Priority.HIGH,
             created_at=response.responded_at,
-            due_at=add_business_days(
-                cast.now - dt.timedelta(days=cast.rng.randrange(0, 4)), 1, zone=ZoneInfo("Europe/Berlin"),
-                day_start=dt.time(9), day_end=dt.time(17),
+            due_at=add_days(
+                WorkCalendar(ZoneInfo("Europe/Berlin")), cast.now - dt.timedelta(days=cast.rng.randrange(0, 4)), 1
             ),
         )  # fmt: skip
         for kind, subject, pk in (("alert.raised", "alert", alert.pk), ("task.created", "task", task.pk)):

@@ -10,6 +10,7 @@ from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.urls import reverse
 
+from accounts import segments
 from accounts.domain import FieldType
 from accounts.models import Account, Contact, CustomField, Segment
 from core import charts, clock
@@ -173,7 +174,7 @@ def audience_name(campaign: Campaign, user: User) -> str:
     segment = campaign.segment
     if segment is None:
         return "Every contact"
-    return segment.name if segment.is_shared or segment.owner_id == user.pk else "A private segment"
+    return segment.name if segments.is_visible(segment, user) else "A private segment"
 
 
 def invitations(campaign: Campaign, user: User) -> QuerySet[Invitation]:

@@ -242,7 +242,11 @@ def set_loop_status(*, responses: "QuerySet[Response]", status: str, actor: User
     """Say where the conversation about these answers stands; returns how many changed."""
     if status not in set(LoopStatus):
         raise Invalid("The status must be open, contacted or closed.", field="loop_status")
-    kind = {LoopStatus.CONTACTED: "loop.contacted", LoopStatus.CLOSED: "loop.closed"}.get(LoopStatus(status))
+    kind = {
+        LoopStatus.OPEN: "loop.reopened",
+        LoopStatus.CONTACTED: "loop.contacted",
+        LoopStatus.CLOSED: "loop.closed",
+    }[LoopStatus(status)]
     number = 0
     for ids in slices(responses.exclude(loop_status=status)):
         with transaction.atomic():
@@ -251,10 +255,9 @@ def set_loop_status(*, responses: "QuerySet[Response]", status: str, actor: User
                 .select_for_update(of=("self",), no_key=True)
             )  # fmt: skip
             Response.objects.filter(pk__in=[row.pk for row in rows]).update(loop_status=status)
-            if kind is not None:
-                timeline.record_many(
-                    events_of(rows, kind, status, actor=actor, data=lambda row: {"was": row.loop_status})
-                )
+            timeline.record_many(
+                events_of(rows, kind, status, actor=actor, data=lambda row: {"was": row.loop_status})
+            )
             for row in rows:
                 audit.record(action="response.loop", actor=actor, obj=row, status=status, was=row.loop_status)
         number += len(rows)

@@ -1,5 +1,6 @@
 """People: who may sign in, in which role, and when that ends. Every change is in the audit log."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from allauth.mfa.models import Authenticator
@@ -198,8 +199,6 @@ def update_profile(
     name: str,
     title: str,
     time_zone: str,
-    alert_mail: bool,
-    task_mail: bool,
     phone: str | None = None,
 ) -> User:
     """What everybody may change about themselves. No phone leaves the number as it is; an empty one takes it away."""
@@ -208,9 +207,6 @@ def update_profile(
     person.name, person.title, person.time_zone = name.strip(), title.strip(), time_zone
     person.phone = person.phone if phone is None else phone
     person.save(update_fields=["name", "title", "time_zone", "phone"])
-    NotificationPreference.objects.update_or_create(
-        user=person, defaults={"alert_mail": alert_mail, "task_mail": task_mail}
-    )
     audit.record(action="person.profile_updated", actor=person, obj=person)
     return person
 
@@ -223,3 +219,37 @@ def set_phone(*, person: User, phone: str) -> User:
         person.save(update_fields=["phone"])
         audit.record(action="person.profile_updated", actor=person, obj=person)
     return person
+
+
+QUIET_FIELDS = ("quiet_from", "quiet_until", "is_quiet_at_weekends")
+DIGEST_FIELDS = ("digest", "digest_at", "digest_on_workdays_only")
+
+
+@transaction.atomic
+def set_notifications(
+    *, person: User, actor: User, choices: Mapping[str, list[str]] | None = None, **values: Any
+) -> NotificationPreference:
+    """Keep how a person wants to be told: `choices` are channels by topic and replace those of the topics they name;
+    `values` are fields of quiet hours and digest. What is not given stays. Quiet hours need both ends or none."""
+    if unknown := set(values) - {*QUIET_FIELDS, *DIGEST_FIELDS}:
+        raise Invalid(f"There is no setting “{min(unknown)}”.", field=min(unknown))
+    User.objects.select_for_update(no_key=True).filter(pk=person.pk).first()
+    stored, _ = NotificationPreference.objects.get_or_create(user=person)
+    for name, value in values.items():
+        setattr(stored, name, value)
+    if (stored.quiet_from is None) != (stored.quiet_until is None):
+        missing = "quiet_from" if stored.quiet_from is None else "quiet_until"
+        raise Invalid("Give both ends of the quiet hours, or neither.", field=missing)
+    if stored.quiet_from is not None and stored.quiet_from == stored.quiet_until:
+        raise Invalid(
+            "Quiet hours that begin when they end are none. Choose another time.", field="quiet_until"
+        )
+    stored.choices = {**stored.choices, **(choices or {})}
+    stored.save()
+    audit.record(
+        action="person.notifications_updated",
+        actor=actor,
+        obj=person,
+        fields=sorted([*values, *(choices or {})]),
+    )
+    return stored

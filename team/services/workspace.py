@@ -26,6 +26,7 @@ FIELDS = {
     "minimum_tenure_days",
     "partial_hours",
     "edit_hours",
+    "notices_per_hour",
     "creates_contacts",
     "require_mfa",
 }

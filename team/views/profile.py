@@ -16,14 +16,11 @@ from team.services import people as services
 @requires(can_view)
 def profile(request: UserRequest) -> HttpResponse:
     person = request.user
-    mails = queries.notifications_of(person)
     initial = {
         "name": person.name,
         "title": person.title,
         "time_zone": person.time_zone,
         "phone": person.phone,
-        "alert_mail": mails.alert_mail,
-        "task_mail": mails.task_mail,
     }
     form = ProfileForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():

@@ -97,11 +97,11 @@ def everywhere(canary, zoo, survey, lead, csm, settings):
     )  # fmt: skip
     Task.objects.create(title=f"Call {LAST}", description=WORDS, outcome=WORDS, contact=canary, account=zoo)
     Alert.objects.create(
-        dedupe_key="canary",
         kind="detractor",
         contact=canary,
         account=zoo,
         outcome=WORDS,
+        snooze_reason=WORDS,
         opened_at=clock.now(),
     )
     InboundMessage.objects.create(

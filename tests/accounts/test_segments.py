@@ -165,7 +165,7 @@ def test_a_segment_yields_only_rows_that_the_person_may_see(lead: User, csm: Use
     factories.an_account("Theirs", owner=stranger, plan="Scale")
     segment = services.create_segment(
         name="Scale", target="account", conditions={"all": [{"field": "plan", "op": "in", "value": ["Scale"]}]},
-        is_shared=True, owner=lead, actor=lead,
+        sharing="everybody", owner=lead, actor=lead,
     )  # fmt: skip
 
     assert segments.accounts_of(segment, lead).count() == 2
@@ -188,7 +188,7 @@ def _with_initial(queryset: Any) -> Any:
 
 def test_a_segment_in_use_is_not_deleted(db: None, lead: User, monkeypatch: Any) -> None:
     segment = services.create_segment(
-        name="Asked", target="contact", conditions={}, is_shared=True, owner=lead, actor=lead
+        name="Asked", target="contact", conditions={}, sharing="everybody", owner=lead, actor=lead
     )
     monkeypatch.setitem(extend.registered.segment_users, "campaigns", lambda pk: ["the campaign “Spring”"])
 

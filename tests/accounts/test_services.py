@@ -536,10 +536,10 @@ def test_points_of_a_metric_are_kept_with_their_corrections(frozen: Any, lead: U
     metric = metrics.define_metric(key="seats_used", label="Seats in use", unit="", actor=lead)
     then = clock.now() - dt.timedelta(days=1)
 
-    def put(value: str) -> int:
+    def put(value: str) -> list[str]:
         return metrics.put_points(points=[metrics.Point(metric, account, Decimal(value), then)], actor=lead)
 
-    assert [put("5"), put("5"), put("6")] == [1, 0, 1]
+    assert [put("5"), put("5"), put("6")] == [["created"], ["unchanged"], ["updated"]]
     assert list(MetricPoint.objects.order_by("pk").values_list("value", flat=True)) == [
         Decimal(5),
         Decimal(6),

@@ -1,5 +1,6 @@
 """Charts: well-formed markup for any data, gaps as gaps, every number also in words."""
 
+import datetime as dt
 import math
 import re
 from xml.etree import ElementTree
@@ -210,6 +211,22 @@ def test_sparkline_needs_two_values() -> None:
     assert "no data" in charts.sparkline([], title="Seats")
     assert "too little data" in charts.sparkline([None, 3], title="Seats")
     assert "<svg" in charts.sparkline([3, None, 3], title="Seats")
+
+
+def test_a_line_over_time_is_dotted_where_points_stopped_coming_and_one_point_is_a_dot() -> None:
+    start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    day = dt.timedelta(days=1)
+    end = start + 100 * day
+    points = [(start + n * day, float(n)) for n in (0, 1, 2, 60, 61)]
+
+    html = charts.time_sparkline(points, start=start, end=end, title=NASTY)
+    alone = charts.time_sparkline(points[:1], start=start, end=end, title="Seats")
+
+    assert html.count("<polyline") == 3
+    assert html.count('class="line gap"') == 1
+    assert "<script" not in html
+    assert (alone.count("<polyline"), alone.count("<circle")) == (0, 1)
+    assert charts.time_sparkline([(end + day, 1.0)], start=start, end=end, title="Seats") == ""
 
 
 def test_sparkline_breaks_at_a_gap_and_tells_first_and_last() -> None:

@@ -113,7 +113,7 @@ def test_the_status_is_told_to_the_timeline_once(survey, ann, csm):
     for status in ("contacted", "contacted", "closed", "open"):
         responses.set_loop_status(responses=only(response), status=status, actor=csm)
 
-    assert kinds() == ["response.scored", "loop.contacted", "loop.closed"]
+    assert kinds() == ["response.scored", "loop.contacted", "loop.closed", "loop.reopened"]
     event = Event.objects.get(kind="loop.closed")
     assert (event.actor, event.account, event.cause_key) == (
         csm,

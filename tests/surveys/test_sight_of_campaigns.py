@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 def test_the_name_of_a_private_segment_stays_with_its_owner(client, lead, csm):
     secret = Segment.objects.create(
-        name="About to churn", target="account", conditions={"all": []}, owner=lead, is_shared=False
+        name="About to churn", target="account", conditions={"all": []}, owner=lead, sharing="private"
     )
     made = Campaign.objects.create(
         name="Spring", survey=factories.a_survey(), segment=secret, state="running"

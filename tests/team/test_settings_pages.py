@@ -280,7 +280,6 @@ def test_the_own_profile_is_saved(as_viewer: Client, viewer: User):
         "name": "Vera Neu",
         "title": "Analyst",
         "time_zone": "Asia/Tokyo",
-        "task_mail": "on",
         "role": "administrator",
     }
 
@@ -293,8 +292,6 @@ def test_the_own_profile_is_saved(as_viewer: Client, viewer: User):
         "Asia/Tokyo",
         "viewer",
     )
-    assert not queries.notifications_of(viewer).alert_mail
-    assert queries.notifications_of(viewer).task_mail
 
 
 def test_the_audit_log_is_filtered(as_administrator: Client, administrator: User, csm: User, lead: User):
@@ -316,7 +313,7 @@ def test_the_audit_log_is_filtered(as_administrator: Client, administrator: User
 
 def test_hostile_names_are_shown_as_text(as_administrator: Client, csm: User):
     name = "<script>alert(1)</script>{{ 7*7 }}"
-    people.update_profile(person=csm, name=name, title="", time_zone="", alert_mail=True, task_mail=True)
+    people.update_profile(person=csm, name=name, title="", time_zone="")
     factories.an_api_key(csm, "accounts:read")
     ApiKey.objects.update(name=name)
 

@@ -61,7 +61,7 @@ def test_the_owner_gets_a_mail_that_links_to_the_alert(
 
 
 def test_who_declined_alert_mails_gets_none(survey: Survey, ann: Any, csm: User, drain: Any) -> None:
-    NotificationPreference.objects.update_or_create(user=csm, defaults={"alert_mail": False})
+    NotificationPreference.objects.update_or_create(user=csm, defaults={"choices": {"alert": ["app"]}})
     factories.respond(survey, 3, email=ann.email)
 
     drain()
@@ -197,7 +197,7 @@ def test_a_step_that_can_never_work_fails_its_run(survey: Survey, ann: Any, drai
 
     drain()
 
-    assert [step.state for step in RunStep.objects.order_by("position")] == ["done", "failed"]
+    assert [step.state for step in RunStep.objects.order_by("pk")] == ["done", "failed"]
     assert Run.objects.get().state == "failed"
 
 

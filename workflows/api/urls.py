@@ -3,11 +3,19 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from workflows.api import health, views
+from workflows.api import alarms, alerts, health, views, work
 
 router = SimpleRouter()
-router.register("tasks", views.TaskViewSet, basename="task")
-router.register("alerts", views.AlertViewSet, basename="alert")
+router.register("tasks", work.TaskViewSet, basename="task")
+router.register("playbooks", work.PlaybookViewSet, basename="playbook")
+router.register("playbook-runs", work.PlaybookRunViewSet, basename="playbook-run")
+router.register("loops", work.LoopViewSet, basename="loop")
+router.register("loop-outcomes", work.LoopOutcomeViewSet, basename="loop-outcome")
+router.register("leaves", work.LeaveViewSet, basename="leave")
+router.register("alerts", alerts.AlertViewSet, basename="alert")
+router.register("notifications", alerts.NotificationViewSet, basename="notification")
+router.register("notification-preferences", alerts.PreferenceViewSet, basename="notification-preference")
+router.register("alarms", alarms.AlarmViewSet, basename="alarm")
 router.register("rules", views.RuleViewSet, basename="rule")
 router.register("health-profiles", health.HealthProfileViewSet, basename="health-profile")
 router.register("health", health.HealthViewSet, basename="health")

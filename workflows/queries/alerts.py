@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Case, Count, F, QuerySet, Value, When
 
 from accounts.models import Interaction
 from surveys.models import Response
 from team.models import User
+from workflows import alert_kinds
+from workflows.alerting.domain import SEVERITY_LABELS, Severity
 from workflows.domain import AlertState
-from workflows.models import Alert, Task
+from workflows.models import Alert, AlertCause, Task
+
+SHOWN_CAUSES = 100
 
 
 def list_alerts(*, user: User) -> QuerySet[Alert]:
@@ -19,6 +23,55 @@ def list_alerts(*, user: User) -> QuerySet[Alert]:
         .select_related("account", "contact", "response", "message", "assignee", "run__rule")
         .order_by("-opened_at", "-pk")
     )
+
+
+def in_order(alerts: QuerySet[Alert], state: str) -> QuerySet[Alert]:
+    """As a list shows them: open ones urgent first and the newest fired first, sleeping ones by when they wake."""
+    if state == AlertState.SNOOZED:
+        return alerts.order_by("snoozed_until", "pk")
+    if state == AlertState.CLOSED:
+        return alerts.order_by("-closed_at", "-pk")
+    urgent = Case(When(severity=Severity.HIGH, then=Value(0)), default=Value(1))
+    return alerts.order_by(urgent, F("last_at").desc(nulls_last=True), "-pk")
+
+
+def count_by_state(*, user: User, is_mine: bool) -> dict[str, int]:
+    """How many alerts are open, asleep and closed, of one's own or of all in sight."""
+    rows = Alert.objects.filter(assignee=user)
+    if not is_mine:
+        rows = (Alert.objects.visible_to(user) | rows).distinct()
+    found = dict(rows.order_by("state").values_list("state").annotate(number=Count("pk", distinct=True)))
+    return {state.value: found.get(state.value, 0) for state in AlertState}
+
+
+def kinds_to_choose() -> list[tuple[str, str]]:
+    """The kinds of alerts, for a filter."""
+    return [(kind.key, kind.label) for kind in alert_kinds.all_kinds()]
+
+
+def words_of_filter(name: str, value: str) -> str:
+    """How a chosen filter reads on its chip."""
+    if name == "kind":
+        return alert_kinds.label_of(value)
+    if name == "severity":
+        return SEVERITY_LABELS.get(Severity(value), value) if value in set(Severity) else value
+    person = User.objects.filter(pk=int(value)).first() if value.isascii() and value.isdigit() else None
+    return str(person) if person else value
+
+
+def causes_of(alert: Alert) -> list[AlertCause]:
+    """What fired an alert, newest first: at most the last hundred."""
+    return list(
+        alert.causes.select_related("contact", "response__survey", "message", "run__rule").order_by(
+            "-at", "-pk"
+        )[:SHOWN_CAUSES]
+    )
+
+
+def gathered_in(*, alert: Alert, user: User) -> Alert | None:
+    """The alert that took over what fired this one, where it did."""
+    pk = alert.data.get("gathered_in")
+    return list_alerts(user=user).filter(pk=pk).first() if pk else None
 
 
 def count_open_for(user: User) -> int:
@@ -52,10 +105,10 @@ def story_of(*, alert: Alert, user: User) -> Story:
             .select_related("user", "contact")
         )
         interactions = list(logged.order_by("-happened_at", "-pk")[:6])
+    answers = AlertCause.objects.filter(alert=alert, response__isnull=False).values("response_id")
     tasks = list(
-        Task.objects.filter(response_id=alert.response_id).select_related("assignee").order_by("pk")
-        if alert.response_id
-        else []
+        Task.objects.filter(response_id__in=answers).select_related("assignee").order_by("state", "pk")[:50]
     )
-    has_reply = any(i.kind != "note" and i.happened_at >= alert.opened_at for i in interactions)
+    since = alert.last_at or alert.opened_at
+    has_reply = any(i.kind != "note" and i.happened_at >= since for i in interactions)
     return Story(previous=previous, interactions=interactions, tasks=tasks, is_answered=has_reply)

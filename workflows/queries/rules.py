@@ -1,29 +1,92 @@
 """What pages and the API read about rules and their runs."""
 
 import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from core import clock
 from team.models import User
+from workflows.domain import UNDER_WAY, RunState
 from workflows.models import Rule, Run
+from workflows.rules.definition import values_of
+from workflows.rules.sentences import Change, Speaker, lines
+from workflows.rules.sentences import compare as compare_lines
+
+RECENT_DAYS = 30
 
 
 def list_rules(user: User) -> QuerySet[Rule]:
-    """All rules, with how often they ran in the last 30 days, and when last, on accounts the person sees."""
-    seen = Q(runs__in=Run.objects.visible_to(user))
-    since = clock.now() - dt.timedelta(days=30)
+    """All rules with, on accounts the person sees: how often they ran and failed in the last 30 days, when last, and how
+    many runs are under way."""
+    since = clock.now() - dt.timedelta(days=RECENT_DAYS)
+    seen = Run.objects.visible_to(user).filter(rule=OuterRef("pk")).order_by()
+    recent = seen.filter(started_at__gte=since)
     return Rule.objects.annotate(
-        recent_runs=Count("runs", filter=seen & Q(runs__started_at__gte=since)),
-        last_run_at=Max("runs__started_at", filter=seen),
+        recent_runs=_count(recent),
+        recent_failures=_count(recent.filter(state=RunState.FAILED)),
+        under_way=_count(seen.filter(state__in=UNDER_WAY)),
+        held=_count(seen.filter(state=RunState.HELD)),
+        last_run_at=Subquery(seen.order_by("-started_at").values("started_at")[:1]),
     ).order_by("name", "pk")
+
+
+def _count(runs: QuerySet[Run]) -> Any:
+    return Coalesce(Subquery(runs.values("rule").annotate(n=Count("pk")).values("n")), 0)
 
 
 def list_runs(*, user: User) -> QuerySet[Run]:
     """Runs on visible accounts, newest first, with their steps."""
     return (
         Run.objects.visible_to(user)
-        .select_related("rule", "account", "contact")
+        .select_related("rule", "account", "contact", "event")
         .prefetch_related("steps")
         .order_by("-started_at", "-pk")
     )
+
+
+# --- Versions ------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a rule: who saved it, when and why. `row` holds its values."""
+
+    version: int
+    saved_at: dt.datetime
+    author: User | None
+    note: str
+    row: Any
+
+
+def versions_of(rule: Rule) -> list[Version]:
+    """Every version, newest first. Switching a rule on or off is no version."""
+    found: dict[int, Version] = {}
+    rows = rule.history.select_related("history_user").order_by("history_date", "history_id")
+    for row in rows:
+        if row.version not in found and row.history_type != "-":
+            found[row.version] = Version(
+                row.version,
+                row.history_date,
+                row.history_user,
+                row.history_change_reason or "",
+                row,
+            )
+    return sorted(found.values(), key=lambda one: -one.version)
+
+
+def compare(before: Version, after: Version, speaker: Speaker) -> Sequence[Change]:
+    """Two versions in words."""
+    old, new = (lines(speaker.rule(one.row), values_of(one.row)) for one in (before, after))
+    return compare_lines(old, new)
+
+
+def by_state(rules: Iterable[Rule], state: str, drafts: set[int]) -> list[Rule]:
+    """Those that are on, off or drafts."""
+    wanted = {
+        "on": lambda rule: rule.is_active,
+        "off": lambda rule: not rule.is_active and rule.pk not in drafts,
+        "draft": lambda rule: rule.pk in drafts,
+    }.get(state)
+    return [rule for rule in rules if wanted is None or wanted(rule)]

@@ -1,8 +1,14 @@
 """What work does when people change: it follows an answer that turned out to be somebody else's, and forgets the erased."""
 
+from django.db.models import DateTimeField, F, Q, Value
+from django.db.models.functions import Coalesce
+
 from accounts.models import Contact, Event
+from core import clock
 from surveys.models import Response
-from workflows.models import Alert, Run, Task
+from workflows.loop.domain import LoopPause
+from workflows.models import Alert, AlertCause, ChecklistItem, Loop, Run, Task, TaskComment
+from workflows.services import gathering
 
 ERASED = "About a person who was erased"
 
@@ -15,19 +21,33 @@ def follow_answer(event: Event) -> None:
     if response is None:
         return
     place = {"contact_id": response.contact_id, "account_id": response.account_id}
-    Alert.objects.filter(response=response).update(**place)
+    gathering.follow(response)
     Task.objects.filter(response=response).update(**place)
-    Run.objects.filter(alerts__response=response).update(**place)
+    runs = AlertCause.objects.filter(response=response, run__isnull=False).values("run")
+    Run.objects.filter(pk__in=runs).update(**place)
+    Loop.objects.filter(response=response).update(**place)
 
 
 def forget_alerts(contact: Contact) -> None:
     """That there was an alert stays; what was noted about it goes."""
-    Alert.objects.filter(contact=contact).update(outcome="")
+    about = Q(contact=contact) | Q(causes__contact=contact)
+    theirs = Alert.objects.filter(about).values_list("pk", flat=True)
+    Alert.objects.filter(pk__in=list(theirs)).update(outcome="", snooze_reason="")
 
 
 def forget_tasks(contact: Contact) -> None:
     """That there was work stays, with who did it and when; its words go, since they name the person."""
-    Task.objects.filter(contact=contact).update(title=ERASED, description="", outcome="")
+    theirs = Task.objects.filter(contact=contact)
+    ChecklistItem.objects.filter(task__in=theirs).update(text=ERASED)
+    TaskComment.objects.filter(task__in=theirs).update(body=ERASED)
+    theirs.update(title=ERASED, description="", outcome="")
+
+
+def end_loops(contact: Contact) -> None:
+    """Nobody can be called any more: what was still to be done about the person's answers is not due."""
+    Loop.objects.filter(contact=contact, resolved_at__isnull=True).update(
+        paused_at=Coalesce(F("paused_at"), Value(clock.now(), DateTimeField())), pause=LoopPause.ERASED
+    )
 
 
 def forget_past_tasks(contact: Contact) -> None:

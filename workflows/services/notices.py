@@ -1,81 +1,100 @@
-"""Mails to colleagues about alerts and tasks. A lost one is worse than a repeated one, so doubt means again."""
+"""Mails to colleagues about what they are told. A lost one is worse than a repeated one, so doubt means again."""
+
+from collections.abc import Sequence
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
+from django.db.models import Q
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from core import outbox
+from core import clock, outbox
 from core.failures import describe
-from surveys.models import Response
 from team import queries as team_queries
-from workflows.models import Notice
-from workflows.services.alerts import NOTICE
+from workflows.models import Notice, Notification
+from workflows.notifying import words
+from workflows.services.notifications import NOTICE
 
 SERVER_PAUSE_SECONDS = 60
+LINES = 50
+"""A gathered mail names so many things; the rest it counts, and they stand in the app."""
 
-
-def _said(response: Response) -> str:
-    """A score in words; on another scale than the NPS with its end, so that nobody takes a 4 of 5 for a 4 of 10."""
-    return str(response.score) if response.metric == "nps" else f"{response.score} of {response.scale_max}"
+_PARTS = (
+    "alert__account", "alert__contact", "alert__response", "alert__message", "task__account", "task__contact",
+    "task__response", "step",
+)  # fmt: skip
 
 
 def _message(notice: Notice) -> EmailMultiAlternatives:
-    subject = notice.alert or notice.task
+    items = notice.items.select_related(*_PARTS).order_by("at", "pk")
+    total = notice.items.count()
+    shown = list(items[:LINES])
+    return _of_one(notice, shown[0]) if total == 1 else _of_many(notice, shown, total)
+
+
+def _of_one(notice: Notice, item: Notification) -> EmailMultiAlternatives:
+    subject = item.alert or item.task
     contact, response = subject.contact if subject else None, subject.response if subject else None
-    who = contact.display_name if contact else "Somebody"
-    if notice.alert is not None:
-        path = reverse("workflows:alert_detail", args=[notice.alert.pk])
-        at = f" at {notice.alert.account.name}" if notice.alert.account else ""
-        title = (
-            f"{who}{at} answered {_said(response)}"
-            if response
-            else f"{who}{at} wrote back"
-            if notice.alert.message
-            else notice.alert.matter.words
-            if notice.alert.matter
-            else f"Alert{at}"
-        )
-    else:
-        path = reverse("workflows:task_detail", args=[notice.task_id])
-        title = notice.task.title if notice.task else "Task"
+    said = words.of(item)
     context = {
-        "notice": notice,
-        "title": title,
-        "who": who,
+        "title": said.title,
+        "more": said.more,
+        "who": contact.display_name if contact else "Somebody",
         "response": response,
-        "written": notice.alert.message if notice.alert is not None else None,
+        "written": item.alert.message if item.alert is not None else None,
+        "is_alert": item.alert is not None,
         "account": subject.account if subject else None,
         "contact": contact,
-        "url": settings.BASE_URL + path,
-        "settings_url": settings.BASE_URL + reverse("team:settings"),
+        "url": settings.BASE_URL + (said.path or reverse("workflows:notification_list")),
+    }
+    return _mail(notice, said.title, "notice", context)
+
+
+def _of_many(notice: Notice, items: Sequence[Notification], total: int) -> EmailMultiAlternatives:
+    alerts = sum(1 for item in items if item.alert_id) == len(items)
+    what = f"{total} more alerts" if alerts else f"{total} more things to look at"
+    context = {
+        "title": what,
+        "lines": [
+            {"words": said, "url": settings.BASE_URL + said.path if said.path else ""}
+            for said in map(words.of, items)
+        ],
+        "left": total - len(items),
+        "url": settings.BASE_URL + reverse("workflows:notification_list"),
+        "cap": team_queries.workspace().notices_per_hour,
+    }
+    return _mail(notice, what, "gathered", context)
+
+
+def _mail(notice: Notice, subject: str, template: str, context: dict[str, object]) -> EmailMultiAlternatives:
+    context |= {
+        "notice": notice,
+        "settings_url": settings.BASE_URL + reverse("workflows:notification_preferences"),
         "company": team_queries.workspace().name,
     }
     message = EmailMultiAlternatives(
-        subject=" ".join(title.split())[:150],
-        body=render_to_string("workflows/mail/notice.txt", context),
+        subject=" ".join(subject.split())[:150],
+        body=render_to_string(f"workflows/mail/{template}.txt", context),
         to=[notice.user.email],
         headers={
             "Message-ID": f"<notice-{notice.pk}@{settings.BASE_URL.split('//')[-1].split(':')[0]}>",
             "Auto-Submitted": "auto-generated",
         },
     )
-    message.attach_alternative(render_to_string("workflows/mail/notice.html", context), "text/html")
+    message.attach_alternative(render_to_string(f"workflows/mail/{template}.html", context), "text/html")
     return message
 
 
 def send_batch(batch: "outbox.Batch[Notice]") -> None:
     """Send the claimed notices over one connection; each succeeds or is tried again by itself."""
-    rows = {
-        n.pk: n
-        for n in Notice.objects.filter(pk__in=[row.pk for row in batch.rows]).select_related(
-            "user", "alert__account", "alert__contact", "alert__response", "alert__message", "task__account", "task__contact",
-            "task__response",
-        )
-    }  # fmt: skip
+    ids = [row.pk for row in batch.rows]
+    rows = {n.pk: n for n in Notice.objects.filter(pk__in=ids).select_related("user")}
+    carrying = set(Notification.objects.filter(notice__in=ids).values_list("notice_id", flat=True))
     gone = [row for row in batch.rows if not rows[row.pk].user.is_active]
     batch.cancel(gone, "The person is deactivated.")
-    waiting = [row for row in batch.rows if row not in gone]
+    empty = [row for row in batch.rows if row not in gone and row.pk not in carrying]
+    batch.cancel(empty, "What it told of is no longer there.")
+    waiting = [row for row in batch.rows if row not in gone and row not in empty]
     connection = get_connection()
     try:
         connection.open()
@@ -95,5 +114,9 @@ def send_batch(batch: "outbox.Batch[Notice]") -> None:
     connection.close()
 
 
+def _is_due() -> Q:
+    return Q(due_at__lte=clock.now())
+
+
 def register() -> None:
-    outbox.register(outbox.Kind(NOTICE, Notice, send_batch, idempotent=True, max_attempts=12))
+    outbox.register(outbox.Kind(NOTICE, Notice, send_batch, idempotent=True, max_attempts=12, filter=_is_due))

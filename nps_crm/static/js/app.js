@@ -260,6 +260,39 @@ document.addEventListener("htmx:sendError", () => toast("The server cannot be re
 document.addEventListener("closeModal", () => $("#modal")?.close());
 document.addEventListener("say", (event) => toast(event.detail.text ?? event.detail.value, event.detail.tone ?? ""));
 
+// --- Counts that stay true on an open page ----------------------------------------------------------------
+
+const LIVE_SECONDS = 30;
+
+/** Asks for the number of each live count; the browser asks with what it knows, so that no news is an empty answer. */
+async function refreshCounts() {
+  if (document.hidden) return;
+  const counts = $$("[data-live-count]");
+  for (const url of new Set(counts.map((count) => count.dataset.liveCount))) {
+    let unread;
+    try {
+      const answer = await fetch(url, { headers: { Accept: "application/json" }, credentials: "same-origin", redirect: "error", cache: "no-cache" });
+      if (!answer.ok) return;
+      unread = (await answer.json()).unread;
+    } catch {
+      return;
+    }
+    for (const count of counts.filter((one) => one.dataset.liveCount === url)) {
+      const number = $("[data-number]", count);
+      const before = Number(number.textContent);
+      if (before === unread) continue;
+      number.textContent = unread;
+      count.hidden = !unread;
+      if (unread > before && count.closest(".nav")) announce(`${unread} unread notifications`);
+    }
+  }
+}
+
+if ($("[data-live-count]")) {
+  setInterval(refreshCounts, LIVE_SECONDS * 1000);
+  document.addEventListener("visibilitychange", refreshCounts);
+}
+
 // --- Each part of a page, once, when it arrives -----------------------------------------------------------
 
 function prepare(scope) {

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0008_merges'),
-        ('workflows', '0002_alert_message'),
+        ("workflows", "0006_alerts_folded"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

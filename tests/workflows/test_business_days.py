@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflows.domain import add_business_days
+from workflows.calendars.domain import WorkCalendar, add_days
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NINE, FIVE = dt.time(9), dt.time(17)
 
 
-def due(start: str, days: int, **options: object) -> str:
+def due(start: str, days: int, off: tuple[dt.date, ...] = ()) -> str:
     moment = dt.datetime.fromisoformat(start).replace(tzinfo=BERLIN)
-    found = add_business_days(moment, days, zone=BERLIN, day_start=NINE, day_end=FIVE, **options)
+    found = add_days(WorkCalendar(BERLIN, is_off=lambda day: day in off), moment, days)
     return found.astimezone(BERLIN).strftime("%a %Y-%m-%d %H:%M")
 
 
@@ -37,7 +37,7 @@ def test_due_times_are_working_hours_of_working_days(start: str, days: int, expe
 def test_holidays_are_not_business_days() -> None:
     good_friday, easter_monday = dt.date(2026, 4, 3), dt.date(2026, 4, 6)
 
-    assert due("2026-04-02 10:00", 1, holidays={good_friday, easter_monday}) == "Tue 2026-04-07 10:00"
+    assert due("2026-04-02 10:00", 1, off=(good_friday, easter_monday)) == "Tue 2026-04-07 10:00"
 
 
 def test_the_local_hour_survives_the_change_to_summer_time() -> None:
@@ -54,7 +54,7 @@ def test_work_is_never_due_on_a_weekend_or_before_it_was_given(
 ) -> None:
     given_at = start.replace(tzinfo=dt.UTC)
 
-    found = add_business_days(given_at, days, zone=ZoneInfo(zone), day_start=NINE, day_end=FIVE)
+    found = add_days(WorkCalendar(ZoneInfo(zone), start=NINE, end=FIVE), given_at, days)
 
     local = found.astimezone(ZoneInfo(zone))
     assert local.weekday() < 5

@@ -1,0 +1,111 @@
+"""What a message to a channel says, read from what it is about when it is sent."""
+
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.urls import reverse
+
+from integrations.chat.domain import Card
+from integrations.chat.models import ChatChannel, ChatMessage
+from team import queries as team_queries
+from workflows.alerting.domain import Severity
+from workflows.models import Alert
+from workflows.notifying.words import quote_of, title_of
+
+
+def card_of(message: ChatMessage) -> Card | None:
+    """The card of a message; None where what it was about is no longer there."""
+    if message.is_test:
+        return Card(
+            "NPS CRM can write here",
+            note=f"A test from {team_queries.workspace().name}. Alerts come here once a kind is chosen for this channel.",
+            url=f"{settings.BASE_URL}{reverse('integrations:chat_detail', args=[message.channel_id])}",
+            button="Open the channel's settings",
+        )
+    if message.is_gathered:
+        return _of_many(
+            list(message.carries.select_related("alert__account", "alert__contact", "alert__response"))
+        )
+    if message.step is not None:
+        return _of_step(message)
+    if message.alert is not None:
+        return _of_alert(message.alert, message.channel)
+    return None
+
+
+def _of_alert(alert: Alert, channel: ChatChannel) -> Card:
+    facts = [("For", str(alert.assignee) if alert.assignee else "nobody")]
+    if alert.account is not None:
+        facts.insert(0, ("Account", alert.account.name))
+        if alert.account.renewal_on:
+            facts.append(("Renews", f"{alert.account.renewal_on:%-d %b %Y}"))
+    if alert.contact is not None and alert.contact.job_title:
+        facts.insert(0, ("Role", alert.contact.job_title))
+    again = f"Fired {alert.count} times since it was opened." if alert.count > 1 else ""
+    return Card(
+        title_of(alert),
+        facts=facts,
+        quote=quote_of(alert) if channel.shows_words else "",
+        note=again,
+        url=_url(alert),
+        button="Open the alert",
+        is_urgent=alert.severity == Severity.HIGH,
+    )
+
+
+def _of_many(carried: Sequence[ChatMessage]) -> Card | None:
+    alerts = [message.alert for message in carried if message.alert is not None]
+    if not carried:
+        return None
+    what = f"{len(alerts)} more alerts" if len(alerts) == len(carried) else f"{len(carried)} more messages"
+    return Card(
+        what,
+        lines=[(title_of(alert), _url(alert)) for alert in alerts],
+        note="Gathered: more came than the messages an hour that this channel takes one by one. All stand in the app.",
+        url=f"{settings.BASE_URL}{reverse('workflows:alert_list')}?whose=all",
+        button="Open alerts",
+    )
+
+
+def _of_step(message: ChatMessage) -> Card | None:
+    step = message.step
+    if step is None:
+        return None
+    run = step.run
+    text = _merged(str(step.settings.get("text", "")), message)
+    title, _, rest = text.strip().partition("\n")
+    path = (
+        reverse("accounts:account_detail", args=[run.account_id])
+        if run.account_id
+        else reverse("workflows:run_detail", args=[run.pk])
+    )
+    return Card(
+        title or run.rule.name, quote=rest.strip(), note=f"From the rule “{run.rule.name}”",
+        url=f"{settings.BASE_URL}{path}",
+        button="Open the account" if run.account_id else "Open the run",
+    )  # fmt: skip
+
+
+FIELDS = {
+    "{contact}": "the contact's name",
+    "{account}": "the account's name",
+    "{owner}": "the account owner's name",
+}
+
+
+def _merged(text: str, message: ChatMessage) -> str:
+    """The text with its merge fields filled from what the run is about now; an erased name is gone here too."""
+    run = message.step.run if message.step else None
+    contact, account = (run.contact, run.account) if run else (None, None)
+    values = {
+        "{contact}": contact.display_name if contact else "somebody",
+        "{account}": account.name if account else "an account",
+        "{owner}": str(account.owner) if account and account.owner else "nobody",
+    }
+    for field, value in values.items():
+        text = text.replace(field, value)
+    return text
+
+
+def _url(alert: Alert) -> str:
+    return f"{settings.BASE_URL}{reverse('workflows:alert_detail', args=[alert.pk])}"

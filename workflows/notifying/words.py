@@ -1,0 +1,84 @@
+"""What notifications say, read from what they point at: never copied, so that an erased person is gone from them too."""
+
+from django.urls import reverse
+
+from surveys.models import Response
+from workflows.alerting.domain import Wake
+from workflows.models import Alert, Notification
+from workflows.notifying import topics
+from workflows.notifying.topics import Topic, Words
+
+LONGEST_QUOTE = 1500
+
+
+def said(response: Response) -> str:
+    """A score in words; on another scale than the NPS with its end, so that nobody takes a 4 of 5 for a 4 of 10."""
+    return str(response.score) if response.metric == "nps" else f"{response.score} of {response.scale_max}"
+
+
+def who_of(alert: Alert) -> str:
+    return alert.contact.display_name if alert.contact else "Somebody"
+
+
+def title_of(alert: Alert) -> str:
+    """What an alert is about in one line: "Ann Vogt at Acme answered 3"."""
+    at = f" at {alert.account.name}" if alert.account else ""
+    if alert.response is not None:
+        return f"{who_of(alert)}{at} answered {said(alert.response)}"
+    if alert.message is not None:
+        return f"{who_of(alert)}{at} wrote back"
+    matter = alert.matter
+    return matter.words if matter is not None else f"{alert.kind_label}{at}"
+
+
+def quote_of(alert: Alert) -> str:
+    """What the customer wrote, where an answer or a message is behind the alert."""
+    if alert.message is not None:
+        return alert.message.body[:LONGEST_QUOTE]
+    if alert.response is not None:
+        return (alert.response.comment or "")[:LONGEST_QUOTE]
+    return ""
+
+
+def of(notification: Notification) -> Words:
+    """The words of one notification."""
+    return topics.topic_named(notification.topic).words(notification)
+
+
+def _of_alert(notification: Notification) -> Words:
+    alert = notification.alert
+    if alert is None:
+        return Words("An alert")
+    title = title_of(alert)
+    count = notification.data.get("count", 0)
+    woken = notification.data.get("woken")
+    if woken:
+        slept = f"fired {alert.muted_count} times while asleep" if alert.muted_count > 1 else ""
+        slept = "fired once while asleep" if alert.muted_count == 1 else slept
+        why = {Wake.WORSE: "Woken because it got worse", Wake.TIME: "Back from its sleep"}.get(woken, "Woken")
+        return Words(f"{why}: {title}", _path(alert), slept)
+    if notification.data.get("given"):
+        return Words(f"Given to you: {title}", _path(alert))
+    if count > 1:
+        return Words(title, _path(alert), f"fired {count} times since it was opened")
+    return Words(title, _path(alert))
+
+
+def _path(alert: Alert) -> str:
+    return reverse("workflows:alert_detail", args=[alert.pk])
+
+
+def _of_task(notification: Notification) -> Words:
+    task = notification.task
+    if task is None:
+        return Words("A task")
+    return Words(
+        task.title,
+        reverse("workflows:task_detail", args=[task.pk]),
+        task.account.name if task.account else "",
+    )
+
+
+def register() -> None:
+    topics.words_of_alerts(_of_alert)
+    topics.register(Topic(topics.TASK_GIVEN, "A task is given to me", "task", topics.IN_THE_APP, _of_task))
