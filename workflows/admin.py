@@ -291,8 +291,6 @@ class AlarmLookAdmin(BackOffice):
     list_filter = ("verdict", "alarm")
     list_select_related = ("alarm",)
     ordering = ("-day", "-pk")
-    list_display = ("user", "alert", "task", "state", "attempts", "next_at", "finished_at", "error")
-    list_select_related = ("user", "alert", "task")
 
 
 @admin.register(HealthVersion)
