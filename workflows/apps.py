@@ -17,6 +17,7 @@ class WorkflowsConfig(AppConfig):
         from workflows.notifying import words
         from workflows.queries import alarms as alarm_queries
         from workflows.queries import alerts, notifications, tasks
+        from workflows.queries import backtests as backtest_queries
         from workflows.rules import engine
         from workflows.rules.steps import work  # noqa: F401
         from workflows.services import alerts as alert_services
@@ -35,6 +36,12 @@ class WorkflowsConfig(AppConfig):
             places.Place(
                 "You", "Notifications", "What reaches you in the app and by mail, quiet hours, the daily digest", "inbox",
                 "workflows:notification_preferences", can_view,
+            )
+        )  # fmt: skip
+        places.register(
+            places.Place(
+                "Customers and surveys", "Back-tests", "Whether health told in advance who would leave", "health",
+                "workflows:backtest_list", backtest_queries.may_see,
             )
         )  # fmt: skip
         jobs.on_tick("alerts_wake", alert_services.wake_due)
