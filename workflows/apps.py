@@ -87,9 +87,17 @@ def _alarms() -> None:
 
 
 def _health() -> None:
+    from team import places
     from workflows.health import compute, extensions, panels
+    from workflows.queries import backtests as backtest_queries
     from workflows.services import backtests
 
+    places.register(
+        places.Place(
+            "Customers and surveys", "Back-tests", "Whether health told in advance who would leave", "health",
+            "workflows:backtest_list", backtest_queries.may_see,
+        )
+    )  # fmt: skip
     compute.register()
     extensions.register()
     panels.register()

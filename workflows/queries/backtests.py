@@ -1,5 +1,6 @@
 """What pages and the API read about back-tests."""
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +59,7 @@ class Line:
             return "no data of those who left"
         if self.auc["low"] > 0.5:
             return "tells them apart"
-        return "points the wrong way" if self.auc["high"] < 0.5 else "no better than a coin can be"
+        return "points the wrong way" if self.auc["high"] < 0.5 else "not told from a coin"
 
     @property
     def tone(self) -> str:
@@ -77,6 +78,8 @@ class BackTestPage:
     baselines: list[Line]
     picture: Any
     drafts: list[tuple[str, str]]
+    days: list[tuple[dt.date, int, int]]
+    found_until: dt.date | None
 
 
 def _drafts(test: BackTest) -> list[tuple[str, str]]:
@@ -85,6 +88,10 @@ def _drafts(test: BackTest) -> list[tuple[str, str]]:
     current = versions.in_force()
     profiles = versions.config_of(current).profiles if current is not None else ()
     return [(one.key, one.name) for one in profiles if one.key in changed]
+
+
+def _date(text: str | None) -> dt.date | None:
+    return dt.date.fromisoformat(text) if text else None
 
 
 def page_of(test: BackTest) -> BackTestPage:
@@ -105,6 +112,11 @@ def page_of(test: BackTest) -> BackTestPage:
         components=components,
         baselines=[line for line in lines if line.kind == "baseline"],
         drafts=_drafts(test),
+        days=[
+            (dt.date.fromisoformat(one["day"]), one["evaluations"], one["left"])
+            for one in test.results.get("days", [])
+        ],
+        found_until=_date(test.suggestion.get("found_until")),
         picture=charts.ranges(
             [
                 charts.Range(line.label, one["value"], one["low"], one["high"], line.kind == "score")
