@@ -20,10 +20,15 @@ class WorkflowsConfig(AppConfig):
 
 
 def _rules() -> None:
-    from workflows.rules import engine
-    from workflows.rules.steps import work  # noqa: F401
+    from workflows.rules import engine, leaving, reports, triggers
+    from workflows.rules.steps import flow, work
 
+    triggers.register()
+    flow.register()
+    work.register()
     engine.register()
+    leaving.register()
+    reports.register()
 
 
 def _tasks() -> None:

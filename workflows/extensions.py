@@ -11,7 +11,8 @@ from team.models import User
 from team.permissions import can_work
 from workflows.domain import AlertState, TaskState
 from workflows.models import Alert, Task
-from workflows.queries import alerts, tasks
+from workflows.queries import alerts, runs, tasks
+from workflows.rules import leaving
 from workflows.services import customers as forgetting
 from workflows.services import gathering
 
@@ -49,6 +50,14 @@ def _count_tasks(target: str) -> Any:
     return count
 
 
+def _runs(target: str) -> Any:
+    return lambda obj, user: runs.of_customer(target, obj, user)
+
+
+def _count_runs(target: str) -> Any:
+    return lambda obj, user: runs.count_under_way(target, obj, user) or None
+
+
 def _alerts_of(events: Sequence[Event]) -> Mapping[int, Any]:
     by_id = Alert.objects.select_related("assignee", "response").in_bulk([e.subject_id for e in events])
     return {e.pk: by_id.get(e.subject_id) for e in events}
@@ -73,12 +82,18 @@ def register() -> None:
                 position=60, count=_count_tasks(target),
             )
         )  # fmt: skip
+        extend.panel(
+            Panel(
+                f"workflows.runs.{target}", target, "rules", "Rules", "workflows/_runs_panel.html", _runs(target),
+                position=90, count=_count_runs(target),
+            )
+        )  # fmt: skip
     for kind in ("alert.raised", "alert.updated", "alert.snoozed", "alert.woken", "alert.closed"):
         extend.event_renderer(kind, "workflows/_event_alert.html", _alerts_of, group="tasks")
     for kind in ("task.created", "task.completed", "task.cancelled"):
         extend.event_renderer(kind, "workflows/_event_task.html", _tasks_of, group="tasks")
     for model, erase in (
-        ("workflows.Run", None),
+        ("workflows.Run", leaving.forget),
         ("workflows.AlertCause", None),
         ("workflows.Task", forgetting.forget_tasks),
         ("workflows.PlaybookRun", None),
@@ -94,6 +109,12 @@ def register() -> None:
         )
     )  # fmt: skip
     timeline.subscribe("workflows.alerts_merged", gathering.on_accounts_merged, kinds=["account.merged"])
+    extend.relation(
+        Relation(
+            "workflows.DryRunHit", export=lambda contact: (),
+            reason="What a rule would have done says nothing of the customer that its event does not.",
+        )
+    )  # fmt: skip
     extend.relation(
         Relation(
             "workflows.HistoricalTask", erase=forgetting.forget_past_tasks, export=lambda contact: (),

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from surveys.choices import Channel
 from workflows.alarms.evidence import CADENCES, MIN_N_FLOOR, Direction
 from workflows.domain import AlertState, Priority, TaskState
-from workflows.models import Alarm, AlarmLook, Alert, Rule, Task
+from workflows.models import Alarm, AlarmLook, Alert, Task
 
 
 class TaskSerializer(serializers.ModelSerializer[Task]):
@@ -73,25 +73,6 @@ class AlertPatchSerializer(serializers.Serializer[Any]):
                 {"outcome": "Say in a line what came of it when you close an alert."}
             )
         return attrs
-
-
-class RuleSerializer(serializers.ModelSerializer[Rule]):
-    class Meta:
-        model = Rule
-        fields = [
-            "id",
-            "key",
-            "name",
-            "description",
-            "trigger",
-            "conditions",
-            "steps",
-            "is_active",
-            "version",
-        ]
-        read_only_fields = [f for f in fields if f != "is_active"]
-
-
 # --- Alarms ------------------------------------------------------------------------------------------------
 class AlarmLookSerializer(serializers.ModelSerializer[AlarmLook]):
     nps_before = serializers.IntegerField(source="before.score", allow_null=True)

@@ -15,17 +15,14 @@ from core.errors import Invalid
 from team import queries as team_queries
 from team.domain import ApiScope
 from team.models import User
-from team.permissions import can_lead, can_work
 from workflows.api import serializers
 from workflows.domain import Priority, TaskState
 from workflows.filters import AlertFilter, TaskFilter
-from workflows.models import Alert, Rule, Task
+from workflows.models import Alert, Task
 from workflows.queries import alerts as alert_queries
-from workflows.queries import rules as rule_queries
 from workflows.queries import tasks as task_queries
 from workflows.services import alerts as alert_services
 from workflows.services import loop
-from workflows.services import rules as rule_services
 from workflows.services import tasks as task_services
 
 SCOPES = {"read": ApiScope.WORK_READ, "write": ApiScope.WORK_WRITE}
@@ -142,29 +139,3 @@ class AlertViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet)
             if "state" in data:
                 loop.close_loop(alert=alert, outcome=data["outcome"], actor=user)
         return Response(serializers.AlertSerializer(self.get_object()).data)
-
-
-@extend_schema_view(list=extend_schema(summary="List rules"), retrieve=extend_schema(summary="Read a rule"))
-class RuleViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
-    scopes = SCOPES
-    allowed = {"write": can_lead, "read": can_work}
-    serializer_class = serializers.RuleSerializer
-    queryset = Rule.objects.none()
-
-    def get_queryset(self) -> QuerySet[Rule]:
-        return rule_queries.list_rules(cast(User, self.request.user))
-
-    @extend_schema(
-        summary="Switch a rule on or off",
-        request=serializers.RuleSerializer,
-        responses=serializers.RuleSerializer,
-    )
-    def partial_update(self, request: Request, pk: str) -> Response:
-        rule = self.get_object()
-        given = serializers.RuleSerializer(rule, data=request.data, partial=True)
-        given.is_valid(raise_exception=True)
-        if "is_active" in given.validated_data:
-            rule = rule_services.switch_rule(
-                rule=rule, is_active=given.validated_data["is_active"], actor=cast(User, request.user)
-            )
-        return Response(serializers.RuleSerializer(rule).data)

@@ -2,6 +2,7 @@
 
 from workflows.models.alarms import Alarm, AlarmLook
 from workflows.models.alerts import Alert, AlertCause
+from workflows.models.dry_runs import DryRun, DryRunHit
 from workflows.models.health import (
     AccountHealth,
     HealthMark,
@@ -28,6 +29,8 @@ __all__ = [
     "AlertCause",
     "ChecklistItem",
     "Digest",
+    "DryRun",
+    "DryRunHit",
     "HandOver",
     "HealthMark",
     "HealthOverride",
