@@ -6,6 +6,7 @@ writes one delivery per subscriber; subscribers hear of each event at least once
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -26,25 +27,42 @@ DELIVER = "timeline_deliver"
 @dataclass(frozen=True, slots=True)
 class Subscriber:
     """`handle` gets one event and must be idempotent. `kinds` limits it to those event kinds (None: all), `live_only`
-    to events that happened live: a history of a million answers then costs it nothing."""
+    to events that happened live: a history of a million answers then costs it nothing. `also(kind, origin)` lets in
+    more of them; it is asked for each event, so it must be quick."""
 
     name: str
     handle: Callable[[Event], None]
     kinds: frozenset[str] | None = None
     live_only: bool = False
+    also: Callable[[str, str], bool] | None = None
 
     def wants(self, kind: str, origin: str) -> bool:
-        return (self.kinds is None or kind in self.kinds) and (not self.live_only or origin == Origin.LIVE)
+        if self.kinds is not None and kind not in self.kinds:
+            return False
+        if not self.live_only or origin == Origin.LIVE:
+            return True
+        return self.also is not None and self.also(kind, origin)
 
 
 subscribers: dict[str, Subscriber] = {}
 
 
 def subscribe(
-    name: str, handle: Callable[[Event], None], *, kinds: Sequence[str] | None = None, live_only: bool = False
+    name: str,
+    handle: Callable[[Event], None],
+    *,
+    kinds: Sequence[str] | None = None,
+    live_only: bool = False,
+    also: Callable[[str, str], bool] | None = None,
 ) -> None:
     """Register a subscriber. Call from `AppConfig.ready`."""
-    subscribers[name] = Subscriber(name, handle, None if kinds is None else frozenset(kinds), live_only)
+    subscribers[name] = Subscriber(name, handle, None if kinds is None else frozenset(kinds), live_only, also)
+
+
+BY_RUN = "by_run"
+run_at_work: ContextVar[int | None] = ContextVar("run_at_work", default=None)
+"""The run of a rule whose step is being done: what is recorded meanwhile says so in its data, under `BY_RUN`, so that
+rules that set each other off are found out."""
 
 
 def is_awaited(kind: str, origin: str) -> bool:
@@ -149,6 +167,7 @@ def record(
     or a merge that records again makes no second alert. `data` must hold neutral values only.
     """
     with transaction.atomic():
+        run = run_at_work.get()
         event = Event.objects.create(
             kind=kind,
             account=account,
@@ -159,7 +178,7 @@ def record(
             cause_key=cause_key,
             origin=origin,
             occurred_at=occurred_at or clock.now(),
-            data=dict(data or {}),
+            data=dict(data or {}) | ({} if run is None else {BY_RUN: run}),
             facts=dict(facts) if facts is not None else current_facts(account, contact),
         )
         if is_awaited(kind, origin):
@@ -180,6 +199,9 @@ def draft(columns: Mapping[str, Any]) -> Event:
 
 def record_many(events: Sequence[Event]) -> list[Event]:
     """Write prepared events in bulk, in the caller's transaction, with relay rows where subscribers wait for them."""
+    if (run := run_at_work.get()) is not None:
+        for event in events:
+            event.data = {**event.data, BY_RUN: run}
     with transaction.atomic():
         made = list(bulk.insert(Event, events))
         awaited = [event.pk for event in made if is_awaited(event.kind, event.origin)]

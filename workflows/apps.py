@@ -20,11 +20,16 @@ class WorkflowsConfig(AppConfig):
 
 
 def _rules() -> None:
-    from workflows.rules import engine, metric_thresholds
-    from workflows.rules.steps import work  # noqa: F401
+    from workflows.rules import engine, leaving, metric_thresholds, reports, triggers
+    from workflows.rules.steps import flow, work
 
+    triggers.register()
+    flow.register()
+    work.register()
     engine.register()
     metric_thresholds.register()
+    leaving.register()
+    reports.register()
 
 
 def _tasks() -> None:

@@ -17,6 +17,7 @@ from team.permissions import can_work
 from workflows.domain import AlertState, TaskState
 from workflows.models import Alert, Loop, PlaybookRun, Task
 from workflows.queries import alerts, loops, playbooks, runs, tasks
+from workflows.rules import leaving
 from workflows.services import customers as forgetting
 from workflows.services import gathering
 
@@ -125,7 +126,7 @@ def register() -> None:
         extend.event_renderer(kind, "workflows/_event_loop.html", _loops_of, group="tasks")
     answer_marks.register("workflows.clock", _clocks)
     for model, erase in (
-        ("workflows.Run", None),
+        ("workflows.Run", leaving.forget),
         ("workflows.AlertCause", None),
         ("workflows.Task", forgetting.forget_tasks),
         ("workflows.PlaybookRun", None),

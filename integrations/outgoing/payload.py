@@ -99,11 +99,6 @@ for _name, _subject in {
     "playbook_run": Subject(
         lambda user: playbooks.list_runs(user=user), _serialized(PlaybookRunSerializer), ApiScope.WORK_READ,
     ),
-    "loop": Subject(
-        lambda user: Loop.objects.filter(accounts_visible_to(user, "account__")).select_related("response"),
-        _serialized(LoopSerializer),
-        ApiScope.WORK_READ,
-    ),
 }.items():  # fmt: skip
     subject(_name, _subject)
 

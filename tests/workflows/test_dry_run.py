@@ -26,7 +26,6 @@ from workflows.rules import checking
 from workflows.services import authoring, dry_runs
 
 pytestmark = pytest.mark.django_db
-
 TASK = {"kind": "create_task", "title": "Call", "due_business_days": 1, "priority": "high"}
 WAIT = {"kind": "wait", "until": "duration", "amount": 3, "unit": "days"}
 

@@ -16,7 +16,6 @@ from workflows.rules.definition import values_of
 from workflows.services import authoring
 
 pytestmark = pytest.mark.django_db
-
 NEW = "/rules/new/"
 
 

@@ -1,6 +1,8 @@
 """Rules and what becomes of them: runs and their steps."""
 
-from typing import ClassVar
+import uuid
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -14,6 +16,39 @@ from core.outbox import OutboxRow
 from workflows.choices import choices
 from workflows.domain import UNDER_WAY, RunState
 from workflows.rules.domain import OneRunPer, Reentry, StepOutcome
+
+
+class RuleState(models.Model):
+    """One row: its stamp changes with every change of a rule, so that workers know when to read them again."""
+
+    stamp = models.CharField(max_length=32)
+
+    def __str__(self) -> str:
+        return "The state of the rules"
+
+
+def renew_stamp() -> None:
+    """Have every worker read the rules again."""
+    RuleState.objects.update_or_create(pk=1, defaults={"stamp": uuid.uuid4().hex})
+
+
+class RuleQuerySet(models.QuerySet["Rule"]):
+    """Rules, whose changes are noticed also when they are made to many at once."""
+
+    def update(self, **kwargs: Any) -> int:
+        changed = super().update(**kwargs)
+        renew_stamp()
+        return changed
+
+    def bulk_create(self, objs: Iterable["Rule"], *args: Any, **kwargs: Any) -> list["Rule"]:
+        made = super().bulk_create(objs, *args, **kwargs)
+        renew_stamp()
+        return made
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        found = super().delete()
+        renew_stamp()
+        return found
 
 
 class Rule(models.Model):
@@ -62,6 +97,8 @@ class Rule(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     history = HistoricalRecords()
 
+    objects: ClassVar = RuleQuerySet.as_manager()
+
     class Meta:
         indexes = [
             models.Index(fields=["trigger"], condition=Q(is_active=True), name="workflows_rule_trigger")
@@ -70,14 +107,14 @@ class Rule(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        super().save(*args, **kwargs)
+        renew_stamp()
 
-class RuleState(models.Model):
-    """One row: its stamp changes with every change of a rule, so that workers know when to read them again."""
-
-    stamp = models.CharField(max_length=32)
-
-    def __str__(self) -> str:
-        return "The state of the rules"
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        found = super().delete(*args, **kwargs)
+        renew_stamp()
+        return found
 
 
 class Run(models.Model):

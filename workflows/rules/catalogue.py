@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from accounts.conditions import Known
 
 if TYPE_CHECKING:
+    from accounts.models import Event
     from workflows.models import RunStep
 
 Words = Callable[[Mapping[str, Any]], str]
@@ -63,6 +64,10 @@ class Trigger:
     `key` is what `Rule.trigger` holds; `kinds` are the event kinds it listens to. `words(settings)` is the beginning
     of the sentence: "When somebody answers". `settings` are held in `Rule.trigger_settings`. `fields` are what
     conditions may ask of the event beside the facts (`event.score`…). `subject` says whom a run is about.
+
+    `holds(settings, event)` says whether an event of one of the kinds is what a rule with these settings waits for; None
+    where that cannot be known any more. Without it every such event is. `cause(event)` names what a rule runs once for,
+    where that is not the event's own cause. Both judge past events too, so they read what the event recorded.
     """
 
     key: str
@@ -74,6 +79,8 @@ class Trigger:
     fields: tuple[Known, ...] = ()
     subject: Literal["account", "contact"] = "account"
     help: str = ""
+    holds: "Callable[[Mapping[str, Any], Event], bool | None] | None" = None
+    cause: "Callable[[Event], str] | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from accounts.models import Contact, Event, Interaction
+from accounts.models import Account, Contact, Event
 from surveys.choices import Channel
 from surveys.models import Suppression
+from team import queries as team_queries
+from workflows.calendars.domain import WorkCalendar
 from workflows.models import Rule
-from workflows.rules import catalogue, conditions
+from workflows.queries import worktime
+from workflows.rules import catalogue, conditions, judging
 from workflows.rules.definition import BRANCH, walk
 from workflows.rules.domain import Exit
+from workflows.rules.journeys import EXIT_KINDS, WAIT, exit_of, wait_end, was_touched
 from workflows.rules.verdicts import Withheld
 
-WAIT = "wait"
+_OF_THE_RUN = {Exit.TASK_CLOSED, Exit.ALERT_CLOSED}  # It never made them, so nobody can have closed them.
+EXIT_LIKE = {"message.received", "response.scored", "interaction.logged"}
+"""What the log knows of whether it came; the tasks and alerts of a run that never was cannot be closed."""
 _LARGEST = 20_000
 
 
@@ -31,14 +37,6 @@ class Course:
     withheld: str = ""
 
 
-EXIT_KINDS: Mapping[str, tuple[str, ...]] = {
-    Exit.REPLIED: ("message.received",),
-    Exit.ANSWERED: ("response.scored",),
-    Exit.UNSUBSCRIBED: ("survey.declined", "preferences.changed"),
-}
-"""The events that end a journey early. Tasks and alerts of the run itself cannot be closed: it never made them."""
-
-
 class Courses:
     """The courses of one rule's runs; what was read of people is kept for the next."""
 
@@ -49,8 +47,12 @@ class Courses:
             kind in catalogue.step_types and catalogue.step_types[kind].reaches_out for kind in kinds
         )
         self.is_short = not self.writes and WAIT not in kinds
-        self.exits = [kind for one in rule.exit_on for kind in EXIT_KINDS.get(one, ())]
+        self.exits = [
+            kind for one in rule.exit_on for kind in EXIT_KINDS.get(one, ()) if one not in _OF_THE_RUN
+        ]
         self._barred: dict[int, str] = {}
+        self._calendars: dict[int | None, WorkCalendar] = {}
+        self.zone = team_queries.zone()
 
     def of(self, event: Event) -> Course:
         """The course of the run that `event` would have started."""
@@ -62,7 +64,7 @@ class Courses:
         for step in self._steps(self.rule.steps, event):
             assert at is not None
             if step["kind"] == WAIT:
-                at = wait_end(step, at, event)
+                at = self._wait_end(step, at, event)
                 if at is None or (exit_at is not None and exit_at <= at):
                     return Course(exit_at, messages, withheld)
             elif catalogue.step_types[step["kind"]].reaches_out:
@@ -77,7 +79,7 @@ class Courses:
         """The steps in their order, with the way taken at each branch."""
         for step in steps:
             if step.get("kind") == BRANCH:
-                arm = "then" if conditions.hold(step.get("conditions") or {}, event) else "else"
+                arm = "then" if self._is_so(step, event) else "else"
                 yield from self._steps(step.get(arm) or [], event)
             else:
                 yield step
@@ -88,8 +90,34 @@ class Courses:
         found = Event.objects.filter(
             contact_id=event.contact_id, kind__in=self.exits, occurred_at__gt=event.occurred_at
         )
-        return (
-            found.exclude(pk=event.pk).order_by("occurred_at").values_list("occurred_at", flat=True).first()
+        later = found.exclude(pk=event.pk).order_by("occurred_at", "pk")
+        return next((one.occurred_at for one in later.iterator() if exit_of(one) in self.rule.exit_on), None)
+
+    def _wait_end(self, step: Mapping[str, Any], at: dt.datetime, event: Event) -> dt.datetime:
+        """When the wait would have been over: by its length, or by what the log says happened before."""
+        longest = wait_end(step, at, zone=self.zone, calendar=self._calendar(event.account_id))
+        if step.get("until") != "event" or step.get("event") not in EXIT_LIKE:
+            return longest
+        about = {"contact_id": event.contact_id} if event.contact_id else {"account_id": event.account_id}
+        came = Event.objects.filter(kind=step["event"], occurred_at__gt=at, occurred_at__lt=longest, **about)
+        first = came.order_by("occurred_at").values_list("occurred_at", flat=True).first()
+        return first or longest
+
+    def _calendar(self, account_id: int | None) -> WorkCalendar:
+        if len(self._calendars) > _LARGEST:
+            self._calendars.clear()
+        if account_id not in self._calendars:
+            account = Account.objects.select_related("owner").filter(pk=account_id or 0).first()
+            owner = account.owner if account is not None else None
+            self._calendars[account_id] = worktime.calendar_of(owner if owner and owner.is_active else None)
+        return self._calendars[account_id]
+
+    def _is_so(self, step: Mapping[str, Any], event: Event) -> bool:
+        return judging.holds(
+            step.get("conditions") or {},
+            self.rule.trigger,
+            conditions.values_of(event),
+            judging.now_of(event),
         )
 
     def _reason(self, event: Event, at: dt.datetime) -> str:
@@ -102,7 +130,13 @@ class Courses:
             self._barred[event.contact_id] = _barred(event.contact_id)
         if reason := self._barred[event.contact_id]:
             return reason
-        if self.rule.reply_suppresses and at > event.occurred_at and _was_touched(event, at):
+        if (
+            self.rule.reply_suppresses
+            and at > event.occurred_at
+            and was_touched(
+                account_id=event.account_id, contact_id=event.contact_id, after=event.occurred_at, until=at
+            )
+        ):
             return Withheld.TOUCHED
         return ""
 
@@ -117,13 +151,3 @@ def _barred(contact_id: int) -> str:
         address_key=contact.address_key, channel=Channel.EMAIL, lifted_at__isnull=True
     )
     return Withheld.UNSUBSCRIBED if active.exists() else ""
-
-
-def _was_touched(event: Event, at: dt.datetime) -> bool:
-    between = Interaction.objects.filter(
-        contact_id=event.contact_id,
-        happened_at__gt=event.occurred_at,
-        happened_at__lte=at,
-        is_automatic=False,
-    )
-    return between.exclude(kind="note").exists()

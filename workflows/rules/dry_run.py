@@ -18,10 +18,11 @@ from core import bulk
 from core.errors import Refused
 from team import queries as team_queries
 from workflows.models import DryRun, DryRunHit, Rule
-from workflows.rules import catalogue, conditions, engine, fields
+from workflows.rules import catalogue, engine, fields
 from workflows.rules.course import Courses
 from workflows.rules.definition import values_of
 from workflows.rules.domain import OneRunPer, Reentry
+from workflows.rules.judging import Answer, Judge, is_actionable
 from workflows.rules.verdicts import Verdict
 
 CHUNK = 2_000
@@ -78,6 +79,8 @@ class Rehearsal:
         self.from_history = dry_run.from_history
         self.rule = rule_of(dry_run)
         self.zone = team_queries.zone()
+        self.judge = Judge(self.rule)
+        self.cap = engine.cap_of(self.rule)
         self.courses = Courses(self.rule)
         self.causes: set[str] = set()
         self.entered: dict[str, dt.datetime] = {}
@@ -115,7 +118,7 @@ class Rehearsal:
         judged = self._judge(event)
         if judged is None:
             return None
-        cause = conditions.cause_of(event)
+        cause = self.judge.cause_of(event)
         if cause in self.causes:
             return None
         subject = self._subject(event.account_id, event.contact_id)
@@ -140,11 +143,14 @@ class Rehearsal:
         )
 
     def _judge(self, event: Event) -> Verdict | None:
-        if not self.dry_run.as_if_live and not engine.is_actionable(event, event.recorded_at):
+        if not self.dry_run.as_if_live and not is_actionable(self.rule, event, event.recorded_at):
             return None
-        if conditions.trigger_of(event) != self.rule.trigger:
-            return None
-        return Verdict.FIRES if conditions.hold(self.rule.conditions, event) else None
+        match self.judge.judge(event).answer:
+            case Answer.FIRES:
+                return Verdict.FIRES
+            case Answer.UNKNOWN:
+                return Verdict.UNKNOWN
+        return None
 
     def _stands_in_the_way(self, subject: str, event: Event) -> Verdict:
         at = event.occurred_at
@@ -156,15 +162,13 @@ class Rehearsal:
             days = self.rule.reentry_days or 0
             if self.rule.reentry == Reentry.NEVER or at < self.entered[subject] + days * DAY:
                 return Verdict.REENTRY
-        cap = self.rule.max_runs_per_day
+        cap = self.cap
         if cap and self.started.get(at.astimezone(self.zone).date(), 0) >= cap:
             return Verdict.HELD
         return Verdict.FIRES
 
     def _subject(self, account: int | None, contact: int | None) -> str:
-        if self.rule.one_run_per == OneRunPer.ACCOUNT:
-            return f"account:{account}" if account else ""
-        return f"contact:{contact}" if contact else f"account:{account}" if account else ""
+        return engine.subject_of(self.rule.one_run_per, account, contact)
 
     def _note(
         self, cause: str, subject: str, at: dt.datetime, ends_at: dt.datetime | None, verdict: str

@@ -6,10 +6,11 @@ account's field is called and which values it can take is what segments say of i
 
 from collections.abc import Callable, Mapping
 
-from accounts import segments
+from accounts import segments, timeline
 from accounts.conditions import Kind, Known
 from accounts.domain import ContactRole
 from accounts.extend import SegmentField
+from accounts.models import CustomField
 from surveys.models import Survey
 from team.models import User
 from workflows.rules import catalogue, conditions
@@ -25,7 +26,16 @@ def known(trigger: str) -> dict[str, Known]:
     described = catalogue.triggers.get(trigger)
     own = {one.key: one for one in described.fields} if described else {}
     facts = {key: one for key, one in conditions.FIELDS.items() if not key.startswith(EVENT)}
-    return {**own, **facts}
+    return {**own, **facts, **_custom()}
+
+
+def _custom() -> dict[str, Known]:
+    """The custom fields that events remember: those declared as not personal."""
+    found = {}
+    for field in CustomField.objects.filter(is_personal=False).order_by("position", "label", "pk"):
+        key = f"{timeline.CUSTOM_FACTS[field.target]}{field.key}"
+        found[key] = Known(key, field.label, Kind(field.type))
+    return found
 
 
 def offered(trigger: str, user: User | None = None) -> dict[str, SegmentField]:

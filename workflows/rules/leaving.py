@@ -1,0 +1,96 @@
+"""What ends a journey early, what ends a wait, and what becomes of runs whose customer is merged or erased.
+
+A subscriber of the timeline: it looks for runs under way of the customer that an event is about. Idempotent: a run that
+has ended stays as it ended.
+"""
+
+from collections.abc import Iterable
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+
+from accounts import timeline
+from accounts.models import Contact, Event
+from workflows.domain import UNDER_WAY, RunState
+from workflows.models import AlertCause, Run, RunStep, Task
+from workflows.rules import engine
+from workflows.rules.domain import EXIT_WORDS, Exit, OneRunPer
+from workflows.rules.journeys import EXIT_KINDS, definition_of, exit_of
+
+AWAITED = ("message.received", "response.scored", "task.completed", "alert.closed", "interaction.logged")
+"""The kinds of events that a wait can be for."""
+
+
+def on_event(event: Event) -> None:
+    """Let waits for this event end, and end the journeys that it ends."""
+    found = exit_of(event)
+    if event.kind not in AWAITED and found is None:
+        return
+    # Every event of a customer that has no run under way costs this one look.
+    runs = list(_runs_of(event))
+    for run in runs:
+        if found is not None and found in definition_of(run)["exit_on"]:
+            with transaction.atomic():
+                held = Run.objects.select_for_update(of=("self",)).get(pk=run.pk)
+                engine.end(held, RunState.EXITED, f"Ended early: {EXIT_WORDS[found]}.")
+    waiting = [run.pk for run in runs if run.state == RunState.WAITING and run.waiting_for == event.kind]
+    if waiting:
+        rows = RunStep.objects.filter(
+            run__in=waiting, run__state=RunState.WAITING, state="pending", kind="wait"
+        )
+        engine.come(rows=list(rows.values_list("pk", flat=True)))
+
+
+def _runs_of(event: Event) -> Iterable[Run]:
+    """The runs under way that the event can end: those of its task or alert, else those of its person, and those about
+    the account as a whole. Not the run that it started, nor one that began after it."""
+    under_way: QuerySet[Run] = Run.objects.filter(state__in=UNDER_WAY).select_related("rule")
+    if event.kind in EXIT_KINDS[Exit.TASK_CLOSED]:
+        return under_way.filter(pk__in=Task.objects.filter(pk=event.subject_id or 0).values("run"))
+    if event.kind in EXIT_KINDS[Exit.ALERT_CLOSED]:
+        return under_way.filter(pk__in=AlertCause.objects.filter(alert=event.subject_id or 0).values("run"))
+    about = Q(pk__in=[])
+    if event.contact_id is not None:
+        about |= Q(contact_id=event.contact_id)
+    if event.account_id is not None:
+        about |= Q(account_id=event.account_id, contact__isnull=True)
+        about |= Q(account_id=event.account_id, rule__one_run_per=OneRunPer.ACCOUNT)
+        if event.kind == "interaction.logged" and event.contact_id is None:
+            about |= Q(account_id=event.account_id)
+    return under_way.filter(about).exclude(event=event).exclude(event__occurred_at__gt=event.occurred_at)
+
+
+# --- Customers that change -----------------------------------------------------------------------------------
+def on_merged(event: Event) -> None:
+    """After a merge two runs may be under way for what is one customer now: the older one goes on."""
+    about = (
+        {"account_id": event.account_id}
+        if event.kind.startswith("account.")
+        else {"contact_id": event.contact_id}
+    )
+    if not any(about.values()):
+        return
+    runs = Run.objects.filter(state__in=UNDER_WAY, subject_key__isnull=False, **about)
+    for run in runs.select_related("rule").order_by("started_at", "pk"):
+        subject = engine.subject_of(run.rule.one_run_per, run.account_id, run.contact_id)
+        if subject == run.subject_key:
+            continue
+        try:
+            with transaction.atomic():
+                Run.objects.filter(pk=run.pk).update(subject_key=subject or None)
+        except IntegrityError:
+            engine.end(
+                run, RunState.EXITED, "Ended early: the customer was merged with one that is in this journey."
+            )
+
+
+def forget(contact: Contact) -> None:
+    """A person was erased: what is under way for them ends."""
+    for run in Run.objects.filter(contact=contact, state__in=UNDER_WAY):
+        engine.end(run, RunState.EXITED, engine.ERASED)
+
+
+def register() -> None:
+    kinds = sorted({*AWAITED, *(kind for kinds in EXIT_KINDS.values() for kind in kinds)})
+    timeline.subscribe("workflows.journeys", on_event, kinds=kinds, live_only=True)
+    timeline.subscribe("workflows.runs_merged", on_merged, kinds=["account.merged", "contact.merged"])
