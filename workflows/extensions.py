@@ -19,7 +19,7 @@ from workflows.models import Alert, Loop, PlaybookRun, Task
 from workflows.queries import alerts, loops, playbooks, runs, tasks
 from workflows.rules import leaving
 from workflows.services import customers as forgetting
-from workflows.services import gathering
+from workflows.services import gathering, rewards
 
 
 def _of(target: str, obj: Any) -> dict[str, Any]:
@@ -145,6 +145,18 @@ def register() -> None:
         Relation(
             "workflows.DryRunHit", export=lambda contact: (),
             reason="What a rule would have done says nothing of the customer that its event does not.",
+        )
+    )  # fmt: skip
+    extend.relation(
+        Relation(
+            "workflows.RewardCode", erase=rewards.forget, export=rewards.export,
+            reason="A code belongs to whoever got it; to whom it went is forgotten with them.",
+        )
+    )  # fmt: skip
+    extend.relation(
+        Relation(
+            "workflows.SegmentMember", merge="stay", export=lambda contact: (),
+            reason="Who is in a watched segment is found anew at the next look.",
         )
     )  # fmt: skip
     timeline.subscribe("workflows.alerts_merged", gathering.on_accounts_merged, kinds=["account.merged"])
