@@ -11,6 +11,7 @@ from workflows.models import (
     AlarmLook,
     Alert,
     AlertCause,
+    BackTest,
     Digest,
     HandOver,
     Leave,
@@ -284,3 +285,12 @@ class AlarmLookAdmin(BackOffice):
     list_filter = ("verdict", "alarm")
     list_select_related = ("alarm",)
     ordering = ("-day", "-pk")
+
+
+@admin.register(BackTest)
+class BackTestAdmin(BackOffice):
+    page = "workflows:backtest_detail"
+    list_display = ("requested_at", "version", "against", "horizon_days", "state", "outcomes", "evaluations")
+    list_filter = ("state", "against")
+    list_select_related = ("version",)
+    ordering = ("-requested_at", "-pk")

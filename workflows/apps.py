@@ -86,10 +86,13 @@ def _alarms() -> None:
 
 
 def _health() -> None:
-    from workflows.health import compute, extensions
+    from workflows.health import compute, extensions, panels
+    from workflows.services import backtests
 
     compute.register()
     extensions.register()
+    panels.register()
+    backtests.register()
 
 
 def _navigation() -> None:
@@ -102,6 +105,7 @@ def _navigation() -> None:
     register("act", "Loops", "workflows:loop_list", "feedback", badge=loops.count_late_for)
     register("act", "Playbooks", "workflows:playbook_list", "file")
     register("act", "Rules", "workflows:rule_list", "rules", "r")
+    register("act", "Health", "workflows:health_list", "health", "h")
     register(
         "main", "Notifications", "workflows:notification_list", "inbox", "i",
         badge=notifications.count_unread, live="workflows:bell",

@@ -16,7 +16,7 @@ from team.models import User
 from team.permissions import can_work
 from workflows.domain import AlertState, TaskState
 from workflows.models import Alert, Loop, PlaybookRun, Task
-from workflows.queries import alerts, loops, playbooks, tasks
+from workflows.queries import alerts, loops, playbooks, runs, tasks
 from workflows.services import customers as forgetting
 from workflows.services import gathering
 
@@ -53,6 +53,14 @@ def _count_tasks(target: str) -> Any:
         return tasks.list_tasks(user=user).filter(state=TaskState.OPEN, **_of(target, obj)).count()
 
     return count
+
+
+def _runs(target: str) -> Any:
+    return lambda obj, user: runs.of_customer(target, obj, user)
+
+
+def _count_runs(target: str) -> Any:
+    return lambda obj, user: runs.count_under_way(target, obj, user) or None
 
 
 def _alerts_of(events: Sequence[Event]) -> Mapping[int, Any]:
@@ -101,6 +109,12 @@ def register() -> None:
                 position=60, count=_count_tasks(target),
             )
         )  # fmt: skip
+        extend.panel(
+            Panel(
+                f"workflows.runs.{target}", target, "rules", "Rules", "workflows/_runs_panel.html", _runs(target),
+                position=90, count=_count_runs(target),
+            )
+        )  # fmt: skip
     for kind in ("alert.raised", "alert.updated", "alert.snoozed", "alert.woken", "alert.closed"):
         extend.event_renderer(kind, "workflows/_event_alert.html", _alerts_of, group="tasks")
     for kind in ("task.created", "task.completed", "task.cancelled", "task.overdue"):
@@ -124,6 +138,12 @@ def register() -> None:
         Relation(
             "workflows.Alert", erase=forgetting.forget_alerts, moving=gathering.moving,
             reason="Alerts follow the customer; one whose like is open there becomes part of that.",
+        )
+    )  # fmt: skip
+    extend.relation(
+        Relation(
+            "workflows.DryRunHit", export=lambda contact: (),
+            reason="What a rule would have done says nothing of the customer that its event does not.",
         )
     )  # fmt: skip
     timeline.subscribe("workflows.alerts_merged", gathering.on_accounts_merged, kinds=["account.merged"])

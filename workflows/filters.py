@@ -1,12 +1,14 @@
 """Filters that the task and alert pages share with the API."""
 
+from typing import Any
+
 import django_filters as filters
 from django.db.models import Q, QuerySet
 
 from core import clock
 from workflows.alerting.domain import SEVERITY_LABELS, Severity
 from workflows.domain import AlertState, Priority, TaskState
-from workflows.models import Alert, Loop, Task
+from workflows.models import AccountHealth, Alert, Loop, Task
 from workflows.queries import loops as loop_queries
 
 MAX_ID = 2**63 - 1
@@ -92,3 +94,40 @@ class AlertFilter(filters.FilterSet):
     class Meta:
         model = Alert
         fields: list[str] = []
+
+
+CHANGES = (("fell", "Fell by 5 or more"), ("rose", "Rose by 5 or more"), ("steady", "Hardly moved"))
+
+
+class HealthFilter(filters.FilterSet):
+    """`band` is the key of one, "unclear" or "none"; `change` is within 30 days."""
+
+    q = filters.CharFilter(field_name="account__name", lookup_expr="icontains", max_length=200)
+    band = filters.CharFilter(method="by_band", max_length=20)
+    change = filters.ChoiceFilter(choices=CHANGES, method="by_change")
+    profile = filters.CharFilter(field_name="profile", max_length=40)
+    owner = filters.CharFilter(method="by_owner", max_length=20)
+    overridden = filters.BooleanFilter(field_name="override", lookup_expr="isnull", exclude=True)
+
+    class Meta:
+        model = AccountHealth
+        fields: list[str] = []
+
+    def by_band(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return rows.filter(effective_band="" if value == "none" else value)
+
+    def by_change(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        if value == "fell":
+            return rows.filter(change_30d__lte=-5)
+        if value == "rose":
+            return rows.filter(change_30d__gte=5)
+        return rows.filter(change_30d__gt=-5, change_30d__lt=5)
+
+    def by_owner(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        if value == "me":
+            return rows.filter(account__owner=self.request.user)
+        if value == "none":
+            return rows.filter(account__owner__isnull=True)
+        if value.isascii() and value.isdigit() and len(value) < 19:
+            return rows.filter(account__owner=int(value))
+        return rows.none()

@@ -17,6 +17,7 @@ from workflows.notifying.domain import WAY_LABELS, Way
 from workflows.notifying.preferences import Wishes
 from workflows.notifying.topics import Topic
 from workflows.queries import loops
+from workflows.services.health import SENTIMENTS
 
 _TIME = forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
 
@@ -200,3 +201,41 @@ class TaskForm(forms.Form):
         if day is None:
             return None
         return dt.datetime.combine(day, team_queries.workspace().day_end, tzinfo=self.zone).astimezone(dt.UTC)
+
+
+class OverrideForm(forms.Form):
+    band = forms.ChoiceField(label="Health")
+    score = forms.IntegerField(
+        label="Score",
+        required=False,
+        min_value=0,
+        max_value=100,
+        help_text="Within the band. Empty shows the computed score beside it.",
+    )
+    reason = forms.CharField(
+        label="Why",
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Stands beside the score.",
+    )
+    expires_on = forms.DateField(
+        label="Until",
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+        help_text="Then the computed score counts again. At most a year from now.",
+    )
+
+    def __init__(self, *args: Any, bands: Sequence[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["band"].choices = list(bands)  # type: ignore[attr-defined]
+
+
+class SentimentForm(forms.Form):
+    value = forms.TypedChoiceField(
+        label="How do you feel about them?",
+        coerce=int,
+        choices=list(SENTIMENTS.items()),
+        widget=forms.RadioSelect,
+    )
+    note = forms.CharField(
+        label="Why", required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 3})
+    )

@@ -2,10 +2,25 @@
 
 from django.urls import path
 
-from workflows.views import alarms, alerts, loops, notifications, playbooks, rules, tasks, worktime
+from workflows.views import (
+    alarms,
+    alerts,
+    backtests,
+    health,
+    health_settings,
+    loops,
+    notifications,
+    playbooks,
+    rule_editor,
+    rules,
+    tasks,
+    worktime,
+)
 
 app_name = "workflows"
 urlpatterns = [
+    path("health/back-tests/", backtests.backtest_list, name="backtest_list"),
+    path("health/back-tests/<int:pk>/", backtests.backtest_detail, name="backtest_detail"),
     path("alarms/", alarms.alarm_list, name="alarm_list"),
     path("alarms/new/", alarms.alarm_create, name="alarm_create"),
     path("alarms/<int:pk>/", alarms.alarm_detail, name="alarm_detail"),
@@ -60,9 +75,45 @@ urlpatterns = [
     path("settings/promises/outcomes/", worktime.outcome_save, name="outcome_add"),
     path("settings/promises/outcomes/<int:pk>/", worktime.outcome_save, name="outcome_change"),
     path("rules/", rules.rule_list, name="rule_list"),
+    path("rules/library/", rule_editor.rule_library, name="rule_library"),
+    path("rules/new/", rule_editor.rule_new, name="rule_new"),
+    path("rules/import/", rule_editor.rule_import, name="rule_import"),
     path("rules/<int:pk>/", rules.rule_detail, name="rule_detail"),
+    path("rules/<int:pk>/edit/", rule_editor.rule_edit, name="rule_edit"),
+    path("rules/<int:pk>/versions/", rule_editor.rule_versions, name="rule_versions"),
+    path("rules/<int:pk>/take-back/", rule_editor.rule_take_back, name="rule_take_back"),
+    path("rules/<int:pk>/copy/", rule_editor.rule_copy, name="rule_copy"),
+    path("rules/<int:pk>/delete/", rule_editor.rule_delete, name="rule_delete"),
+    path("rules/<int:pk>/export/", rule_editor.rule_export, name="rule_export"),
+    path("rules/<int:pk>/dry-run/", rules.rule_dry_run, name="rule_dry_run"),
     path("rules/<int:pk>/switch/", rules.rule_switch, name="rule_switch"),
+    path("rules/<int:pk>/switch-on/", rules.rule_switch_on, name="rule_switch_on"),
+    path("runs/", rules.run_list, name="run_list"),
     path("runs/<int:pk>/", rules.run_detail, name="run_detail"),
+    path("health/", health.health_list, name="health_list"),
+    path("health/export/", health.health_export, name="health_export"),
+    path("health/how/", health.health_how, name="health_how"),
+    path("accounts/<int:pk>/health/change/", health.health_change, name="health_change"),
+    path("accounts/<int:pk>/health/override/", health.health_override, name="health_override"),
+    path("accounts/<int:pk>/health/override/end/", health.health_override_end, name="health_override_end"),
+    path("accounts/<int:pk>/health/sentiment/", health.health_sentiment, name="health_sentiment"),
+    path("settings/health/", health_settings.health_settings, name="health_settings"),
+    path("settings/health/bands/", health_settings.health_bands, name="health_bands"),
+    path("settings/health/profiles/new/", health_settings.profile_create, name="health_profile_create"),
+    path("settings/health/profiles/<slug:key>/", health_settings.profile_edit, name="health_profile"),
+    path(
+        "settings/health/profiles/<slug:key>/<slug:action>/",
+        health_settings.profile_action,
+        name="health_profile_action",
+    ),
+    path("settings/health/versions/", health_settings.version_list, name="health_versions"),
+    path("settings/health/versions/<int:number>/", health_settings.version_detail, name="health_version"),
+    path(
+        "settings/health/versions/<int:number>/restore/",
+        health_settings.version_restore,
+        name="health_version_restore",
+    ),
     path("runs/<int:pk>/stop/", rules.run_stop, name="run_stop"),
     path("runs/<int:pk>/steps/<str:path>/retry/", rules.step_retry, name="step_retry"),
+    path("runs/<int:pk>/steps/<str:path>/skip/", rules.step_skip, name="step_skip"),
 ]

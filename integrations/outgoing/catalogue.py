@@ -4,6 +4,7 @@ Kinds are those of the timeline. `scope` is what an API key must be allowed to r
 app adds its kinds with `register`, in `AppConfig.ready`.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,11 @@ class Field:
 
     about: str
     example: Any
+
+    @property
+    def shown(self) -> str:
+        """The example as JSON."""
+        return json.dumps(self.example)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,14 @@ Built anew for each try from today's rows, and from no others than the webhook's
 own shapes. What an API key made tells no more than the key may read.
 """
 
+import datetime as dt
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Model, QuerySet
+from django.utils import timezone
 from rest_framework.utils.encoders import JSONEncoder
 
 from accounts.api.serializers import (
@@ -31,7 +33,7 @@ from surveys.models import InboundMessage, Invitation, Response, Survey
 from team.authentication import has_scope
 from team.domain import ApiScope
 from team.models import User
-from workflows.api.serializers import AlertSerializer
+from workflows.api.alert_serializers import AlertSerializer
 from workflows.api.work_serializers import LoopSerializer, PlaybookRunSerializer, TaskSerializer
 from workflows.models import Alert, Loop, Run, Task
 from workflows.queries import playbooks
@@ -121,6 +123,12 @@ class Message:
 
 def build(delivery: WebhookDelivery, webhook: Webhook) -> Message:
     """What this delivery says now. Raises `OutOfSight` where the owner may not see what it is about."""
+    # Times are in UTC, whoever's page or worker builds it.
+    with timezone.override(dt.UTC):
+        return _build(delivery, webhook)
+
+
+def _build(delivery: WebhookDelivery, webhook: Webhook) -> Message:
     owner = webhook.owner
     if owner is None:
         raise OutOfSight("The webhook has no owner.")

@@ -2,7 +2,7 @@
 
 from rest_framework.routers import SimpleRouter
 
-from workflows.api import alarms, views, work
+from workflows.api import alarms, alerts, backtests, rules, work
 
 router = SimpleRouter()
 router.register("tasks", work.TaskViewSet, basename="task")
@@ -11,7 +11,11 @@ router.register("playbook-runs", work.PlaybookRunViewSet, basename="playbook-run
 router.register("loops", work.LoopViewSet, basename="loop")
 router.register("loop-outcomes", work.LoopOutcomeViewSet, basename="loop-outcome")
 router.register("leaves", work.LeaveViewSet, basename="leave")
-router.register("alerts", views.AlertViewSet, basename="alert")
+router.register("alerts", alerts.AlertViewSet, basename="alert")
+router.register("notifications", alerts.NotificationViewSet, basename="notification")
+router.register("notification-preferences", alerts.PreferenceViewSet, basename="notification-preference")
 router.register("alarms", alarms.AlarmViewSet, basename="alarm")
-router.register("rules", views.RuleViewSet, basename="rule")
+router.register("health/back-tests", backtests.BackTestViewSet, basename="backtest")
+router.register("rules", rules.RuleViewSet, basename="rule")
+router.register("runs", rules.RunViewSet, basename="run")
 urlpatterns = router.urls

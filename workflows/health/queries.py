@@ -183,6 +183,15 @@ def count_by_band(*, user: User) -> dict[str, int]:
     return {row["effective"]: row["number"] for row in counted}
 
 
+def count_by_profile(*, user: User) -> dict[str, int]:
+    """How many visible accounts that have not left belong to each profile; "" is none."""
+    rows = AccountHealth.objects.visible_to(user).filter(
+        account__merged_into__isnull=True, account__churned_on__isnull=True
+    )
+    counted = rows.order_by().values("profile").annotate(number=Count("pk"))
+    return {row["profile"]: row["number"] for row in counted}
+
+
 def list_versions() -> QuerySet[HealthVersion]:
     """All versions of the configuration, the one in force first."""
     return HealthVersion.objects.select_related("author", "restores").order_by("-number")

@@ -2,6 +2,8 @@
 
 from workflows.models.alarms import Alarm, AlarmLook
 from workflows.models.alerts import Alert, AlertCause
+from workflows.models.backtests import BackTest, BackTestDay
+from workflows.models.dry_runs import DryRun, DryRunHit
 from workflows.models.health import (
     AccountHealth,
     HealthMark,
@@ -26,8 +28,12 @@ __all__ = [
     "AlarmLook",
     "Alert",
     "AlertCause",
+    "BackTest",
+    "BackTestDay",
     "ChecklistItem",
     "Digest",
+    "DryRun",
+    "DryRunHit",
     "HandOver",
     "HealthMark",
     "HealthOverride",

@@ -1,11 +1,11 @@
 """What pages and the API read about rules and their runs."""
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from core import clock
@@ -31,7 +31,13 @@ def list_rules(user: User) -> QuerySet[Rule]:
         under_way=_count(seen.filter(state__in=UNDER_WAY)),
         held=_count(seen.filter(state=RunState.HELD)),
         last_run_at=Subquery(seen.order_by("-started_at").values("started_at")[:1]),
+        was_on=Exists(Rule.history.filter(id=OuterRef("pk"), is_active=True)),
     ).order_by("name", "pk")
+
+
+def state_of(rule: Any) -> str:
+    """ "on", "off", or "draft" where it never was on. `rule` is one of `list_rules`."""
+    return "on" if rule.is_active else "off" if rule.was_on else "draft"
 
 
 def _count(runs: QuerySet[Run]) -> Any:
@@ -80,13 +86,3 @@ def compare(before: Version, after: Version, speaker: Speaker) -> Sequence[Chang
     """Two versions in words."""
     old, new = (lines(speaker.rule(one.row), values_of(one.row)) for one in (before, after))
     return compare_lines(old, new)
-
-
-def by_state(rules: Iterable[Rule], state: str, drafts: set[int]) -> list[Rule]:
-    """Those that are on, off or drafts."""
-    wanted = {
-        "on": lambda rule: rule.is_active,
-        "off": lambda rule: not rule.is_active and rule.pk not in drafts,
-        "draft": lambda rule: rule.pk in drafts,
-    }.get(state)
-    return [rule for rule in rules if wanted is None or wanted(rule)]

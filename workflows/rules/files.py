@@ -40,11 +40,12 @@ class Read:
 # --- Writing -------------------------------------------------------------------------------------------------
 def write(rules: Iterable[Rule]) -> str:
     """The rules as the text of a file."""
-    described = [_out(values_of(rule)) for rule in rules]
-    return (
-        json.dumps({"format": FORMAT, "version": VERSION, "rules": described}, indent=2, ensure_ascii=False)
-        + "\n"
-    )
+    return json.dumps(as_plain(rules), indent=2, ensure_ascii=False) + "\n"
+
+
+def as_plain(rules: Iterable[Rule]) -> dict[str, Any]:
+    """The rules as the content of a file."""
+    return {"format": FORMAT, "version": VERSION, "rules": [_out(values_of(rule)) for rule in rules]}
 
 
 def file_name(rule: Rule) -> str:
@@ -74,9 +75,8 @@ def read(body: bytes) -> list[Read]:
     try:
         found = read_json(body)
     except Malformed as error:
-        said = str(error.detail)
         raise _refuse(
-            f"This is not a file of rules, or it was damaged on its way. {said} Export it again."
+            f"This is not a file of rules, or it was damaged on its way. {error.message} Export it again."
         ) from None
     return read_parsed(found)
 

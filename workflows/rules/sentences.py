@@ -6,7 +6,7 @@ The same lines are compared when two versions are: what reads the same is the sa
 import datetime as dt
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from accounts import conditions as language
@@ -22,6 +22,13 @@ _NUMBERS = {
     "eq": "is", "ne": "is not", "lt": "is below", "lte": "is at most", "gt": "is above", "gte": "is at least",
     "between": "is between",
 }  # fmt: skip
+
+
+_OPPOSITES = {
+    "in": "not_in", "not_in": "in", "is": "is_not", "is_not": "is", "contains": "not_contains",
+    "not_contains": "contains", "empty": "not_empty", "not_empty": "empty", "eq": "ne", "ne": "eq",
+}  # fmt: skip
+"""Comparisons of which exactly one holds for every value, so that "not" can be said in one word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +123,10 @@ class Speaker:
             return self._condition(node, known[node.field])
         if node.mode == "not":
             inner = node.children[0]
+            if isinstance(inner, language.Group) and len(inner.children) == 1:
+                inner = inner.children[0]
+            if isinstance(inner, Condition) and inner.op in _OPPOSITES:
+                return self._condition(replace(inner, op=_OPPOSITES[inner.op]), known[inner.field])
             if isinstance(inner, language.Group) and inner.mode == "any":
                 parts = [self._node(child, known, top=False) for child in inner.children]
                 return f"it is not so that {' or '.join(parts)}" if parts else ""

@@ -1,4 +1,4 @@
-"""The shapes of tasks, alerts and rules in the API."""
+"""The shapes of alarms in the API."""
 
 from typing import Any
 
@@ -6,57 +6,9 @@ from rest_framework import serializers
 
 from surveys.choices import Channel
 from workflows.alarms.evidence import CADENCES, MIN_N_FLOOR, Direction
-from workflows.domain import AlertState
-from workflows.models import Alarm, AlarmLook, Alert, Rule
+from workflows.models import Alarm, AlarmLook
 
 
-class AlertSerializer(serializers.ModelSerializer[Alert]):
-    account = serializers.IntegerField(source="account_id", allow_null=True)
-    contact = serializers.IntegerField(source="contact_id", allow_null=True)
-    response = serializers.IntegerField(source="response_id", allow_null=True)
-    assignee = serializers.IntegerField(source="assignee_id", allow_null=True)
-    rule = serializers.IntegerField(source="run.rule_id", allow_null=True, default=None)
-
-    class Meta:
-        model = Alert
-        fields = [
-            "id", "kind", "account", "contact", "response", "assignee", "rule", "state", "opened_at", "seen_at",
-            "closed_at", "outcome",
-        ]  # fmt: skip
-        read_only_fields = fields
-
-
-class AlertPatchSerializer(serializers.Serializer[Any]):
-    assignee = serializers.IntegerField(required=False)
-    state = serializers.ChoiceField(choices=[AlertState.CLOSED.value], required=False)
-    outcome = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if attrs.get("state") and not attrs.get("outcome", "").strip():
-            raise serializers.ValidationError(
-                {"outcome": "Say in a line what came of it when you close an alert."}
-            )
-        return attrs
-
-
-class RuleSerializer(serializers.ModelSerializer[Rule]):
-    class Meta:
-        model = Rule
-        fields = [
-            "id",
-            "key",
-            "name",
-            "description",
-            "trigger",
-            "conditions",
-            "steps",
-            "is_active",
-            "version",
-        ]
-        read_only_fields = [f for f in fields if f != "is_active"]
-
-
-# --- Alarms ------------------------------------------------------------------------------------------------
 class AlarmLookSerializer(serializers.ModelSerializer[AlarmLook]):
     nps_before = serializers.IntegerField(source="before.score", allow_null=True)
     n_before = serializers.IntegerField(source="before.n")

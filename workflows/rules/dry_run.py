@@ -1,0 +1,188 @@
+"""What a rule would have done: the engine's own judgement over past events, day by day, writing nothing but the result.
+
+Conditions read what events recorded, so the verdict on an event is the engine's. How runs stand in each other's way (one
+at a time, going through it again, the cap of a day) follows from when steps would have been done: waits by their length,
+early ends by the events that cause them, as far as the log tells. Between slices nothing is kept but what was written:
+every run that would have started, and every one that something stood in the way of.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator
+
+from django.db.models import Q, QuerySet
+
+from accounts import conditions as language
+from accounts.conditions import Condition, Kind
+from accounts.models import Event
+from core import bulk
+from core.errors import Refused
+from team import queries as team_queries
+from workflows.models import DryRun, DryRunHit, Rule
+from workflows.rules import catalogue, conditions, engine, fields
+from workflows.rules.course import Courses
+from workflows.rules.definition import values_of
+from workflows.rules.domain import OneRunPer, Reentry
+from workflows.rules.verdicts import Verdict
+
+CHUNK = 2_000
+DAY = dt.timedelta(days=1)
+
+
+def rule_of(dry_run: DryRun) -> Rule:
+    """The rule as it was in the version that is looked at; not to be saved."""
+    rule = dry_run.rule
+    if rule.version == dry_run.rule_version:
+        return rule
+    past = rule.history.filter(version=dry_run.rule_version).order_by("-history_date", "-history_id").first()
+    if past is None:
+        raise Refused("This version of the rule is no longer kept. Try it again.", code="gone")
+    return Rule(pk=rule.pk, key=rule.key, version=past.version, **values_of(past))
+
+
+# --- Which events --------------------------------------------------------------------------------------------
+# What events hold as one word, under the same name: a condition that asks for some of them can be asked of the database
+# first. The engine's judgement follows in any case.
+_WORDS = {"event.category", "event.channel", "event.from", "event.to", "event.direction", "event.metric"}
+_FACTS = {"plan", "segment", "country", "industry", "currency"}
+
+
+def candidates(rule: Rule, *, since: dt.datetime, until: dt.datetime) -> QuerySet[Event]:
+    """The recorded events that the rule listens to, without those that cannot fulfil its conditions."""
+    trigger = catalogue.triggers.get(rule.trigger)
+    kinds = trigger.kinds if trigger is not None else ()
+    found = Event.objects.filter(kind__in=kinds, occurred_at__gte=since, occurred_at__lt=until)
+    return found.filter(*_asked_first(rule))
+
+
+def _asked_first(rule: Rule) -> Iterator[Q]:
+    """What every event that fulfils the conditions has, as filters."""
+    root = language.parse(rule.conditions, fields.known(rule.trigger))
+    if root.mode != "all":
+        return
+    for leaf in root.children:
+        if not isinstance(leaf, Condition) or leaf.kind is not Kind.CHOICE or leaf.op != "in":
+            continue
+        if leaf.field in _WORDS:
+            yield Q(**{f"data__{leaf.field.removeprefix('event.')}__in": list(leaf.values)})
+        elif leaf.field in _FACTS:
+            yield Q(**{f"facts__{leaf.field}__in": list(leaf.values)})
+
+
+# --- Judging -------------------------------------------------------------------------------------------------
+class Rehearsal:
+    """One version of a rule over past events in their order. `hit` says what becomes of one event."""
+
+    def __init__(self, dry_run: DryRun, *, keep_alive: Callable[[], object] = lambda: None) -> None:
+        """`keep_alive` is called now and then while a day is judged."""
+        self.dry_run, self.keep_alive = dry_run, keep_alive
+        self.from_history = dry_run.from_history
+        self.rule = rule_of(dry_run)
+        self.zone = team_queries.zone()
+        self.courses = Courses(self.rule)
+        self.causes: set[str] = set()
+        self.entered: dict[str, dt.datetime] = {}
+        self.busy: dict[str, dt.datetime | None] = {}
+        self.started: dict[dt.date, int] = {}
+        kept = DryRunHit.objects.filter(dry_run=dry_run).order_by("occurred_at", "pk")
+        rows = kept.values_list("cause_key", "account_id", "contact_id", "occurred_at", "ends_at", "verdict")
+        for cause, account, contact, at, ends_at, verdict in rows.iterator(chunk_size=CHUNK):
+            self._note(cause, self._subject(account, contact), at, ends_at, verdict)
+
+    def days(self, first: int, last: int) -> tuple[list[DryRunHit], int]:
+        """What would have happened on the days from `first` to before `last` of the window (0 is the first of all), and
+        how many events were judged."""
+        begin = self.dry_run.until - self.dry_run.days * DAY
+        hits: list[DryRunHit] = []
+        seen = 0
+        for batch in _batches(self._events(begin + first * DAY, begin + last * DAY)):
+            self.keep_alive()
+            seen += len(batch)
+            hits += [hit for event in batch if (hit := self.hit(event)) is not None]
+        return hits, seen
+
+    def is_large(self, number: int) -> bool:
+        """Whether there are more than so many events to judge."""
+        until = self.dry_run.until
+        found = candidates(self.rule, since=until - self.dry_run.days * DAY, until=until).order_by()
+        return len(found.values_list("pk")[: number + 1]) > number
+
+    def _events(self, since: dt.datetime, until: dt.datetime) -> Iterable[Event]:
+        recorded = candidates(self.rule, since=since, until=until).order_by("occurred_at", "pk")
+        return recorded.iterator(chunk_size=CHUNK)
+
+    def hit(self, event: Event) -> DryRunHit | None:
+        """What becomes of `event`; None where the rule does not act on it, or its cause was acted on before."""
+        judged = self._judge(event)
+        if judged is None:
+            return None
+        cause = conditions.cause_of(event)
+        if cause in self.causes:
+            return None
+        subject = self._subject(event.account_id, event.contact_id)
+        verdict = Verdict.UNKNOWN if judged is Verdict.UNKNOWN else self._stands_in_the_way(subject, event)
+        course = self.courses.of(event) if verdict in {Verdict.FIRES, Verdict.HELD} else None
+        ends_at = course.ends_at if course else None
+        self._note(cause, subject, event.occurred_at, ends_at, verdict)
+        return bulk.draft(
+            DryRunHit,
+            {
+                "dry_run_id": self.dry_run.pk,
+                "event_id": event.pk,
+                "account_id": event.account_id,
+                "contact_id": event.contact_id,
+                "cause_key": cause,
+                "occurred_at": event.occurred_at,
+                "verdict": verdict.value,
+                "ends_at": ends_at,
+                "messages": course.messages if course else 0,
+                "withheld": course.withheld if course else "",
+            },
+        )
+
+    def _judge(self, event: Event) -> Verdict | None:
+        if not self.dry_run.as_if_live and not engine.is_actionable(event, event.recorded_at):
+            return None
+        if conditions.trigger_of(event) != self.rule.trigger:
+            return None
+        return Verdict.FIRES if conditions.hold(self.rule.conditions, event) else None
+
+    def _stands_in_the_way(self, subject: str, event: Event) -> Verdict:
+        at = event.occurred_at
+        if subject and self.rule.one_run_per != OneRunPer.CAUSE and subject in self.busy:
+            ends_at = self.busy[subject]
+            if ends_at is None or ends_at > at:
+                return Verdict.UNDER_WAY
+        if subject in self.entered and self.rule.reentry != Reentry.ALWAYS:
+            days = self.rule.reentry_days or 0
+            if self.rule.reentry == Reentry.NEVER or at < self.entered[subject] + days * DAY:
+                return Verdict.REENTRY
+        cap = self.rule.max_runs_per_day
+        if cap and self.started.get(at.astimezone(self.zone).date(), 0) >= cap:
+            return Verdict.HELD
+        return Verdict.FIRES
+
+    def _subject(self, account: int | None, contact: int | None) -> str:
+        if self.rule.one_run_per == OneRunPer.ACCOUNT:
+            return f"account:{account}" if account else ""
+        return f"contact:{contact}" if contact else f"account:{account}" if account else ""
+
+    def _note(
+        self, cause: str, subject: str, at: dt.datetime, ends_at: dt.datetime | None, verdict: str
+    ) -> None:
+        self.causes.add(cause)
+        if verdict == Verdict.FIRES:
+            self.entered[subject] = at
+            self.busy[subject] = ends_at
+            day = at.astimezone(self.zone).date()
+            self.started[day] = self.started.get(day, 0) + 1
+
+
+def _batches(events: Iterable[Event]) -> Iterator[list[Event]]:
+    batch: list[Event] = []
+    for event in events:
+        batch.append(event)
+        if len(batch) >= CHUNK:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
