@@ -15,6 +15,7 @@ from django.db.models import F
 from accounts.domain import Origin
 from accounts.models import Account, Contract, Event, Interaction, Metric, MetricPoint
 from nps_crm.demo import story
+from surveys.models import ResponseRevision
 from team.models import User
 from workflows.health import compute
 from workflows.models import HealthSentiment, HealthSnapshot
@@ -34,6 +35,7 @@ def fill(
     """Fill it in; returns how many snapshots there are."""
     # The past was written a moment ago. Say that it was written when it happened, so that it can be replayed.
     Interaction.objects.update(created_at=F("happened_at"))
+    ResponseRevision.objects.update(known_at=F("responded_at"))
     accounts = list(Account.objects.filter(merged_into__isnull=True).order_by("pk"))
     _past_of(accounts)
     _points(rng, now, accounts, moods)
@@ -73,7 +75,7 @@ def _mood(moods: Mapping[int, story.Mood], account: Account, day: dt.date, today
     """How an account does on a day, from 0 to 1."""
     mood = moods.get(account.pk)
     expected = 7.0 if mood is None else story.expected(mood, day, today)
-    return min(max((expected - 3.5) / 6, 0), 1)
+    return min(max((expected - 4.8) / 4.4, 0), 1)
 
 
 def _points(
