@@ -20,7 +20,7 @@ class WorkflowsConfig(AppConfig):
 
 
 def _rules() -> None:
-    from workflows.rules import engine, leaving, reports, triggers
+    from workflows.rules import dates, engine, leaving, reports, triggers, watching
     from workflows.rules.steps import flow, work
 
     triggers.register()
@@ -29,6 +29,8 @@ def _rules() -> None:
     engine.register()
     leaving.register()
     reports.register()
+    dates.register()
+    watching.register()
 
 
 def _tasks() -> None:
