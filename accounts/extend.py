@@ -166,8 +166,8 @@ class Extensions:
     segment_users: "dict[str, Callable[[int], Iterable[str]]]" = field(default_factory=dict)
     import_targets: "dict[str, ImportTarget]" = field(default_factory=dict)
     standings: dict[str, Standing] = field(default_factory=dict)
-    points: "dict[str, Callable[[Sequence[int]], None]]" = field(default_factory=dict)
     ready_lists: dict[str, ReadyList] = field(default_factory=dict)
+    points: "dict[str, Callable[[Sequence[int]], None]]" = field(default_factory=dict)
 
 
 registered = Extensions()
@@ -244,6 +244,14 @@ def import_choices() -> list[tuple[str, str]]:
     return [(target.key, target.label) for target in found]
 
 
+def ready_list(new: ReadyList) -> None:
+    registered.ready_lists[new.key] = new
+
+
+def ready_lists() -> list[ReadyList]:
+    return sorted(registered.ready_lists.values(), key=lambda one: (one.position, one.key))
+
+
 def on_points(key: str, tell: "Callable[[Sequence[int]], None]") -> None:
     """Be told which accounts got new metric points, in the transaction that stores them; points make no events."""
     registered.points[key] = tell
@@ -254,14 +262,6 @@ def points_stored(account_ids: Iterable[int]) -> None:
     found = list(dict.fromkeys(account_ids))
     for tell in registered.points.values() if found else ():
         tell(found)
-
-
-def ready_list(new: ReadyList) -> None:
-    registered.ready_lists[new.key] = new
-
-
-def ready_lists() -> list[ReadyList]:
-    return sorted(registered.ready_lists.values(), key=lambda one: (one.position, one.key))
 
 
 def standing(new: Standing) -> None:

@@ -96,6 +96,17 @@ class Bubble:
 
 
 @dataclass(frozen=True, slots=True)
+class Range:
+    """An estimate with the ends of its interval; the one that matters `is_strong`."""
+
+    label: str
+    value: float
+    low: float
+    high: float
+    is_strong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class BubbleChart:
     """Bubbles with their axes. `zones` shade stretches of the upright axis (low, high, tone); `heads` are the columns of
     the table: of the label, then of each bubble's cells."""
@@ -512,6 +523,60 @@ def bubbles(chart: BubbleChart) -> SafeString:
     return _figure(svg, _table(title, chart.heads, [(i.label, *i.cells) for i in ordered]))
 
 
+# --- Intervals --------------------------------------------------------------------------------------------------
+
+
+def ranges(
+    items: Sequence[Range],
+    *,
+    title: str,
+    low: float,
+    high: float,
+    mark: float,
+    mark_label: str,
+    places: int = 2,
+) -> SafeString:
+    """Estimates one below the other, each as a dot in its interval, against an upright mark."""
+    if not items:
+        return _nothing(title, NO_DATA)
+    slot, top = 30, 22
+    height = top + slot * len(items)
+
+    def x(value: float) -> float:
+        return 2 + 96 * (min(max(value, low), high) - low) / ((high - low) or 1.0)
+
+    line = format_html(
+        '<line class="zero" x1="{0}%" x2="{0}%" y1="{1}" y2="{2}"/><text class="t-2" x="{0}%" y="12" text-anchor="middle">{3}</text>',
+        _c(x(mark)), top - 4, height, mark_label,
+    )  # fmt: skip
+    rows = []
+    for place, item in enumerate(items):
+        middle = top + slot * place + 20
+        says = f"{item.label}: {fmt(item.value, places=places)} ({fmt(item.low, places=places)} to {fmt(item.high, places=places)})"
+        rows.append(
+            format_html(
+                '<g class="pt"><title>{}</title><text class="{}" x="0" y="{}">{}</text>'
+                '<line class="whisker" x1="{}%" x2="{}%" y1="{}" y2="{}"/><circle class="dot{}" cx="{}%" cy="{}" r="{}"/></g>',
+                says, "t-strong" if item.is_strong else "t-2", middle - 8, item.label, _c(x(item.low)), _c(x(item.high)),
+                middle, middle, " last" if item.is_strong else "", _c(x(item.value)), middle, "5" if item.is_strong else "3.5",
+            )
+        )  # fmt: skip
+    desc = f"{_count_text(len(items), 'estimate')}; {items[0].label} {fmt(items[0].value, places=places)}."
+    table = _table(
+        title,
+        ("What", "Estimate", "95 % interval"),
+        [
+            (
+                i.label,
+                fmt(i.value, places=places),
+                f"{fmt(i.low, places=places)} to {fmt(i.high, places=places)}",
+            )
+            for i in items
+        ],
+    )
+    return _figure(_svg(title, desc, height, line + _join(rows), has_links=False), table)
+
+
 # --- Distribution -------------------------------------------------------------------------------------------
 
 
@@ -741,8 +806,8 @@ def time_sparkline(
     y = _scale(low - (high == low), high + (high == low), 3, 19)
     span = (end - start).total_seconds() or 1.0
     places = [(2 + 94 * (at - start).total_seconds() / span, y(value)) for at, value in known]
-    pauses = [(after[0] - before[0]) for before, after in pairwise(known)]
-    longest = max(4 * statistics.median(pauses), dt.timedelta(days=14)) if pauses else dt.timedelta()
+    pauses = [(after[0] - before[0]).total_seconds() for before, after in pairwise(known)]
+    longest = max(4 * statistics.median(pauses), 14 * 86_400.0) if pauses else 0.0
     lines: list[SafeString] = []
     run = [places[0]]
     for place, pause in zip(places[1:], pauses, strict=True):

@@ -25,7 +25,7 @@ from core.charts import (
 )
 
 # Tones of the style sheet: good, watch, bad, unknown.
-TONES = {"good": "p", "warn": "n", "bad": "d", "none": "u"}
+TONES = {"good": "p", "watch": "n", "bad": "d", "none": "u"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ def stacked_bar(shares: Sequence[Share], *, title: str) -> SafeString:
     said = ", ".join(f"{share.label} {share.count:,}" for share in shares)
     legend = format_html_join(
         "",
-        '<li><span class="key key-{}"></span>{} <b class="num">{}</b></li>',
+        '<li><span class="swatch {}"></span>{} <b class="num">{}</b></li>',
         (
             (
                 TONES.get(share.tone, "u"),

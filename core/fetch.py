@@ -19,6 +19,7 @@ import contextlib
 import datetime as dt
 import ipaddress
 import json as jsonlib
+import logging
 import os
 import queue
 import re
@@ -43,6 +44,9 @@ from urllib3.exceptions import HTTPError
 
 from core import clock
 from core.errors import Invalid
+
+# The library writes down the path of each call, which may be a secret, where debugging is switched on.
+logging.getLogger("urllib3").setLevel(logging.INFO)
 
 DEADLINE = 30.0
 CONNECT_SECONDS = 10.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -36,6 +36,9 @@ ORDER = (
     "Tasks",
     "Alerts",
     "Alarms",
+    "Loops",
+    "Playbooks",
+    "Alarms",
     "Rules",
     "Health",
     "Imports",
@@ -50,7 +53,10 @@ ON_THE_BAR = ("Today", "Accounts", "Feedback", "NPS")
 @dataclass(frozen=True, slots=True)
 class Item:
     """One place of the navigation: `key` is what one types after `g`, `badge` counts what waits there for a user, `live` names
-    the URL that an open page asks for that number now and then."""
+    the URL that an open page asks for that number now and then.
+
+    `inside` names the addresses of further pages that are reached from there, so that the place is marked on them too.
+    """
 
     section: Section
     label: str
@@ -60,6 +66,7 @@ class Item:
     badge: Callable[[Any], int] | None = None
     permission: Callable[[Any], bool] | None = None
     live: str = ""
+    inside: Callable[[], Iterable[str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +111,10 @@ def register(
     badge: Callable[[Any], int] | None = None,
     permission: Callable[[Any], bool] | None = None,
     live: str = "",
+    inside: Callable[[], Iterable[str]] | None = None,
 ) -> None:
     """Add a place, or replace the one of the same label. Its URL may be missing: it is then left out of the page."""
-    _items[label] = Item(Section(section), label, url_name, icon, key, badge, permission, live)
+    _items[label] = Item(Section(section), label, url_name, icon, key, badge, permission, live, inside)
 
 
 def register_search(url_name: str, *, label: str = "Search accounts", param: str = "q") -> None:
@@ -130,6 +138,20 @@ def _resolve(url_name: str) -> str:
         return ""
 
 
+def _current(visible: Sequence[tuple[Item, str]], path: str) -> str | None:
+    """The place we are in: the one whose longest address leads to this page, its own before one that is reached from there.
+
+    "/" leads only to itself.
+    """
+    leading = [
+        (len(prefix), prefix == url, url)
+        for item, url in visible
+        for prefix in [url, *(item.inside() if item.inside else ())]
+        if path == prefix or (prefix != "/" and path.startswith(prefix))
+    ]
+    return max(leading)[2] if leading else None
+
+
 def groups_for(*, user: Any, path: str) -> list[Group]:
     """The navigation of one user at one address: places that resolve and are allowed, the current one marked."""
     visible = [
@@ -137,9 +159,7 @@ def groups_for(*, user: Any, path: str) -> list[Group]:
         for item in sorted(_items.values(), key=_rank)
         if (item.permission is None or item.permission(user)) and (url := _resolve(item.url_name))
     ]
-    # The longest address that leads to this page is the place we are in; "/" leads only to itself.
-    leading = [url for _, url in visible if path == url or (url != "/" and path.startswith(url))]
-    current = max(leading, key=len, default=None)
+    current = _current(visible, path)
     groups = []
     for section in Section:
         links = tuple(

@@ -82,7 +82,8 @@ class Setting:
     """One thing that the wizard asks for. `where` says in one sentence where to find it over there.
 
     Secret ones are encrypted, never shown again, and reach the module in `Link.secrets`; others in `Link.options`.
-    `choices` are (value, label); `default` stands in the field.
+    `choices` are (value, label); `default` stands in the field. `names_server`: what is typed here decides which server is
+    called though it need not be a whole address; a change then asks for the secrets anew, as for every address.
     """
 
     key: str
@@ -92,6 +93,7 @@ class Setting:
     is_required: bool = True
     default: str = ""
     choices: tuple[tuple[str, str], ...] = ()
+    names_server: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

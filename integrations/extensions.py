@@ -11,6 +11,7 @@ from django.db.models.functions import Cast
 from accounts import extend
 from accounts.extend import Relation
 from accounts.models import Contact
+from integrations.domain import ConnectionState
 from integrations.models import AnswerFetch, Connection, HookDelivery, RawAnswer, RunLine
 from surveys import sources
 
@@ -60,8 +61,14 @@ def _is_id(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 19
 
 
+def _connected(tool: str) -> list[str]:
+    rows = Connection.objects.exclude(state=ConnectionState.DRAFT)
+    return [one.source for one in (rows.filter(system=tool) if tool else rows)]
+
+
 def register() -> None:
     sources.register(_names)
+    sources.register_connected(_connected)
     extend.relation(
         Relation(
             "integrations.RawAnswer", merge="stay", erase=_erase, export=_export,

@@ -5,8 +5,8 @@ What is promised, for each record:
 - The same words again change nothing, and an older version than the one known (by the source's own time) neither; so a
   page, a delivery or a whole window may be taken in any number of times, and its records in any order.
 - It is taken only into the survey that was chosen for it, and only where metric and scale are that survey's own.
-- Declined, test and scoreless ones never become an answer; deleted ones count no more, and count again should the source
-  show them again; excluded ones are excluded with a reason and restored when the source includes them again.
+- Declined, test and scoreless ones never become an answer; deleted ones count no more, also where the news of it came before
+  the answer (which is then kept as deleted), and count again should the source show them again; excluded ones are excluded with a reason and restored when the source includes them again.
 - A source may correct its own answers, also after our edit window: what it says is what was answered.
 - Who was erased here is not taken in again.
 - Whatever becomes of it, it is counted, and what was not simply taken in has a line that says why.
@@ -102,6 +102,7 @@ class _Case:
     result: Result | None = None
     response_id: int | None = None
     afterwards: str = ""
+    comes_deleted: bool = False
 
 
 def take_in(
@@ -111,10 +112,12 @@ def take_in(
     run: SyncRun | None,
     is_history: bool,
     is_listing: bool,
+    asked_at: dt.datetime | None = None,
     now: dt.datetime | None = None,
 ) -> Tally:
     """Take records in; the caller holds a transaction. `is_history`: none of them is news, however fresh. `is_listing`: the
-    source lists them as they are now (a pull), as against telling what happened (a delivery), which may come late."""
+    source lists them as they are now (a pull), as against telling what happened (a delivery), which may come late.
+    `asked_at`: when the listing was asked for; a deletion that was heard of since is newer than the listing."""
     now = now or clock.now()
     _take_turns(connection)
     tally = Tally()
@@ -124,6 +127,7 @@ def take_in(
     _adopt(connection, cases, targets, tally)
     mapping = _Mapping(connection, targets.values())
     for case in cases:
+        case.comes_deleted = _comes_deleted(case, is_listing=is_listing, asked_at=asked_at)
         _decide(case, connection, targets, mapping, tally, now, is_history=is_history, is_listing=is_listing)
     _ingest([case for case in cases if case.answer is not None], tally)
     _settle(cases)
@@ -220,6 +224,11 @@ def _is_older(new: dt.datetime | None, old: dt.datetime | None) -> bool:
     return new is not None and old is not None and new < old
 
 
+def _later(new: dt.datetime | None, old: dt.datetime | None) -> dt.datetime | None:
+    """The later of two moments of the source; what is known stays where nothing is said."""
+    return max(new, old) if new is not None and old is not None else new or old
+
+
 class _Mapping:
     """Which properties a person chose for a role that the module itself found nothing for."""
 
@@ -234,6 +243,20 @@ class _Mapping:
             if isinstance(found, str | int | float) and not isinstance(found, bool) and str(found).strip():
                 return str(found).strip()
         return ""
+
+
+def _comes_deleted(case: _Case, *, is_listing: bool, asked_at: dt.datetime | None) -> bool:
+    """Whether the source had told that this was deleted, and what it says now is from before that."""
+    known, record = case.known, case.record
+    if known is None or known.status != Status.DELETED or record.status is Status.DELETED:
+        return False
+    if is_listing and (asked_at is None or known.received_at <= asked_at):
+        return False
+    return not (
+        record.updated_at is not None
+        and known.source_updated_at is not None
+        and record.updated_at > known.source_updated_at
+    )
 
 
 # --- Deciding ------------------------------------------------------------------------------------------------
@@ -259,18 +282,12 @@ def _decide(
     case.digest = _digest(record, target)
     if known is not None and known.is_erased:
         return end(Result.SKIPPED, LineKind.SKIPPED, "The person was erased here; it is not taken in again.")
-    if known is not None and _is_older(record.updated_at, known.source_updated_at):
+    is_new_here = case.comes_deleted and case.response_id is None
+    if known is not None and _is_older(record.updated_at, known.source_updated_at) and not is_new_here:
         return end(Result.UNCHANGED)
     was_deleted = known is not None and known.status == Status.DELETED
-    if was_deleted and record.status is not Status.DELETED and not is_listing:
-        came_later = (
-            record.updated_at is not None
-            and known is not None
-            and known.source_updated_at is not None
-            and record.updated_at > known.source_updated_at
-        )
-        if not came_later:
-            return end(Result.UNCHANGED)
+    if case.comes_deleted and not is_new_here:
+        return end(Result.UNCHANGED)
     settled = {Result.CREATED, Result.UPDATED, Result.UNCHANGED, Result.DECLINED, Result.DELETED}
     settled |= {Result.EXCLUDED, Result.INCLUDED}
     if known is not None and known.digest == case.digest and known.result in settled and not was_deleted:
@@ -301,7 +318,9 @@ def _decide(
     if known is not None and known.responded_at is not None and record.responded_at is None:
         responded_at = known.responded_at
     case.answer = _answer(case, connection, target, mapping, responded_at, now, is_history=is_history)
-    if record.status is Status.EXCLUDED:
+    if case.comes_deleted:
+        case.afterwards = "delete"
+    elif record.status is Status.EXCLUDED:
         case.afterwards = "exclude"
     elif was_deleted:
         case.afterwards = "undelete"
@@ -344,7 +363,7 @@ def _answer(
     person = record.person
     if case.response_id is not None:
         origin = Origin.CORRECTION
-    elif is_history or responded_at < now - FRESH:
+    elif is_history or case.comes_deleted or responded_at < now - FRESH:
         origin = Origin.BACKFILL
     else:
         origin = Origin.LIVE
@@ -476,6 +495,14 @@ def _ingest(cases: Sequence[_Case], tally: Tally) -> None:
             )  # fmt: skip
             continue
         case.result = Result(outcome.result)
+        if case.comes_deleted:
+            case.result = Result.DELETED
+            said = "It was deleted at the source before it came; it is kept and counts nowhere."
+            tally.note(
+                case.result,
+                Line(LineKind.DELETED, case.record.external_id, said, response_id=case.response_id),
+            )
+            continue
         if case.afterwards == "exclude":
             case.result = Result.EXCLUDED
         elif case.afterwards in {"include", "undelete"}:
@@ -535,8 +562,8 @@ def _remember(connection: Connection, cases: Sequence[_Case], run: SyncRun | Non
                 connection=connection,
                 external_id=record.external_id,
                 remote_survey=plain_text(record.survey_id)[:200],
-                status=record.status,
-                source_updated_at=record.updated_at or (known.source_updated_at if known else None),
+                status=Status.DELETED if case.comes_deleted else record.status,
+                source_updated_at=_later(record.updated_at, known.source_updated_at if known else None),
                 responded_at=record.responded_at or (known.responded_at if known else None),
                 received_at=now,
                 seen_at=now,

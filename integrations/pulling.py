@@ -70,6 +70,7 @@ def pull(job: jobs.JobContext) -> None:
 
 class _Pull:
     def __init__(self, run: SyncRun, job: jobs.JobContext) -> None:
+        self._asked_at = clock.now()
         self.run = run
         self.job = job
         self.connection = run.connection
@@ -139,6 +140,7 @@ class _Pull:
                 until=self.run.until,
                 cursor=self._position("cursor", None),
             )
+            self._asked_at = clock.now()
             try:
                 page = system.pull(line, ask)
             except CursorExpired:
@@ -223,7 +225,12 @@ class _Pull:
         run = self._hold()
         run.position = {**position}
         tally = intake.take_in(
-            self.connection, page.records, run=run, is_history=self._is_history(), is_listing=True
+            self.connection,
+            page.records,
+            run=run,
+            is_history=self._is_history(),
+            is_listing=True,
+            asked_at=self._asked_at,
         )
         tally.lines += [Line(LineKind.NOTE, "", note) for note in page.notes]
         run.position["cursor"] = dict(page.cursor) if page.cursor is not None else None

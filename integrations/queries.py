@@ -7,7 +7,7 @@ from django.db.models import Count, Prefetch, Q, QuerySet
 
 from integrations import registry
 from integrations.contract import Hook, Role, System
-from integrations.domain import OPEN_RUNS, ConnectionState, LineKind, Result, RunState
+from integrations.domain import OPEN_RUNS, ConnectionState, LineKind, Result, RunKind, RunState
 from integrations.models import ConnectedSurvey, Connection, RawAnswer, RunLine, SyncRun
 from surveys.models import Survey
 from team.models import User
@@ -147,6 +147,42 @@ def surveys_to_choose() -> QuerySet[Survey]:
 
 
 # --- Words ---------------------------------------------------------------------------------------------------
+_HISTORY = (RunKind.FIRST, RunKind.BACKFILL)
+
+
+def unfinished(connection: Connection) -> SyncRun | None:
+    """The run that failed on its way and that nothing has made up for since; None where all was read.
+
+    A pull of what is new is made up for by any later run, as each begins where the last good one ended. Reading history is
+    made up for only by reading at least as much of it again.
+    """
+    runs = SyncRun.objects.filter(connection=connection).exclude(kind=RunKind.HOOK)
+    newest = runs.order_by("-pk").first()
+    if newest is not None and newest.state == RunState.FAILED and newest.position:
+        found: SyncRun = newest
+        return found
+    failed = runs.filter(state=RunState.FAILED, kind__in=_HISTORY).exclude(position={})
+    left: SyncRun | None = (
+        failed.exclude(pk__in=runs.filter(continues__isnull=False).values("continues"))
+        .order_by("-pk")
+        .first()
+    )
+    if left is None:
+        return None
+    later = runs.filter(pk__gt=left.pk, state=RunState.DONE, kind__in=_HISTORY)
+    wide = Q(since__isnull=True) if left.since is None else Q(since__isnull=True) | Q(since__lte=left.since)
+    return None if later.filter(wide).exists() else left
+
+
+def is_left(connection: Connection, run: SyncRun) -> bool:
+    """Whether this failed run can be carried on with now."""
+    if connection.state != ConnectionState.ACTIVE or run.state != RunState.FAILED:
+        return False
+    left = unfinished(connection)
+    has_open = SyncRun.objects.filter(connection=connection, state__in=OPEN_RUNS).exists()
+    return left is not None and left.pk == run.pk and not has_open
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """The state of a connection as a person reads it: a word with its tone, and a sentence."""

@@ -38,5 +38,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("connections/<int:pk>/delete/", connections.connection_delete, name="connection_delete"),
     path("connections/<int:pk>/runs/<int:run>/", connections.run_detail, name="run_detail"),
     path("connections/<int:pk>/runs/<int:run>/cancel/", connections.run_cancel, name="run_cancel"),
+    path("connections/<int:pk>/runs/<int:run>/carry-on/", connections.run_carry_on, name="run_carry_on"),
     *webhooks,
 ]

@@ -1,7 +1,7 @@
 """The portfolio: risk × ARR × days to renewal, for as many accounts as there are.
 
-Three statements, however many accounts: the totals by risk and time of renewal, the page of the table, and the dearest
-for the picture. Money is never added across currencies, for which no rates are kept: one currency is shown at a time,
+Two statements, however many accounts: the totals by risk and time of renewal, and the first rows for the table and the
+picture; a later page of the table takes a third. Money is never added across currencies, for which no rates are kept: one currency is shown at a time,
 the workspace's unless another is chosen, and what lies in others is counted beside it.
 """
 
@@ -159,7 +159,7 @@ class Portfolio:
     without_arr: int
     elsewhere: Sequence[tuple[str, int, str]]
     picture: charts.BubbleChart
-    drawn: int
+    first: Sequence[Account]
 
 
 def read(user: User, chosen: Chosen, query: Mapping[str, str]) -> Portfolio:
@@ -186,7 +186,7 @@ def read(user: User, chosen: Chosen, query: Mapping[str, str]) -> Portfolio:
         else:
             others[row["currency"]] = others.get(row["currency"], 0) + row["accounts"]
     lines = [_line(risk, stretches, here, chosen, query) for risk in Risk]
-    drawn = list(list_risky(user, chosen, today).filter(arr__gt=0).select_related("owner")[:DRAWN])
+    drawn = list(list_risky(user, chosen, today).select_related("owner")[:DRAWN])
     url = reverse("reports:portfolio")
     return Portfolio(
         today=today,
@@ -200,7 +200,7 @@ def read(user: User, chosen: Chosen, query: Mapping[str, str]) -> Portfolio:
             for code, number in sorted(others.items())
         ],
         picture=_picture(drawn, today),
-        drawn=len(drawn),
+        first=drawn,
     )
 
 
@@ -255,7 +255,7 @@ def _picture(accounts: Sequence[Any], today: dt.date) -> charts.BubbleChart:
     placed = [
         _bubble(account, today)
         for account in accounts
-        if account.renewal_on is not None and account.health_score is not None
+        if account.renewal_on is not None and account.health_score is not None and account.arr
     ]
     return charts.BubbleChart(
         items=placed,

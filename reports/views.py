@@ -86,8 +86,9 @@ def portfolio(request: UserRequest) -> HttpResponse:
         trouble = refusal.message
         chosen = portfolios.Chosen(currency=chosen.currency, shares=chosen.shares)
         found = portfolios.read(request.user, chosen, {})
-    rows = portfolios.list_risky(request.user, chosen, found.today).select_related("owner")
-    pages = Paginator(rows, portfolios.PER_PAGE)
+    is_later = request.GET.get("page", "1") != "1"
+    rows: Any = portfolios.list_risky(request.user, chosen, found.today).select_related("owner")
+    pages = Paginator(rows if is_later else found.first, portfolios.PER_PAGE)
     pages.count = _how_many(found, chosen)  # type: ignore[method-assign]  # known from the totals: no statement of its own
     context = {
         **offered,

@@ -17,7 +17,7 @@ from accounts.extend import Column, Panel, Relation, SegmentField, Standing
 from accounts.models import Account, Contact, Event
 from core import clock
 from core.charts import ScorePoint
-from surveys import domain
+from surveys import answer_marks, domain
 from surveys.insight import standing
 from surveys.models import AccountScore, ContactScore, Response
 from surveys.queries import feedback
@@ -107,7 +107,9 @@ def _contact_score(contact: Contact, user: User) -> Mapping[str, Any]:
 def _answers(target: str) -> Any:
     def context(obj: Any, user: User) -> Mapping[str, Any]:
         found = feedback.list_responses(user).filter(**{target: obj})
-        return {"answers": list(found[:LISTED]), "target": target, "object": obj}
+        answers = list(found[:LISTED])
+        answer_marks.put(answers, user)
+        return {"answers": answers, "target": target, "object": obj}
 
     return context
 

@@ -3,7 +3,7 @@
 The check sends them through the same door in a transaction that is then taken back, so what it says is what the import
 does. A row is known by the id its tool gave it. Without one it is known by what it says: the person and the moment, or,
 where nobody is named, by all of it and by how often the same was said before in this file. Either way the same file
-again changes nothing.
+again changes nothing. What a connection brought already is not brought in twice (answer_import_twins.py).
 """
 
 import datetime as dt
@@ -26,6 +26,7 @@ from surveys import answer_import_fields as fields
 from surveys import answer_import_scale as scales
 from surveys import ingest
 from surveys.answer_import_options import GENERIC, REFUSE, Options
+from surveys.answer_import_twins import ALREADY, Twins
 from surveys.choices import Channel, Identity
 from surveys.content import Content
 from surveys.ingest import Answer, Outcome
@@ -53,6 +54,7 @@ class AnswerJudge:
         self._latest = clock.now() + ingest.CLOCK_SKEW
         self._seen: dict[int, int] = {}
         self._same: Counter[int] = Counter()
+        self._twins = Twins(tool=self.options.tool or GENERIC, metric=self.scale.metric, zone=self._zone)
 
     # --- Without the database --------------------------------------------------------------------------------
     def remember(self, row: Row) -> None:
@@ -206,8 +208,13 @@ class AnswerJudge:
         sound = [one for one in prepared if not one.reason]
         answers = {id(one): self._answer(one, survey_id, source) for one in sound}
         known = self._known(source, [answer.external_id or "" for answer in answers.values()])
+        new = [one for one in sound if (answers[id(one)].external_id or "") not in known]
+        twins = self._twins.find([answers[id(one)] for one in new], [one.row.line for one in new])
+        here = {id(new[place]): pk for place, pk in twins.items()}
         taken = []
         for one in sound:
+            if id(one) in here:
+                continue
             before = known.get(answers[id(one)].external_id or "")
             if before is not None and before["survey_id"] != survey_id:
                 one.reason = f"This answer is in the survey “{before['survey__name']}” already."
@@ -217,6 +224,9 @@ class AnswerJudge:
         by_row = dict(zip([id(one) for one in taken], outcomes, strict=True))
         plan = Plan()
         for one in prepared:
+            if id(one) in here:
+                plan.decisions.append(Decision(one.row, UNCHANGED, ALREADY, thing=here[id(one)]))
+                continue
             outcome = by_row.get(id(one))
             if outcome is None:
                 plan.decisions.append(Decision(one.row, REFUSED, one.reason))
@@ -289,6 +299,9 @@ class AnswerJudge:
 
     # --- For the page ----------------------------------------------------------------------------------------
     def add_samples(self, checked: dict[str, Any], plan: Plan) -> None:
+        already = sum(decision.reason == ALREADY for decision in plan.decisions)
+        if already:
+            checked["already_here"] = checked.get("already_here", 0) + already
         samples: dict[str, list[dict[str, Any]]] = checked.setdefault("samples", {})
         for decision in plan.decisions:
             kept = samples.setdefault(decision.state, [])

@@ -4,6 +4,8 @@ from collections.abc import Callable, Collection, Mapping
 
 Namer = Callable[[Collection[str]], Mapping[str, str]]
 _namers: list[Namer] = []
+Lister = Callable[[str], Collection[str]]
+_listers: list[Lister] = []
 
 
 def register(namer: Namer) -> None:
@@ -18,3 +20,14 @@ def names(sources: Collection[str]) -> dict[str, str]:
     for namer in _namers:
         found |= namer(found.keys())
     return found
+
+
+def register_connected(lister: Lister) -> None:
+    """`lister` is given the key of a tool ("" for all) and returns the sources of what is connected to it."""
+    if lister not in _listers:
+        _listers.append(lister)
+
+
+def connected(tool: str = "") -> list[str]:
+    """The sources of all connections to a tool, of those that have ended too: their answers are here."""
+    return sorted({source for lister in _listers for source in lister(tool)})

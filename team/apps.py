@@ -7,6 +7,6 @@ class TeamConfig(AppConfig):
 
     def ready(self) -> None:
         from core import navigation
-        from team import mails, privacy, receivers, schema  # noqa: F401
+        from team import mails, places, privacy, receivers, schema  # noqa: F401
 
-        navigation.register("foot", "Settings", "team:settings", "settings", ",")
+        navigation.register("foot", "Settings", "team:settings", "settings", ",", inside=places.addresses)

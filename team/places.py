@@ -46,6 +46,17 @@ def places_for(user: User) -> list[tuple[str, list[dict[str, Any]]]]:
     return [(group, links) for group, links in found.items() if links]
 
 
+def addresses() -> list[str]:
+    """The addresses of all places, whoever may open them."""
+    found = []
+    for place in _places.values():
+        try:
+            found.append(reverse(place.url_name))
+        except NoReverseMatch:
+            continue
+    return found
+
+
 for _place in (
     Place("You", "Your profile", "Name, time zone and which mails you get", "user", "team:profile", can_view),
     Place("You", "Password", "Change the password you sign in with", "lock", "account_change_password", can_view),

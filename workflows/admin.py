@@ -7,19 +7,37 @@ from django.db.models import QuerySet
 
 from team.backoffice import BackOffice, OutboxAdmin, WithHistory
 from workflows.models import (
+    AccountHealth,
     Alarm,
     AlarmLook,
     Alert,
     AlertCause,
+    BackTest,
     Digest,
+    HandOver,
+    HealthMark,
+    HealthOverride,
+    HealthSentiment,
+    HealthSnapshot,
+    HealthState,
+    HealthVersion,
+    Leave,
+    Loop,
+    LoopOutcome,
     Notice,
     Notification,
+    Playbook,
+    PlaybookRun,
+    PlaybookTask,
     Rule,
     Run,
     RunStep,
     Task,
+    TaskSeries,
+    WorkHours,
+    WorkSettings,
 )
-from workflows.services import alarms, rules
+from workflows.services import alarms, health, playbook_editing, rules, work_settings
 
 
 @admin.register(Rule)
@@ -88,6 +106,127 @@ class TaskAdmin(WithHistory):
     ordering = ("-pk",)
 
 
+@admin.register(TaskSeries)
+class TaskSeriesAdmin(BackOffice):
+    list_display = ("rule", "starts_on", "at", "zone", "next_at", "is_active", "created_by")
+    list_filter = ("is_active", "next_at")
+    list_select_related = ("created_by",)
+    ordering = ("-pk",)
+
+
+@admin.register(Playbook)
+class PlaybookAdmin(WithHistory):
+    page = "workflows:playbook_detail"
+    list_display = ("name", "key", "is_active", "created_by", "created_at")
+    list_filter = ("is_active",)
+    search_fields = ("name", "key")
+    list_select_related = ("created_by",)
+    ordering = ("name", "pk")
+    actions = ("archive", "bring_back")
+
+    @admin.action(description="Archive")
+    def archive(self, request: Any, rows: QuerySet[Playbook]) -> None:
+        self._set(request, rows, False, "archived")
+
+    @admin.action(description="Bring back")
+    def bring_back(self, request: Any, rows: QuerySet[Playbook]) -> None:
+        self._set(request, rows, True, "brought back")
+
+    def _set(self, request: Any, rows: QuerySet[Playbook], is_active: bool, done: str) -> None:
+        self.each(
+            request,
+            rows,
+            lambda playbook: playbook_editing.archive_playbook(
+                playbook=playbook, is_active=is_active, actor=request.user
+            ),
+            done,
+        )
+
+
+@admin.register(PlaybookTask)
+class PlaybookTaskAdmin(WithHistory):
+    list_display = ("playbook", "position", "title", "anchor", "offset", "unit", "route", "priority")
+    list_filter = ("playbook", "route")
+    search_fields = ("title", "playbook__name")
+    list_select_related = ("playbook",)
+    ordering = ("playbook__name", "position", "pk")
+
+
+@admin.register(PlaybookRun)
+class PlaybookRunAdmin(BackOffice):
+    page = "workflows:playbook_run"
+    list_display = ("playbook", "account", "state", "started_at", "started_by", "finished_at")
+    list_filter = ("state", "playbook")
+    search_fields = ("account__name", "playbook__name")
+    list_select_related = ("playbook", "account", "started_by")
+    ordering = ("-started_at", "-pk")
+
+
+@admin.register(Loop)
+class LoopAdmin(BackOffice):
+    list_display = (
+        "account", "contact", "owner", "category", "started_at", "contact_due_at", "contacted_at", "resolution_due_at",
+        "resolved_at", "outcome", "escalations", "pause",
+    )  # fmt: skip
+    list_filter = ("category", "pause", "outcome")
+    search_fields = ("account__name",)
+    list_select_related = ("account", "contact", "owner", "outcome")
+    ordering = ("-started_at", "-pk")
+
+
+@admin.register(LoopOutcome)
+class LoopOutcomeAdmin(BackOffice):
+    may_add = may_change = True
+    list_display = ("label", "key", "position", "is_active")
+    list_filter = ("is_active",)
+    ordering = ("position", "pk")
+    fields = ("label", "is_active")
+
+    def perform_save(self, request: Any, obj: Any, values: dict[str, Any], *, change: bool) -> Any:
+        if not change:
+            return work_settings.add_outcome(label=values["label"], actor=request.user)
+        return work_settings.change_outcome(
+            outcome=obj,
+            label=values.get("label", obj.label),
+            is_active=values.get("is_active", obj.is_active),
+            actor=request.user,
+        )
+
+
+@admin.register(WorkSettings)
+class WorkSettingsAdmin(WithHistory):
+    list_display = (
+        "country", "region", "loop_categories", "contact_days", "resolution_days", "escalations", "escalation_minutes",
+    )  # fmt: skip
+    ordering = ("pk",)
+
+
+@admin.register(WorkHours)
+class WorkHoursAdmin(BackOffice):
+    list_display = ("user", "weekdays", "day_start", "day_end", "country", "region")
+    search_fields = ("user__name", "user__email")
+    list_select_related = ("user",)
+    ordering = ("user__name", "pk")
+
+
+@admin.register(Leave)
+class LeaveAdmin(BackOffice):
+    list_display = (
+        "user", "starts_on", "ends_on", "stand_in", "new_work", "open_work", "began_at", "ended_at",
+    )  # fmt: skip
+    list_filter = ("new_work", "open_work")
+    search_fields = ("user__name", "user__email")
+    list_select_related = ("user", "stand_in")
+    ordering = ("-ends_on", "-pk")
+
+
+@admin.register(HandOver)
+class HandOverAdmin(BackOffice):
+    list_display = ("leave", "task", "alert", "loop", "stand_in", "at")
+    list_select_related = ("leave", "task", "alert", "loop", "stand_in")
+    ordering = ("-pk",)
+
+
 @admin.register(Notice)
 class NoticeAdmin(OutboxAdmin):
     list_display = ("user", "is_gathered", "due_at", "state", "attempts", "next_at", "finished_at", "error")
@@ -153,3 +292,91 @@ class AlarmLookAdmin(BackOffice):
     list_filter = ("verdict", "alarm")
     list_select_related = ("alarm",)
     ordering = ("-day", "-pk")
+
+
+@admin.register(BackTest)
+class BackTestAdmin(BackOffice):
+    page = "workflows:backtest_detail"
+    list_display = ("requested_at", "version", "against", "horizon_days", "state", "outcomes", "evaluations")
+    list_filter = ("state", "against")
+    list_select_related = ("version",)
+    ordering = ("-requested_at", "-pk")
+
+
+@admin.register(HealthVersion)
+class HealthVersionAdmin(BackOffice):
+    list_display = ("number", "note", "author", "created_at", "restores")
+    list_select_related = ("author", "restores")
+    ordering = ("-number",)
+    actions = ("go_back",)
+
+    @admin.action(description="Go back to this version")
+    def go_back(self, request: Any, rows: QuerySet[HealthVersion]) -> None:
+        self.each(
+            request,
+            rows,
+            lambda version: health.rollback(to=version, note="", actor=request.user),
+            "saved again as the next version",
+        )
+
+
+@admin.register(AccountHealth)
+class AccountHealthAdmin(BackOffice):
+    list_display = (
+        "account",
+        "score",
+        "band",
+        "confidence",
+        "reason",
+        "profile",
+        "version",
+        "override",
+        "computed_at",
+    )
+    list_filter = ("band", "reason", "profile")
+    search_fields = ("account__name",)
+    list_select_related = ("account", "override")
+    ordering = ("account_id",)
+
+
+@admin.register(HealthSnapshot)
+class HealthSnapshotAdmin(BackOffice):
+    list_display = ("day", "account", "score", "band", "confidence", "override_band", "profile", "version")
+    list_filter = ("band",)
+    search_fields = ("account__name",)
+    list_select_related = ("account",)
+    ordering = ("-day", "-pk")
+
+
+@admin.register(HealthOverride)
+class HealthOverrideAdmin(BackOffice):
+    list_display = ("account", "band", "score", "expires_on", "by", "at", "ended_at")
+    search_fields = ("account__name",)
+    list_select_related = ("account", "by")
+    ordering = ("-at", "-pk")
+    actions = ("end",)
+
+    @admin.action(description="End")
+    def end(self, request: Any, rows: QuerySet[HealthOverride]) -> None:
+        self.each(request, rows, lambda row: health.end_override(override=row, actor=request.user), "ended")
+
+
+@admin.register(HealthSentiment)
+class HealthSentimentAdmin(BackOffice):
+    list_display = ("account", "value", "by", "at")
+    list_filter = ("value",)
+    search_fields = ("account__name",)
+    list_select_related = ("account", "by")
+    ordering = ("-at", "-pk")
+
+
+@admin.register(HealthMark)
+class HealthMarkAdmin(BackOffice):
+    list_display = ("account_key", "at")
+    ordering = ("-pk",)
+
+
+@admin.register(HealthState)
+class HealthStateAdmin(BackOffice):
+    list_display = ("computed_at", "day")
+    ordering = ("pk",)

@@ -20,13 +20,14 @@ class WorkflowsConfig(AppConfig):
 
 
 def _rules() -> None:
-    from workflows.rules import dates, engine, leaving, reports, triggers, watching
+    from workflows.rules import dates, engine, leaving, metric_thresholds, reports, triggers, watching
     from workflows.rules.steps import flow, work
 
     triggers.register()
     flow.register()
     work.register()
     engine.register()
+    metric_thresholds.register()
     leaving.register()
     reports.register()
     dates.register()
@@ -34,13 +35,31 @@ def _rules() -> None:
 
 
 def _tasks() -> None:
+    from team import places
+    from team.permissions import can_work
+    from workflows import alert_kinds
+    from workflows.rules.steps import playbooks
     from workflows.services import absences, loop, loop_clocks, recurring, tasks
 
     loop.register()
+    playbooks.register()
     loop_clocks.register()
     tasks.register()
     recurring.register()
     absences.register()
+    alert_kinds.register(loop_clocks.LATE, label="A promise to a customer was broken")
+    places.register(
+        places.Place(
+            "You", "Working time and leave", "Your days, hours and holidays; who stands in for you", "clock",
+            "workflows:working_time", can_work,
+        )
+    )  # fmt: skip
+    places.register(
+        places.Place(
+            "Customers and surveys", "Promises", "How fast unhappy people hear from us, and what came of it", "flag",
+            "workflows:promises",
+        )
+    )  # fmt: skip
 
 
 def _alerts() -> None:
@@ -75,20 +94,34 @@ def _alarms() -> None:
 
 
 def _health() -> None:
-    from workflows.health import compute, extensions
+    from team import places
+    from workflows.health import compute, extensions, panels
+    from workflows.queries import backtests as backtest_queries
+    from workflows.services import backtests
 
+    places.register(
+        places.Place(
+            "Customers and surveys", "Back-tests", "Whether health told in advance who would leave", "health",
+            "workflows:backtest_list", backtest_queries.may_see,
+        )
+    )  # fmt: skip
     compute.register()
     extensions.register()
+    panels.register()
+    backtests.register()
 
 
 def _navigation() -> None:
     from core.navigation import register
-    from workflows.queries import alarms, alerts, notifications, tasks
+    from workflows.queries import alarms, alerts, loops, notifications, tasks
 
     register("act", "Tasks", "workflows:task_list", "tasks", "k", badge=tasks.count_due_for)
     register("act", "Alerts", "workflows:alert_list", "alerts", "l", badge=alerts.count_open_for)
     register("act", "Alarms", "workflows:alarm_list", "warning", permission=alarms.may_see)
+    register("act", "Loops", "workflows:loop_list", "feedback", badge=loops.count_late_for)
+    register("act", "Playbooks", "workflows:playbook_list", "file")
     register("act", "Rules", "workflows:rule_list", "rules", "r")
+    register("act", "Health", "workflows:health_list", "health", "h")
     register(
         "main", "Notifications", "workflows:notification_list", "inbox", "i",
         badge=notifications.count_unread, live="workflows:bell",

@@ -3,15 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.urls import reverse
+
 from accounts import extend, timeline
 from accounts.extend import Panel, Relation
 from accounts.models import Event
 from core import clock
+from surveys import answer_marks
+from surveys.answer_marks import Mark
+from surveys.models import Response
 from team.models import User
 from team.permissions import can_work
 from workflows.domain import AlertState, TaskState
-from workflows.models import Alert, Task
-from workflows.queries import alerts, runs, tasks
+from workflows.models import Alert, Loop, PlaybookRun, Task
+from workflows.queries import alerts, loops, playbooks, runs, tasks
 from workflows.rules import leaving
 from workflows.services import customers as forgetting
 from workflows.services import gathering
@@ -34,6 +39,7 @@ def _tasks(target: str) -> Any:
         found = tasks.list_tasks(user=user).filter(**_of(target, obj))
         return {
             "tasks": list(found[:100]),
+            "playbooks": list(playbooks.list_runs(user=user).filter(**_of(target, obj))[:10]),
             "target": target,
             "object": obj,
             "now": clock.now(),
@@ -68,6 +74,28 @@ def _tasks_of(events: Sequence[Event]) -> Mapping[int, Any]:
     return {e.pk: by_id.get(e.subject_id) for e in events}
 
 
+def _playbook_runs_of(events: Sequence[Event]) -> Mapping[int, Any]:
+    by_id = PlaybookRun.objects.select_related("playbook", "run__rule").in_bulk(
+        [e.subject_id for e in events]
+    )
+    return {e.pk: by_id.get(e.subject_id) for e in events}
+
+
+def _loops_of(events: Sequence[Event]) -> Mapping[int, Any]:
+    by_id = Loop.objects.select_related("response", "outcome").in_bulk([e.subject_id for e in events])
+    return {e.pk: by_id.get(e.subject_id) for e in events}
+
+
+def _clocks(responses: Sequence[Response], user: User) -> Mapping[int, Mark]:
+    """The clock of each answer that is followed up, beside it in lists and on its page."""
+    found = {}
+    for pk, (loop, shown) in loops.readings_of_answers([response.pk for response in responses]).items():
+        until = {"contact": "for contact", "resolution": "to settle it"}.get(shown.clock or "", "")
+        url = f"{reverse('workflows:loop_list')}?whose=all&state=&response={pk}"
+        found[pk] = Mark(shown.words, shown.tone, f"{until} {loop.owner or ''}".strip(), url)
+    return found
+
+
 def register() -> None:
     for target in ("account", "contact"):
         extend.panel(
@@ -90,8 +118,13 @@ def register() -> None:
         )  # fmt: skip
     for kind in ("alert.raised", "alert.updated", "alert.snoozed", "alert.woken", "alert.closed"):
         extend.event_renderer(kind, "workflows/_event_alert.html", _alerts_of, group="tasks")
-    for kind in ("task.created", "task.completed", "task.cancelled"):
+    for kind in ("task.created", "task.completed", "task.cancelled", "task.overdue"):
         extend.event_renderer(kind, "workflows/_event_task.html", _tasks_of, group="tasks")
+    for kind in ("playbook.started", "playbook.finished", "playbook.stopped"):
+        extend.event_renderer(kind, "workflows/_event_playbook.html", _playbook_runs_of, group="tasks")
+    for kind in ("loop.breached", "loop.resolved"):
+        extend.event_renderer(kind, "workflows/_event_loop.html", _loops_of, group="tasks")
+    answer_marks.register("workflows.clock", _clocks)
     for model, erase in (
         ("workflows.Run", leaving.forget),
         ("workflows.AlertCause", None),
@@ -108,13 +141,13 @@ def register() -> None:
             reason="Alerts follow the customer; one whose like is open there becomes part of that.",
         )
     )  # fmt: skip
-    timeline.subscribe("workflows.alerts_merged", gathering.on_accounts_merged, kinds=["account.merged"])
     extend.relation(
         Relation(
             "workflows.DryRunHit", export=lambda contact: (),
             reason="What a rule would have done says nothing of the customer that its event does not.",
         )
     )  # fmt: skip
+    timeline.subscribe("workflows.alerts_merged", gathering.on_accounts_merged, kinds=["account.merged"])
     extend.relation(
         Relation(
             "workflows.HistoricalTask", erase=forgetting.forget_past_tasks, export=lambda contact: (),

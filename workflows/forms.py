@@ -16,6 +16,8 @@ from workflows.notifying import topics
 from workflows.notifying.domain import WAY_LABELS, Way
 from workflows.notifying.preferences import Wishes
 from workflows.notifying.topics import Topic
+from workflows.queries import loops
+from workflows.services.health import SENTIMENTS
 
 _TIME = forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
 
@@ -96,6 +98,14 @@ class PersonField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not gene
         super().__init__(**kwargs)
 
 
+class OutcomeField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
+    """One of the company's outcomes, by which loops are counted."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        options = {"label": "What came of it", "required": False, "empty_label": "Not counted", **kwargs}
+        super().__init__(queryset=loops.outcomes(), **options)
+
+
 class ContactField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
     """One of the people an alert is about; asked for only where there are several."""
 
@@ -136,18 +146,29 @@ class LogForm(AboutAlert):
         label="Outcome", required=False, max_length=200, help_text="One line: what was agreed, what changes."
     )
     close = forms.BooleanField(label="Close the loop with this", required=False)
+    code = OutcomeField()
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if cleaned.get("close") and not cleaned.get("outcome", "").strip():
+        if cleaned.get("close") and not cleaned.get("outcome", "").strip() and not cleaned.get("code"):
             self.add_error("outcome", "Write the outcome in a line before you close the loop.")
         return cleaned
 
 
 class CloseForm(forms.Form):
+    code = OutcomeField()
     outcome = forms.CharField(
-        label="Outcome", max_length=200, help_text="One line: what was agreed, what changes."
+        label="Outcome",
+        required=False,
+        max_length=200,
+        help_text="One line: what was agreed, what changes. It may stay empty where the choice above says it.",
     )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not cleaned.get("outcome", "").strip() and not cleaned.get("code"):
+            self.add_error("outcome", "Write the outcome in a line, or choose what came of it.")
+        return cleaned
 
 
 class AssignForm(forms.Form):
@@ -180,3 +201,41 @@ class TaskForm(forms.Form):
         if day is None:
             return None
         return dt.datetime.combine(day, team_queries.workspace().day_end, tzinfo=self.zone).astimezone(dt.UTC)
+
+
+class OverrideForm(forms.Form):
+    band = forms.ChoiceField(label="Health")
+    score = forms.IntegerField(
+        label="Score",
+        required=False,
+        min_value=0,
+        max_value=100,
+        help_text="Within the band. Empty shows the computed score beside it.",
+    )
+    reason = forms.CharField(
+        label="Why",
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Stands beside the score.",
+    )
+    expires_on = forms.DateField(
+        label="Until",
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+        help_text="Then the computed score counts again. At most a year from now.",
+    )
+
+    def __init__(self, *args: Any, bands: Sequence[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["band"].choices = list(bands)  # type: ignore[attr-defined]
+
+
+class SentimentForm(forms.Form):
+    value = forms.TypedChoiceField(
+        label="How do you feel about them?",
+        coerce=int,
+        choices=list(SENTIMENTS.items()),
+        widget=forms.RadioSelect,
+    )
+    note = forms.CharField(
+        label="Why", required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 3})
+    )

@@ -99,3 +99,9 @@ declare("workflows.HealthSentiment", personal="note", neutral="id account value 
 declare("workflows.AccountHealth", neutral=f"account told_band override {_COMPUTED}")
 declare("workflows.HealthSnapshot", neutral=f"id account day override_band override_score {_COMPUTED}")
 declare("workflows.HealthMark", neutral="id account_key at")
+declare(
+    "workflows.BackTest",
+    neutral="id version against horizon_days since state days days_done outcomes evaluations results suggestion error"
+    " requested_by requested_at finished_at",
+)
+declare("workflows.BackTestDay", neutral="id backtest day rows")

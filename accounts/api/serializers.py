@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.domain import ContactRole, ContractOutcome, InteractionKind, Sharing
-from accounts.metric_values import MAX_CHOICE, MAX_CHOICES, MAX_THRESHOLDS, Direction, MetricType, Side, sent
+from accounts.metric_values import MAX_CHOICE, MAX_CHOICES, Direction, MetricType, Side, sent
 from accounts.models import (
     Account,
     Contact,
@@ -379,7 +379,7 @@ class MetricWriteSerializer(Strict):
         allow_null=True,
         help_text="null keeps points for good.",
     )
-    thresholds = ThresholdSerializer(many=True, required=False, max_length=MAX_THRESHOLDS)
+    thresholds = ThresholdSerializer(many=True, required=False)
 
 
 @extend_schema_field(

@@ -58,5 +58,5 @@ def _start_of_week(moment: dt.datetime) -> dt.datetime:
 def _delete(points: QuerySet[MetricPoint]) -> int:
     ids = list(points.values_list("pk", flat=True))
     for start in range(0, len(ids), _SLICE):
-        MetricPoint.objects.filter(pk__in=ids[start : start + _SLICE])._raw_delete("default")  # type: ignore[attr-defined]
+        MetricPoint.objects.filter(pk__in=ids[start : start + _SLICE])._raw_delete("default")
     return len(ids)

@@ -26,7 +26,7 @@ from team.http import UserRequest, requires
 from team.permissions import can_lead, can_view
 
 PER_PAGE = 50
-WEEKS = 26
+WEEKS = 18
 
 
 @requires(can_lead)
@@ -101,7 +101,7 @@ def account_metric(request: UserRequest, pk: int, metric: int) -> HttpResponse:
 
 
 def _chart(account: Account, metric: Metric) -> SafeString | None:
-    """The last value of each of the last 26 weeks; none for words, and without a point in that time."""
+    """The last value of each of the last 18 weeks; none for words, and without a point in that time."""
     if metric.type in {MetricType.CHOICE, MetricType.BOOLEAN}:
         return None
     today = timezone.localtime(clock.now()).date()

@@ -10,6 +10,7 @@ from integrations.chat.models import ChatChannel, ChatMessage
 from team import queries as team_queries
 from workflows.alerting.domain import Severity
 from workflows.models import Alert
+from workflows.notifying import merging
 from workflows.notifying.words import quote_of, title_of
 
 
@@ -72,7 +73,7 @@ def _of_step(message: ChatMessage) -> Card | None:
     if step is None:
         return None
     run = step.run
-    text = _merged(str(step.settings.get("text", "")), message)
+    text = merging.fill(str(step.settings.get("text", "")), run)
     title, _, rest = text.strip().partition("\n")
     path = (
         reverse("accounts:account_detail", args=[run.account_id])
@@ -84,27 +85,6 @@ def _of_step(message: ChatMessage) -> Card | None:
         url=f"{settings.BASE_URL}{path}",
         button="Open the account" if run.account_id else "Open the run",
     )  # fmt: skip
-
-
-FIELDS = {
-    "{contact}": "the contact's name",
-    "{account}": "the account's name",
-    "{owner}": "the account owner's name",
-}
-
-
-def _merged(text: str, message: ChatMessage) -> str:
-    """The text with its merge fields filled from what the run is about now; an erased name is gone here too."""
-    run = message.step.run if message.step else None
-    contact, account = (run.contact, run.account) if run else (None, None)
-    values = {
-        "{contact}": contact.display_name if contact else "somebody",
-        "{account}": account.name if account else "an account",
-        "{owner}": str(account.owner) if account and account.owner else "nobody",
-    }
-    for field, value in values.items():
-        text = text.replace(field, value)
-    return text
 
 
 def _url(alert: Alert) -> str:

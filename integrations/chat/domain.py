@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 TEAMS_BYTES = 27 * 1024
 SECTION, FIELD, BUTTON, ADDRESS = 3_000, 2_000, 75, 3_000
 TITLE, QUOTE = 250, 1_500
-MOST_FACTS, MOST_LINES = 8, 30
+MOST_FACTS, MOST_LINES, QUOTE_LINES = 8, 30, 40
 
 
 class ChatKind(StrEnum):
@@ -103,8 +103,9 @@ def slack(card: Card) -> dict[str, Any]:
             }
         )
     if card.quote.strip():
-        quoted = _slack_cut(card.quote.strip(), QUOTE)
-        blocks.append(_section("\n".join(f"> {line}" for line in quoted.splitlines())))
+        quoted = _slack_cut(card.quote.strip(), QUOTE).splitlines()
+        shown = [*quoted[:QUOTE_LINES], "…"] if len(quoted) > QUOTE_LINES else quoted
+        blocks.append(_section("\n".join(f"> {line}" for line in shown)))
     for rows in _sections([_slack_line(text, url) for text, url in card.lines[:MOST_LINES]]):
         blocks.append(_section(rows))
     if card.note:
@@ -138,8 +139,16 @@ def _slack_line(text: str, url: str) -> str:
 
 
 def _slack_cut(text: str, most: int) -> str:
-    """At most `most` characters as they are read; what escaping adds stays well below the limits."""
-    return slack_text(_cut(text, most))
+    """The text escaped, at most `most` characters with all that escaping adds, and none of it cut in two."""
+    whole = slack_text(text)
+    if len(whole) <= most:
+        return whole
+    length = 0
+    for number, character in enumerate(text):
+        length += len(slack_text(character))
+        if length > most - 1:
+            return f"{slack_text(text[:number])}…"
+    return whole
 
 
 # --- Teams -----------------------------------------------------------------------------------------------------

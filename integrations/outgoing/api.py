@@ -161,7 +161,7 @@ class EventTypeViewSet(_Own):
     serializer_class = serializers.EventTypeSerializer
     lookup_field = "kind"
     lookup_value_regex = r"[a-z_]+\.[a-z_]+"
-    filter_backends: ClassVar[list[Any]] = []
+    filter_backends = []
 
     @extend_schema(
         summary="List events of webhooks", responses=serializers.EventTypeSerializer(many=True), filters=False

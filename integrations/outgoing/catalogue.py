@@ -4,6 +4,7 @@ Kinds are those of the timeline. `scope` is what an API key must be allowed to r
 app adds its kinds with `register`, in `AppConfig.ready`.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,11 @@ class Field:
 
     about: str
     example: Any
+
+    @property
+    def shown(self) -> str:
+        """The example as JSON."""
+        return json.dumps(self.example)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,12 @@ _TASK = {
     "assignee": Field("id of the person who has it", 7),
     "rule": Field("id of the rule that made it; null for a person", 1),
 }
-_ALERT = {"alert": Field("kind of the alert", "detractor"), **_TASK}
+_ALERT = {
+    "alert": Field("kind of the alert", "detractor"),
+    "reason": Field("what sets it apart from others of the kind; left out for most", "webhook:7"),
+    **_TASK,
+}
+_SEVERITY = Field("low, normal or high", "high")
 _BAND = {
     "from": Field("band before", "healthy"),
     "to": Field("band now", "at_risk"),
@@ -163,18 +174,31 @@ register(
     _accounts("contact.erased", "Contact erased", "A person was erased: forget them too. Only the id is told.",
               group="Contacts"),
     _work("alert.raised", "Alert raised", "Somebody should look at something.", "alert", _ALERT),
-    _work("alert.closed", "Alert closed", "Somebody dealt with it.", "alert", {"alert": _ALERT["alert"]}),
+    _work("alert.updated", "Alert again", "The same happened again while its alert was open.", "alert",
+          {"alert": _ALERT["alert"], "reason": _ALERT["reason"], "count": Field("how often by now", 3), "severity": _SEVERITY,
+           "is_asleep": Field("whether it is counted silently", False), "rule": _ALERT["rule"]}),
+    _work("alert.snoozed", "Alert put to sleep", "Somebody wants to hear of it later.", "alert",
+          {"alert": _ALERT["alert"], "reason": _ALERT["reason"],
+           "until": Field("until when", "2026-01-08T08:00:00+00:00")}),
+    _work("alert.closed", "Alert closed", "Somebody dealt with it.", "alert",
+          {"alert": _ALERT["alert"], "reason": _ALERT["reason"]}),
     _work("task.created", "Task created", "Work was given to a person.", "task", _TASK),
     _work("task.completed", "Task completed", "It was done.", "task", {}),
     _work("task.cancelled", "Task cancelled", "It is no longer needed.", "task", {}),
     _work("task.overdue", "Task overdue", "It was due and is not done.", "task",
           {"task_priority": Field("priority", "high"), "days": Field("days since it was due", 1)}),
-    _work("loop.breached", "Reaction too late", "The time to react to an answer ran out.", "response",
-          {"clock": Field("contact or resolution", "contact"), "hours": Field("the time that was given", 24)}),
+    _work("loop.breached", "Reaction too late", "The time to react to an answer ran out.", "loop",
+          {"clock": Field("contact or resolution", "contact"), "hours": Field("the time that was given", 24),
+           "owner": Field("id of the person who should have", 7)}),
+    _work("loop.resolved", "Loop resolved", "What came of an answer was settled.", "loop",
+          {"outcome": Field("key of the outcome", "solved"), "hours": Field("working hours it took", 30),
+           "in_time": Field("whether within the promise", True),
+           "contacted": Field("whether somebody had talked to the customer", True)}),
     EventType(
         "nps.moved", "NPS moved", "Figures", "The NPS of a segment moved by more than chance.", ApiScope.RESPONSES_READ, "",
-        {"segment": Field("id of the segment; null for all", 5), "direction": Field("up or down", "down"),
-         "change": Field("points", -12), "low": Field("end of its interval", -20), "high": Field("end of it", -4),
+        {"alarm": Field("id of the alarm", 2), "segment": Field("id of the segment; null for all", 5),
+         "survey": Field("id of the survey; null for all", None), "channel": Field("the channel; empty for all", ""),
+         "direction": Field("fall or rise", "fall"), "change": Field("points", -12), "low": Field("end of its interval", -20), "high": Field("end of it", -4),
          "n_before": Field("answers before", 210), "n_after": Field("answers after", 190)},
     ),
 )  # fmt: skip

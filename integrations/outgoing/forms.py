@@ -8,7 +8,6 @@ from django import forms
 from core import clock
 from integrations.outgoing import catalogue
 from integrations.outgoing.models import Webhook
-from team import queries as team_queries
 
 
 class WebhookForm(forms.Form):
@@ -72,8 +71,7 @@ class ReplayForm(forms.Form):
 
     @property
     def moments(self) -> tuple[dt.datetime, dt.datetime | None]:
-        until = self.cleaned_data["until"]
-        return _typed(self.cleaned_data["since"]), None if until is None else _typed(until)
+        return self.cleaned_data["since"], self.cleaned_data["until"]
 
 
 class ClearForm(forms.Form):
@@ -84,13 +82,3 @@ class ClearForm(forms.Form):
     @property
     def before(self) -> dt.datetime:
         return clock.now() - dt.timedelta(days=self.cleaned_data["days"])
-
-
-def _typed(moment: dt.datetime) -> dt.datetime:
-    """What stood in a field, which shows the workspace's zone."""
-    return moment.replace(tzinfo=team_queries.zone())
-
-
-def local(moment: dt.datetime) -> dt.datetime:
-    """A moment in the workspace's zone, as the fields show it."""
-    return moment.astimezone(team_queries.zone()).replace(tzinfo=None)

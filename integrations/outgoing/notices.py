@@ -30,10 +30,7 @@ def tell_disabled(webhook: Webhook) -> None:
     alerts.raise_alert(
         dedupe_key=f"webhook:{webhook.pk}:disabled:{int(webhook.state_since.timestamp())}",
         kind=ALERT_KIND,
-        account=None,
-        contact=None,
-        response=None,
-        run=None,
+        reason=f"webhook:{webhook.pk}",
         assignee=person,
     )
     if person is not None:
@@ -67,7 +64,7 @@ def send(job: jobs.JobContext) -> None:
 
 def alert_matter(alert: Alert) -> alert_kinds.Matter:
     """Which webhook an alert is about."""
-    pk = alert.dedupe_key.split(":")[1] if ":" in alert.dedupe_key else ""
+    pk = alert.reason.removeprefix("webhook:")
     webhook = Webhook.objects.filter(pk=int(pk)).first() if pk.isdigit() else None
     if webhook is None:
         return alert_kinds.Matter("A webhook was switched off")
@@ -78,4 +75,4 @@ def alert_matter(alert: Alert) -> alert_kinds.Matter:
 
 
 def register() -> None:
-    alert_kinds.register(ALERT_KIND, alert_matter)
+    alert_kinds.register(ALERT_KIND, alert_matter, label="A webhook is switched off")

@@ -4,12 +4,14 @@ Built anew for each try from today's rows, and from no others than the webhook's
 own shapes. What an API key made tells no more than the key may read.
 """
 
+import datetime as dt
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Model, QuerySet
+from django.utils import timezone
 from rest_framework.utils.encoders import JSONEncoder
 
 from accounts.api.serializers import (
@@ -31,8 +33,10 @@ from surveys.models import InboundMessage, Invitation, Response, Survey
 from team.authentication import has_scope
 from team.domain import ApiScope
 from team.models import User
-from workflows.api.serializers import AlertSerializer, TaskSerializer
-from workflows.models import Alert, Run, Task
+from workflows.api.alert_serializers import AlertSerializer
+from workflows.api.work_serializers import LoopSerializer, PlaybookRunSerializer, TaskSerializer
+from workflows.models import Alert, Loop, Run, Task
+from workflows.queries import playbooks
 
 
 class OutOfSight(Refused):
@@ -85,7 +89,15 @@ for _name, _subject in {
         lambda user: Alert.objects.visible_to(user).select_related("run"), _serialized(AlertSerializer), ApiScope.WORK_READ,
     ),
     "task": Subject(
-        lambda user: Task.objects.visible_to(user).select_related("run"), _serialized(TaskSerializer), ApiScope.WORK_READ,
+        lambda user: Task.objects.visible_to(user).select_related("run", "series").prefetch_related("checklist"),
+        _serialized(TaskSerializer), ApiScope.WORK_READ,
+    ),
+    "loop": Subject(
+        lambda user: Loop.objects.visible_to(user).select_related("response"), _serialized(LoopSerializer),
+        ApiScope.WORK_READ,
+    ),
+    "playbook_run": Subject(
+        lambda user: playbooks.list_runs(user=user), _serialized(PlaybookRunSerializer), ApiScope.WORK_READ,
     ),
 }.items():  # fmt: skip
     subject(_name, _subject)
@@ -111,6 +123,12 @@ class Message:
 
 def build(delivery: WebhookDelivery, webhook: Webhook) -> Message:
     """What this delivery says now. Raises `OutOfSight` where the owner may not see what it is about."""
+    # Times are in UTC, whoever's page or worker builds it.
+    with timezone.override(dt.UTC):
+        return _build(delivery, webhook)
+
+
+def _build(delivery: WebhookDelivery, webhook: Webhook) -> Message:
     owner = webhook.owner
     if owner is None:
         raise OutOfSight("The webhook has no owner.")
@@ -310,12 +328,22 @@ _EXAMPLES: dict[str, dict[str, Any]] = {
         "outcome": "", "happened_at": "2026-01-01T08:00:00Z", "created_at": "2026-01-01T08:30:00Z",
     },
     "alert": {
-        "id": 21, "kind": "detractor", "account": 42, "contact": 311, "response": 9001, "assignee": 7, "rule": 1,
-        "state": "open", "opened_at": "2026-01-01T08:00:02Z", "seen_at": None, "closed_at": None, "outcome": "",
+        "id": 21, "kind": "detractor", "reason": "", "severity": "high", "account": 42, "contact": 311, "response": 9001,
+        "assignee": 7, "rule": 1, "state": "open", "count": 1, "opened_at": "2026-01-01T08:00:02Z",
+        "last_at": "2026-01-01T08:00:02Z", "seen_at": None, "snoozed_until": None, "snooze_reason": "", "muted_count": 0,
+        "woken_at": None, "woken_why": "", "closed_at": None, "outcome": "", "data": {},
+    },
+    "loop": {
+        "id": 61, "response": 9001, "account": 42, "contact": 311, "owner": 7, "category": "detractor", "status": "open",
+        "started_at": "2026-01-01T08:00:00Z", "contact_due_at": "2026-01-02T08:00:00Z", "contacted_at": None,
+        "contacted_by": None, "contact_by": "", "resolution_due_at": "2026-01-08T08:00:00Z", "resolved_at": None,
+        "resolved_by": None, "outcome": None, "contact_breached_at": None, "resolution_breached_at": None, "escalations": 0,
+        "pause": None,
     },
     "task": {
         "id": 31, "title": "Call Ann Berg", "description": "", "account": 42, "contact": 311, "response": 9001,
-        "assignee": 7, "rule": 1, "priority": "high", "due_at": "2026-01-02T16:00:00Z", "state": "open", "outcome": "",
+        "assignee": 7, "rule": 1, "playbook_run": None, "priority": "high", "due_at": "2026-01-02T16:00:00Z",
+        "overdue_at": None, "state": "open", "outcome": "", "checklist": [], "series": None,
         "created_at": "2026-01-01T08:00:02Z", "completed_at": None,
     },
 }  # fmt: skip

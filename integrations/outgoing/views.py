@@ -10,6 +10,7 @@ from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
+from rest_framework.utils.encoders import JSONEncoder
 
 from accounts import segment_editor
 from core import clock
@@ -48,7 +49,7 @@ def event_list(request: UserRequest) -> HttpResponse:
 
 
 def _pretty(message: Any) -> str:
-    return json.dumps(message, indent=2, ensure_ascii=False, cls=payload.JSONEncoder)
+    return json.dumps(message, indent=2, ensure_ascii=False, cls=JSONEncoder)
 
 
 # --- The form ------------------------------------------------------------------------------------------------
@@ -176,7 +177,7 @@ def webhook_detail(request: UserRequest, pk: int) -> HttpResponse:
         "is_waiting": any(row.state in queries.WAITING for row in page)
         and webhook.state == WebhookState.ACTIVE,
         "test_form": forms.TestForm(webhook=webhook),
-        "replay_form": forms.ReplayForm(initial={"since": forms.local(begin)}),
+        "replay_form": forms.ReplayForm(initial={"since": begin}),
         "clear_form": forms.ClearForm(),
         "is_rotating": webhook.previous_until is not None and webhook.previous_until > clock.now(),
         "is_mine": webhook.owner_id == request.user.pk and webhook.api_key_id is None,

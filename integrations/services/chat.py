@@ -210,7 +210,7 @@ def on_alert(event: Event) -> None:
     if alert is None:
         return
     topic = topics.key_of(alert)
-    for channel in ChatChannel.objects.exclude(state=ChannelState.PAUSED).order_by("pk"):
+    for channel in ChatChannel.objects.order_by("pk"):
         if topic in channel.topics:
             say(channel=channel, key=f"alert:{alert.pk}:{event.cause_key}:{channel.pk}", alert=alert)
 
@@ -260,8 +260,9 @@ def send_batch(batch: "outbox.Batch[ChatMessage]") -> None:
 
 def _send(batch: "outbox.Batch[ChatMessage]", row: ChatMessage, message: ChatMessage) -> None:
     channel = ChatChannel.objects.get(pk=message.channel_id)
-    if not message.is_test and channel.state != ChannelState.ACTIVE:
-        batch.release([row], after=PAUSE_SECONDS)
+    rests = channel.resume_at is not None and channel.resume_at > clock.now()
+    if not message.is_test and (rests or channel.state != ChannelState.ACTIVE):
+        batch.release([row])  # the one before it in this batch found out
         return
     card = cards.card_of(message)
     if card is None:

@@ -87,16 +87,23 @@ def change_connection(
 ) -> Connection:
     """Change what is given and leave the rest. An empty secret leaves the stored one; the cursor stays in any case.
 
-    Refuses an unknown setting, a missing one that is needed, and an address that must not be called.
+    An address on another server needs the credentials anew: those stored were given for the old one and are never sent to
+    another; what they brought (tokens) goes. Refuses that, an unknown setting, a missing one that is needed, and an address
+    that must not be called.
     """
     held = _hold_open(connection)
     system = registry.get(held.system)
     changed: list[str] = []
+    given = {key: value.strip() for key, value in (new_secrets or {}).items() if value and value.strip()}
+    left: set[str] = set()
     if name is not None and name != held.name:
         held.name = _name(name)
         changed.append("name")
     if options is not None:
-        held.options = {**held.options, **_clean_options(system, options)}
+        clean = _clean_options(system, options)
+        if _leads_elsewhere(system, held.options, clean):
+            left = _credentials_left(system, held, given)
+        held.options = {**held.options, **clean}
         changed += sorted(options)
     if zone is not None and zone != held.zone:
         held.zone = _zone(zone)
@@ -114,19 +121,49 @@ def change_connection(
             raise Invalid("The history must begin in the past.", field="history_since")
         held.history_since = history_since
         changed.append("history_since")
-    if new_secrets:
-        given = {key: value.strip() for key, value in new_secrets.items() if value and value.strip()}
+    if given or left:
         allowed = {s.key for s in system.settings if s.input is Input.SECRET} | {"hook"}
         unknown = sorted(set(given) - allowed)
         if unknown:
             raise Invalid(f"{system.name} has no setting called {unknown[0][:40]}.", field=unknown[0][:40])
-        vault.store_secrets(held, given)
+        vault.store_secrets(held, given, removed=left)
         changed += sorted(given)
     held.save()
     if changed:
         audit.record(action="connection.changed", actor=actor, obj=held, fields=changed)
     connection.refresh_from_db()
     return connection
+
+
+def _leads_elsewhere(system: System, before: Mapping[str, str], after: Mapping[str, str]) -> bool:
+    """Whether an address now names another server, port or protocol than the one the credentials were given for."""
+    addresses = [s for s in system.settings if (s.input is Input.URL or s.names_server) and s.key in after]
+    return any(
+        _server(str(before.get(s.key, "")) or s.default) not in {None, _server(after[s.key] or s.default)}
+        for s in addresses
+    )
+
+
+def _server(address: str) -> tuple[str, str, int] | None:
+    try:
+        target = fetch.target_of(address if "://" in address else f"https://{address}")
+    except fetch.Forbidden:
+        return None
+    return target.scheme, target.host, target.port
+
+
+def _credentials_left(system: System, held: Connection, given: Mapping[str, str]) -> set[str]:
+    """The stored credentials that a change of server takes away. Refuses where one of them was typed in and is not again."""
+    stored = {key for key in vault.known_secrets(held) if not key.startswith("hook")}
+    for setting in system.settings:
+        if setting.input is Input.SECRET and setting.key in stored and setting.key not in given:
+            raise Invalid(
+                f"The address leads to another server. Enter “{setting.label}” again: what is stored was given for the old"
+                " one, and is not sent elsewhere.",
+                field=setting.key,
+                code="secret_needed",
+            )
+    return stored - set(given)
 
 
 def missing_settings(connection: Connection) -> list[str]:
@@ -319,6 +356,15 @@ def run_now(*, connection: Connection, actor: User) -> SyncRun:
     run = runs.start(held, kind=RunKind.BY_HAND, requested_by=actor)
     audit.record(action="connection.run", actor=actor, obj=held, run=run.pk)
     return run
+
+
+@transaction.atomic
+def carry_on(*, run: SyncRun, actor: User) -> SyncRun:
+    """A run that failed goes on where it stopped, now."""
+    held = _active_puller(run.connection)
+    new = runs.carry_on_failed(run, requested_by=actor)
+    audit.record(action="connection.run", actor=actor, obj=held, run=new.pk, continues=run.pk)
+    return new
 
 
 @transaction.atomic

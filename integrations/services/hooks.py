@@ -289,6 +289,7 @@ def _take(
     news: Iterable[Record | Reference | Unsubscribed],
     *,
     is_listing: bool = False,
+    asked_at: dt.datetime | None = None,
 ) -> Tally:
     """Records are taken in, references fetched later, and who wants no more asks gets none; the caller holds the
     transaction."""
@@ -307,7 +308,9 @@ def _take(
     tally = Tally()
     if records:
         run = day_run(connection)
-        tally = intake.take_in(connection, records, run=run, is_history=False, is_listing=is_listing)
+        tally = intake.take_in(
+            connection, records, run=run, is_history=False, is_listing=is_listing, asked_at=asked_at
+        )
     for wish in wishes:
         tally.lines += _heed(connection, wish)
     if records or tally.lines:
@@ -439,6 +442,7 @@ def _fetch_one(
     row: AnswerFetch,
 ) -> None:
     reference = Reference(external_id=row.external_id, survey_id=row.remote_survey)
+    asked_at = clock.now()
     try:
         record = system.fetch(line, reference)
     except Gone as gone:
@@ -469,7 +473,7 @@ def _fetch_one(
         return
     try:
         with transaction.atomic():
-            _take(connection, [record], is_listing=True)
+            _take(connection, [record], is_listing=True, asked_at=asked_at)
             current = AnswerFetch.objects.select_for_update(of=("self",), no_key=True).get(pk=row.pk)
             if current.wanted != row.wanted:
                 batch.release([row], after=1.0)

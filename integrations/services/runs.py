@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 
 from core import clock, jobs
 from core.errors import Refused
-from integrations import registry
+from integrations import queries, registry
 from integrations.domain import OPEN_RUNS, ConnectionState, RunKind, RunState
 from integrations.models import Connection, HookDelivery, SyncRun
 from integrations.services import notices
@@ -43,17 +43,19 @@ def start(
     kind: RunKind,
     requested_by: User | None = None,
     since: dt.datetime | None = None,
+    onward: SyncRun | None = None,
 ) -> SyncRun:
-    """Queue a run. Refuses while another is open. Unless a window is given, one that failed is carried on with."""
+    """Queue a run. Refuses while another is open. Unless a window is given, one that failed is carried on with: `onward`, or
+    the one that is left unfinished."""
     if open_run(connection) is not None:
         raise _running()
     now = clock.now()
     run = SyncRun(connection=connection, kind=kind, since=since, until=now, requested_by=requested_by)
-    before = SyncRun.objects.filter(connection=connection).exclude(kind=RunKind.HOOK).order_by("-pk").first()
-    is_open_ended = kind in {RunKind.SCHEDULED, RunKind.BY_HAND, RunKind.FIRST}
-    if is_open_ended and before is not None and before.state == RunState.FAILED and before.position:
-        run.kind, run.since, run.until = before.kind, before.since, before.until
-        run.position, run.continues, run.total = _onward(before.position), before, None
+    if onward is None and kind in {RunKind.SCHEDULED, RunKind.BY_HAND, RunKind.FIRST}:
+        onward = queries.unfinished(connection)
+    if onward is not None:
+        run.kind, run.since, run.until = onward.kind, onward.since, onward.until
+        run.position, run.continues, run.total = _onward(onward.position), onward, None
     try:
         with transaction.atomic():
             run.save()
@@ -61,6 +63,17 @@ def start(
         raise _running() from None
     _submit(run)
     return run
+
+
+@transaction.atomic
+def carry_on_failed(run: SyncRun, *, requested_by: User) -> SyncRun:
+    """A run that failed goes on where it stopped, as a run of its own."""
+    left = queries.unfinished(run.connection)
+    if left is None or left.pk != run.pk:
+        raise Refused(
+            "This run is not left to be carried on: a later one has read what it did not.", code="not_left"
+        )
+    return start(run.connection, kind=RunKind(run.kind), requested_by=requested_by, onward=run)
 
 
 def _onward(position: Mapping[str, Any]) -> dict[str, Any]:
@@ -178,7 +191,9 @@ def start_due() -> int:
             held = Connection.objects.select_for_update(of=("self",), no_key=True).get(pk=pk)
             if held.state != ConnectionState.ACTIVE or open_run(held) is not None:
                 continue
-            start(held, kind=RunKind.RESCAN if _wants_rescan(held, now) else RunKind.SCHEDULED)
+            # First what was left unfinished; the nightly reading comes with the next run.
+            is_rescan = queries.unfinished(held) is None and _wants_rescan(held, now)
+            start(held, kind=RunKind.RESCAN if is_rescan else RunKind.SCHEDULED)
             _plan_next(held, now)
             started += 1
     return started

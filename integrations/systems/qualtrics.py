@@ -511,6 +511,7 @@ class Qualtrics(System):
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting(
             key="base_url",
+            names_server=True,
             label="Data centre or address",
             where="In Qualtrics: Account settings, Qualtrics IDs, Datacenter ID, such as fra1 or iad1; or the address of your"
             " brand, such as https://acme.fra1.qualtrics.com.",

@@ -240,6 +240,7 @@ def run_detail(request: UserRequest, pk: int, run: int) -> HttpResponseBase:
         "page": Paginator(rows, LINES_PER_PAGE).get_page(request.GET.get("page")),
         "is_working": found.state in OPEN_RUNS,
         "may_administer": can_administer(request.user),
+        "may_carry_on": can_administer(request.user) and queries.is_left(connection, found),
     }
     if request.htmx.target == "run-now":
         if not context["is_working"]:
@@ -262,3 +263,18 @@ def run_cancel(request: UserRequest, pk: int, run: int) -> HttpResponse:
     else:
         messages.info(request, "Stopped. What it took in stays.")
     return redirect("integrations:run_detail", pk=pk, run=run)
+
+
+@requires(can_administer)
+@require_POST
+def run_carry_on(request: UserRequest, pk: int, run: int) -> HttpResponse:
+    """A failed run goes on where it stopped."""
+    connection = get_object_or_404(queries.list_connections(request.user), pk=pk)
+    found: SyncRun = get_object_or_404(queries.list_runs(connection, request.user), pk=run)
+    try:
+        new = services.carry_on(run=found, actor=request.user)
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+        return redirect("integrations:run_detail", pk=pk, run=run)
+    messages.info(request, "It goes on where it stopped.")
+    return redirect("integrations:run_detail", pk=pk, run=new.pk)

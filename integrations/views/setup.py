@@ -9,9 +9,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseBase
+from django.core.paginator import Page, Paginator
+from django.http import HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -29,6 +31,7 @@ from surveys.choices import MetricFamily
 from team.http import UserRequest, requires
 from team.permissions import can_administer
 
+SURVEYS_PER_PAGE = 100
 ANY_SURVEY = RemoteSurvey(id="", name="Everything that is sent")
 
 
@@ -126,20 +129,32 @@ def setup_surveys(request: UserRequest, pk: int) -> HttpResponseBase:
     is_answered = request.method == "POST" and request.POST.get("shown", shown) == shown
     if request.method == "POST" and not is_answered and not trouble:
         trouble = "The list of surveys has changed over there since it was shown. Look at it again."
-    rows = _survey_rows(request if is_answered else None, connection, found)
+    given = request.POST if request.method == "POST" else request.GET
+    query = given.get("q", "").strip()[:200]
+    page = _survey_page(_stored_rows(connection, found), query, given.get("page"))
+    if is_answered:
+        page.object_list = [_typed(row, request.POST) for row in page.object_list]
     if is_answered and not trouble:
+        onward = request.POST.get("to", "")
+        typed = {row.place: row for row in page.object_list}
+        rows = [typed.get(row.place, row) for row in _stored_rows(connection, found)]
         try:
             choices = [_choice(row, connection, request) for row in rows if row.is_read]
             services.choose_surveys(connection=connection, choices=choices, actor=request.user)
-            if not choices:
+            if not choices and not onward:
                 raise Refused("Choose at least one survey to read.", field="surveys")
         except Refused as refusal:
             trouble = refusal.message
         else:
+            if onward:
+                return redirect(f"{request.path}?{urlencode({'q': query, 'page': onward[:6]})}")
             return _onward(connection, "integrations:setup_fields")
     context = {
         **_frame(connection, system, 3),
-        "rows": rows,
+        "rows": page.object_list,
+        "page": page,
+        "query": query,
+        "is_long": len(found) > SURVEYS_PER_PAGE,
         "shown": shown,
         "trouble": trouble,
         "is_reached": bool(found),
@@ -156,23 +171,37 @@ def _digest(keys: Sequence[str]) -> str:
     return hashlib.sha256(json.dumps(keys).encode()).hexdigest()[:16]
 
 
-def _survey_rows(
-    request: UserRequest | None, connection: Connection, found: Sequence[RemoteSurvey]
-) -> list[SurveyRow]:
-    """Each survey over there as it was chosen in `request`, or before where there is none."""
+def _stored_rows(connection: Connection, found: Sequence[RemoteSurvey]) -> list[SurveyRow]:
+    """Each survey over there as it was chosen last. `place` is where it stands in the list of the other side."""
     known = {row.remote_id: row for row in connection.surveys.all()}
-    post = request.POST if request is not None and request.method == "POST" else None
     rows = []
     for place, remote in enumerate(found):
         before = known.get(remote.id)
-        if post is not None:
-            is_read = post.get(f"read_{place}") == "on" or not remote.id
-            metric, survey_id = post.get(f"metric_{place}", ""), post.get(f"survey_{place}", "")
-        else:
-            is_read = before.is_enabled if before else not remote.id
-            metric, survey_id = (before.metric if before else ""), (str(before.survey_id) if before else "")
+        is_read = before.is_enabled if before else not remote.id
+        metric, survey_id = (before.metric, str(before.survey_id)) if before else ("", "")
         rows.append(SurveyRow(place, remote, is_read, metric, survey_id))
-    return sorted(rows, key=lambda row: (not row.is_read, row.remote.name.casefold()))
+    return rows
+
+
+def _survey_page(rows: Sequence[SurveyRow], query: str, number: str | None) -> Page[SurveyRow]:
+    """The rows of one page: a form has room for so many. In a short list what is read comes first; in a long one the order
+    stays while one goes through it."""
+    is_long = len(rows) > SURVEYS_PER_PAGE
+    wanted = query.casefold()
+    listed = [row for row in rows if wanted in row.remote.name.casefold()]
+    listed.sort(key=lambda row: (not row.is_read and not is_long, row.remote.name.casefold(), row.place))
+    return Paginator(listed, SURVEYS_PER_PAGE).get_page(number)
+
+
+def _typed(row: SurveyRow, post: QueryDict) -> SurveyRow:
+    """The row as it was sent."""
+    return SurveyRow(
+        row.place,
+        row.remote,
+        post.get(f"read_{row.place}") == "on" or not row.remote.id,
+        post.get(f"metric_{row.place}", ""),
+        post.get(f"survey_{row.place}", ""),
+    )
 
 
 def _choice(row: SurveyRow, connection: Connection, request: UserRequest) -> SurveyChoice:

@@ -25,16 +25,22 @@ from accounts.models import (
     Segment,
 )
 from core import clock, secrets
-from nps_crm.demo import asking, comments, company, files, listening, story, telling
-from surveys import ingest
-from surveys.choices import (
-    CampaignState,
-    Channel,
-    InvitationState,
-    SuppressionReason,
-    SurveyState,
-    WaveState,
+from nps_crm.demo import (
+    alerts,
+    asking,
+    comments,
+    company,
+    files,
+    health,
+    insight,
+    listening,
+    profiles,
+    story,
+    telling,
+    working,
 )
+from surveys import ingest
+from surveys.choices import CampaignState, Channel, InvitationState, SuppressionReason, SurveyState, WaveState
 from surveys.models import Campaign, Invitation, Response, Suppression, Survey, SurveyVersion, Wave
 from surveys.widget import manage
 from team.models import NotificationPreference, Team, User, Workspace
@@ -109,9 +115,12 @@ def fill(say: Callable[[str], object]) -> None:
         _interactions(cast)
         _segments(cast)
         _work_under_way(cast)
+        alerts.fill(rng=random.Random(SEED + 3), now=now, people=cast.people)
         Event.objects.bulk_create(cast.events, batch_size=BATCH)
         _next_campaign(cast, survey)
         _in_the_app(cast, survey)
+        working.fill(rng=random.Random(SEED + 3), now=now, people=cast.people)
+        say("promises, playbooks, who works when")
         listening.fill(
             rng=random.Random(SEED + 2),
             now=now,
@@ -124,6 +133,11 @@ def fill(say: Callable[[str], object]) -> None:
         files.fill(rng=random.Random(SEED + 3), now=now, contacts=cast.contacts, people=cast.people)
         say("two files of people")
         telling.fill(rng=random.Random(SEED + 8), now=now, admin=cast.people["admin"])
+        kept = health.fill(rng=random.Random(SEED + 5), now=now, moods=cast.moods, people=cast.people)
+        say(f"{kept} weekly states of health")
+        profiles.fill(rng=random.Random(SEED + 6), now=now, accounts=cast.accounts, lead=cast.people["lead"])
+        insight.fill(cast.people["lead"])
+        say("alarms and lists")
     say("done")
 
 
@@ -584,7 +598,7 @@ def _interactions(cast: Cast) -> None:
 def _segments(cast: Cast) -> None:
     lead = cast.people["lead"]
     described: list[tuple[str, str, dict[str, Any]]] = [
-        ("Mid-market", "account", {"all": [{"field": "segment", "op": "is", "value": story.MID_MARKET}]}),
+        ("Mid-market", "account", {"all": [{"field": "segment", "op": "in", "value": [story.MID_MARKET]}]}),
         (
             "Renewing within 90 days",
             "account",
@@ -596,8 +610,8 @@ def _segments(cast: Cast) -> None:
             "contact",
             {
                 "all": [
-                    {"field": "account.country", "op": "is", "value": "DE"},
-                    {"field": "account.segment", "op": "is", "value": story.ENTERPRISE},
+                    {"field": "account.country", "op": "in", "value": ["DE"]},
+                    {"field": "account.segment", "op": "in", "value": [story.ENTERPRISE]},
                 ]
             },
         ),

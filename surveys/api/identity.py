@@ -104,6 +104,11 @@ class DecisionSerializer(serializers.ModelSerializer[IdentityAction]):
     def get_state(self, row: IdentityAction) -> str:
         if row.undone_at is not None:
             return "undone"
+        undoing = {"running": "undoing", "failed": "undo_failed"}.get(
+            row.effect.get("undo", {}).get("state", "")
+        )
+        if undoing is not None:
+            return undoing
         return "running" if row.effect.get("job") else "done"
 
     def get_changes(self, row: IdentityAction) -> list[str]:

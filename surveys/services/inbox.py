@@ -12,6 +12,7 @@ changes hands takes its events with it and is an update, so no rule acts on it t
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from django.db import transaction
@@ -22,7 +23,7 @@ from accounts.domain import Origin
 from accounts.models import Account, Contact, Event
 from accounts.services import contacts as contact_services
 from accounts.services.newcomers import Newcomer, make_contacts
-from core import bulk, clock, jobs, schedules
+from core import bulk, clock, jobs, outbox, schedules
 from core.errors import Invalid, Refused
 from core.models import Job
 from surveys import arrivals, domain, identity, sql_identity
@@ -623,10 +624,24 @@ def _actor(job: "jobs.JobContext") -> User:
 UNDO_JOB = "surveys.identity_undo"
 
 
+class UndoStanding(StrEnum):
+    """Where undoing a decision stands, in `effect["undo"]["state"]`."""
+
+    NONE = ""
+    RUNNING = "running"
+    FAILED = "failed"
+
+
+def standing_of_undo(action: IdentityAction) -> UndoStanding:
+    """Whether it is being undone, or that failed; none where it was undone or nobody has asked for it."""
+    return UndoStanding(action.effect.get("undo", {}).get("state", ""))
+
+
 def undo(*, action: IdentityAction, actor: User) -> IdentityAction:
     """Put back what a decision moved and nobody has moved since; contacts that it made go if nothing else is theirs.
 
-    Refused when it was undone already, is still being done, or is older than 30 days.
+    What takes long is done by a job, and the decision counts as undone when that has ended. Where it failed, this carries on
+    where it stopped. Refused when it was undone already, is still being done, or is older than 30 days.
     """
     with transaction.atomic():
         action = IdentityAction.objects.select_for_update(of=("self",)).get(pk=action.pk)
@@ -639,11 +654,17 @@ def undo(*, action: IdentityAction, actor: User) -> IdentityAction:
             )
         if action.effect.get("job"):
             raise Refused("This is still being done. Undo it when it is finished.", code="running")
-        action.undone_at, action.undone_by = clock.now(), actor
+        if standing_of_undo(action) is UndoStanding.RUNNING:
+            raise Refused("This is being undone already.", code="undoing")
+        if standing_of_undo(action) is UndoStanding.FAILED:
+            return _carry_on(action, actor)
         moves = action.moves.count()
         before = standing.read([], [], actor)
-        action.effect = {**action.effect, "undo": {"before": before, "after": {}, "moved": 0}}
-        action.save(update_fields=["undone_at", "undone_by", "effect"])
+        action.effect = {
+            **action.effect,
+            "undo": {"before": before, "after": {}, "moved": 0, "state": UndoStanding.RUNNING},
+        }
+        action.save(update_fields=["effect"])
         audit.record(action="inbox.undone", actor=actor, obj=action, kind=action.kind, count=moves)
         if moves > SLICE:
             jobs.submit(
@@ -653,6 +674,27 @@ def undo(*, action: IdentityAction, actor: User) -> IdentityAction:
         _, number = _put_back(action, 0, actor)
         _end_undo(action, number, actor)
         return action
+
+
+def _carry_on(action: IdentityAction, actor: User) -> IdentityAction:
+    """A job that failed goes on where it stopped, now for this person."""
+    waiting = Job.objects.filter(key=f"identity-undo:{action.pk}")
+    waiting.update(requested_by=actor.pk)
+    if not outbox.retry_by_hand(waiting):
+        raise Refused("This is being undone already.", code="undoing")
+    action.effect["undo"] |= {"state": UndoStanding.RUNNING, "error": ""}
+    action.save(update_fields=["effect"])
+    audit.record(action="inbox.undone", actor=actor, obj=action, kind=action.kind)
+    jobs.wake(jobs.LONG_JOB)
+    return action
+
+
+def _undo_gave_up(job: Job) -> None:
+    """What went back stays; the decision is not undone, and says why."""
+    action = IdentityAction.objects.select_for_update(of=("self",)).filter(pk=job.subject_id or 0).first()
+    if action is not None and action.undone_at is None:
+        action.effect["undo"] |= {"state": UndoStanding.FAILED, "error": job.error}
+        action.save(update_fields=["effect"])
 
 
 def run_undo(job: "jobs.JobContext") -> None:
@@ -665,6 +707,7 @@ def run_undo(job: "jobs.JobContext") -> None:
             action = IdentityAction.objects.select_for_update(of=("self",)).get(pk=job.subject_id or 0)
             last, number = _put_back(action, after, actor)
             action.effect["undo"]["moved"] += number
+            action.effect["undo"] |= {"state": UndoStanding.RUNNING, "error": ""}
             action.save(update_fields=["effect"])
             if last is None:
                 _end_undo(action, action.effect["undo"]["moved"], actor)
@@ -727,18 +770,18 @@ def _end_undo(action: IdentityAction, number: int, actor: User) -> None:
     after = standing.read(people, chosen, actor)
     undone |= {"moved": number, "after": after}
     undone["before"] = {**action.effect["after"], "nps": undone["before"].get("nps")}
-    action.save(update_fields=["effect"])
+    undone["state"] = UndoStanding.NONE
+    action.undone_at, action.undone_by = clock.now(), actor
+    action.save(update_fields=["undone_at", "undone_by", "effect"])
 
 
 # --- What happens by itself ----------------------------------------------------------------------------------
 def seal_old() -> int:
     """Every day: decisions older than 30 days keep their numbers and forget what was said about people."""
     before = clock.now() - dt.timedelta(days=UNDO_DAYS)
-    old = list(
-        IdentityAction.objects.filter(sealed_at__isnull=True, done_at__lt=before)
-        .order_by("pk")
-        .values_list("pk", flat=True)[:1_000]
-    )
+    aged = IdentityAction.objects.filter(sealed_at__isnull=True, done_at__lt=before).order_by("pk")[:1_000]
+    # What is being put back still needs what was said.
+    old = [action.pk for action in aged if standing_of_undo(action) is UndoStanding.NONE]
     IdentityMove.objects.filter(action__in=old).exclude(hint={}).update(hint={})
     return IdentityAction.objects.filter(pk__in=old).update(sealed_at=clock.now())
 
@@ -746,5 +789,5 @@ def seal_old() -> int:
 def register() -> None:
     """Make the jobs known (from `AppConfig.ready`)."""
     jobs.handler(JOB, long=True, on_failed=_gave_up)(run_decision)
-    jobs.handler(UNDO_JOB, long=True)(run_undo)
+    jobs.handler(UNDO_JOB, long=True, on_failed=_undo_gave_up)(run_undo)
     jobs.daily("surveys.identity.seal", at=dt.time(3, 40), zone=schedules.utc, func=lambda day: seal_old())

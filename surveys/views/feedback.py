@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 from accounts.exports import csv_response
 from accounts.filters import chosen_filters
 from core.errors import Refused
-from surveys import sources
+from surveys import answer_marks, sources
 from surveys.choices import LoopStatus
 from surveys.filters import ResponseFilter
 from surveys.forms import AssigneeForm, ExcludeForm
@@ -46,6 +46,8 @@ def response_list(request: UserRequest) -> HttpResponse:
     )
     rows = found.qs if found.is_valid() else found.queryset.none()
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    page.object_list = list(page.object_list)
+    answer_marks.put(page.object_list, request.user)
     context = {
         "page": page,
         "form": found.form,
@@ -152,6 +154,7 @@ def _only(request: UserRequest, pk: int) -> QuerySet[Response]:
 
 
 def _page(request: UserRequest, response: Response, *, status: int = 200, **forms: Any) -> HttpResponse:
+    answer_marks.put([response], request.user)
     context = {
         "response": response,
         "source": sources.names([response.source])[response.source],

@@ -236,6 +236,7 @@ def inbox_decision(request: UserRequest, pk: int) -> HttpResponse:
         "answers": queries.answers_of(action, request.user)[:PER_PAGE],
         "may_undo": can_lead(request.user) and action.undone_at is None and action.sealed_at is None,
         "undo_days": services.UNDO_DAYS,
+        "undo_state": services.standing_of_undo(action).value,
     }
     return render(request, "surveys/inbox_decision.html", context)
 

@@ -402,7 +402,7 @@ def test_a_lead_defines_a_metric_and_its_form_says_what_is_wrong(
 
     assert (wrong.status_code, saved.status_code, again.status_code) == (422, 302, 422)
     assert "Write below or above" in wrong.content.decode()
-    metric = Metric.objects.get()
+    metric = Metric.objects.get(key="invoices")
     assert metric.thresholds == [{"side": "above", "value": "3"}, {"side": "below", "value": "1"}]
     page.post(f"/settings/metrics/{metric.pk}/", {**values, "label": "Unpaid invoices", "key": "other"})
     metric.refresh_from_db()

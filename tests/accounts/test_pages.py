@@ -462,7 +462,8 @@ def test_a_segment_is_made_without_script_or_json(as_csm: Client, csm: User) -> 
     assert grown.context["preview"]["count"] == 1
     assert grown.context["form"]["name"].value() == "Big ones"
     saved = as_csm.post(
-        url, {**rows_of(("arr", "gt", "100"), ("", "", "")), "name": "Big ones", "sharing": "team", "do": "save"}
+        url,
+        {**rows_of(("arr", "gt", "100"), ("", "", "")), "name": "Big ones", "sharing": "team", "do": "save"},
     )
 
     assert saved.status_code == 302
@@ -473,7 +474,8 @@ def test_a_segment_is_made_without_script_or_json(as_csm: Client, csm: User) -> 
 
 def test_a_condition_that_cannot_be_read_is_named_and_the_row_stays(as_csm: Client) -> None:
     response = as_csm.post(
-        "/segments/new/?target=account", {**rows_of(("arr", "gt", "much")), "name": "X", "sharing": "private", "do": "save"}
+        "/segments/new/?target=account",
+        {**rows_of(("arr", "gt", "much")), "name": "X", "sharing": "private", "do": "save"},
     )
 
     assert response.status_code == 422

@@ -529,3 +529,50 @@ def test_fields_that_changed_meanwhile_are_not_taken_for_those_shown(
 
     assert refused.status_code == 422
     assert draft.surveys.get().mapping == {}
+
+
+def test_pages_reached_from_the_settings_mark_them_in_the_navigation(
+    draft: Connection, as_administrator: Client
+) -> None:
+    here = re.compile(r'<a [^>]*href="([^"]+)"[^>]*aria-current="page"')
+
+    for path in (
+        "/connections/",
+        "/connections/new/",
+        f"/connections/{draft.pk}/access/",
+        "/webhooks/",
+        "/settings/",
+    ):
+        assert "/settings/" in here.findall(page(as_administrator, path)), path
+    assert "/settings/" not in here.findall(page(as_administrator, "/imports/"))
+    assert "/imports/" in here.findall(page(as_administrator, "/imports/"))
+
+
+def test_a_source_with_very_many_surveys_is_gone_through_page_by_page(
+    draft: Connection,
+    as_administrator: Client,
+    parrot: Parrot,
+    survey: Survey,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A form holds so many fields and no more: it is sent as a browser would send it."""
+    many = [RemoteSurvey(id=f"s{n}", name=f"Survey {n:03}") for n in range(450)]
+    monkeypatch.setattr(Parrot, "surveys", lambda self, link: many)
+    enter(as_administrator, draft)
+    path = f"/connections/{draft.pk}/surveys/"
+
+    def sent(shown: str, *, read: str, **more: str) -> Any:
+        hidden = dict(re.findall(r'<input type="hidden" name="(shown|q|page)" value="([^"]*)"', shown))
+        places = re.findall(r'name="read_(\d+)"', shown)
+        fields = {f"survey_{place}": str(survey.pk) for place in places}
+        fields |= {f"metric_{place}": "nps" for place in places}
+        return as_administrator.post(path, {**hidden, **fields, f"read_{read}": "on", **more}, follow=True)
+
+    second = sent(page(as_administrator, path), read="7", to="2").content.decode()
+    assert "Survey 100" in second
+    assert "Survey 007" not in second
+    found = page(as_administrator, f"{path}?q=survey+444")
+    assert re.findall(r'name="read_(\d+)"', found) == ["444"]
+    sent(found, read="444")
+
+    assert set(draft.surveys.filter(is_enabled=True).values_list("remote_id", flat=True)) == {"s7", "s444"}

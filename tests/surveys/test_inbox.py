@@ -311,6 +311,57 @@ def test_a_whole_filter_is_linked_by_a_job_and_undone(survey, ann, acme, lead, d
 
 
 # --- Pages ---------------------------------------------------------------------------------------------------
+def test_an_undo_that_fails_leaves_the_decision_standing_and_can_be_carried_on(
+    survey, ann, lead, administrator, drain, monkeypatch, as_administrator
+):
+    monkeypatch.setattr(inbox, "AT_ONCE", 10)
+    monkeypatch.setattr(inbox, "SLICE", 10)
+    rows = [
+        factories.answer_to(survey, k % 11, external_id=f"x{k}", email=f"ann+{k}@acme.example")
+        for k in range(30)
+    ]
+    ingest(rows)
+    ids = list(Response.objects.values_list("pk", flat=True))
+    action = inbox.decide_many(response_ids=ids, mode="suggested", actor=lead)
+    drain()
+    action.refresh_from_db()
+    inbox.undo(action=action, actor=lead)
+    action.refresh_from_db()
+    assert action.undone_at is None
+    with pytest.raises(Refused, match="being undone already"):
+        inbox.undo(action=action, actor=lead)
+
+    put_back, calls = inbox._put_back, []
+
+    def breaks(*args):
+        calls.append(args)
+        if len(calls) == 2:
+            raise Refused("The worker stumbled.")
+        return put_back(*args)
+
+    monkeypatch.setattr(inbox, "_put_back", breaks)
+    drain()
+    action.refresh_from_db()
+    assert action.undone_at is None
+    assert action.effect["undo"]["state"] == "failed"
+    page = as_administrator.get(f"/feedback/inbox/decisions/{action.pk}/").content.decode()
+    assert "The worker stumbled." in page
+    assert "Carry on undoing" in page
+    assert "Undo stopped" in as_administrator.get("/feedback/inbox/decisions/").content.decode()
+    lead.is_active = False
+    lead.save()
+
+    as_administrator.post(f"/feedback/inbox/decisions/{action.pk}/undo/")
+    drain()
+
+    action.refresh_from_db()
+    assert action.undone_at is not None
+    assert action.undone_by == administrator
+    assert action.effect["undo"]["moved"] == 30
+    assert Response.objects.filter(identity="inbox").count() == 30
+    assert kept() == recounted() == {}
+
+
 def test_the_page_filters_confirms_decides_and_undoes(survey, ann, acme, as_lead, lead):
     said(survey, 3, email="ann+a@acme.example", name="Ann")
     said(survey, 4, email="zoe@web.de", name="Zoe Gray", comment="Hm")

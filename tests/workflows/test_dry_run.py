@@ -14,14 +14,12 @@ from hypothesis.extra.django import TestCase
 
 from accounts import timeline
 from accounts.domain import Origin
-from accounts.models import Account, Contact, Event
+from accounts.models import Contact, Event
 from core.errors import Refused
-from surveys.models import Survey
 from team.domain import Role
 from team.models import User
 from tests import factories
 from tests.conftest import FROZEN_AT, Drain
-from workflows.domain import RunState
 from workflows.models import Alert, DryRun, DryRunHit, Rule, Run, Task
 from workflows.queries import dry_runs as queries
 from workflows.rules import checking
@@ -37,12 +35,24 @@ def detractors(*fields: Any) -> dict[str, Any]:
 
 
 def a_rule(actor: User, **values: Any) -> Rule:
-    described = {"name": "Tried", "trigger": "response.scored", "conditions": detractors(), "steps": [TASK], **values}
+    described = {
+        "name": "Tried",
+        "trigger": "response.scored",
+        "conditions": detractors(),
+        "steps": [TASK],
+        **values,
+    }
     return authoring.create_rule(values=described, actor=actor)
 
 
 def scored(
-    contact: Contact | None, score: int, at: dt.datetime, *, cause: str = "", origin: Origin = Origin.LIVE, **more: Any
+    contact: Contact | None,
+    score: int,
+    at: dt.datetime,
+    *,
+    cause: str = "",
+    origin: Origin = Origin.LIVE,
+    **more: Any,
 ) -> Event:
     """An answer as it is recorded, at a time of the past."""
     category = "detractor" if score < 7 else "passive" if score < 9 else "promoter"
@@ -66,7 +76,11 @@ def ago(days: float) -> dt.datetime:
 
 
 def verdicts(dry_run: DryRun) -> list[str]:
-    return list(DryRunHit.objects.filter(dry_run=dry_run).order_by("occurred_at", "pk").values_list("verdict", flat=True))
+    return list(
+        DryRunHit.objects.filter(dry_run=dry_run)
+        .order_by("occurred_at", "pk")
+        .values_list("verdict", flat=True)
+    )
 
 
 @pytest.fixture
@@ -74,7 +88,9 @@ def ann(csm: User) -> Contact:
     return factories.a_contact(account=factories.an_account(owner=csm), first_name="Ann", last_name="Vogt")
 
 
-def test_it_counts_what_would_have_happened_and_does_none_of_it(frozen: Any, ann: Contact, lead: User) -> None:
+def test_it_counts_what_would_have_happened_and_does_none_of_it(
+    frozen: Any, ann: Contact, lead: User
+) -> None:
     other = factories.a_contact("bo@other.example", account=factories.an_account("Other"))
     for days, person, score in ((3, ann, 2), (40, ann, 6), (41, ann, 9), (80, other, 0), (95, other, 1)):
         scored(person, score, ago(days))
@@ -239,7 +255,9 @@ class Differential(TestCase):
 
     @settings(max_examples=40, deadline=None)
     @given(_rules, _events)
-    def test_the_dry_run_finds_what_the_engine_did(self, described: dict[str, Any], events: list[Any]) -> None:
+    def test_the_dry_run_finds_what_the_engine_did(
+        self, described: dict[str, Any], events: list[Any]
+    ) -> None:
         Rule.objects.all().delete()
         lead = factories.user("lead@example.com", role=Role.LEAD)
         people = []

@@ -13,8 +13,8 @@ from surveys.services import messages, responses
 from team.models import User
 from tests import factories
 from workflows.models import Alert, Loop, LoopOutcome, WorkSettings
+from workflows.services import alerts, loop_clocks
 from workflows.services import loop as closing
-from workflows.services import loop_clocks
 
 pytestmark = pytest.mark.django_db
 MONDAY_10 = dt.datetime(2026, 3, 16, 10, tzinfo=dt.UTC)
@@ -191,10 +191,21 @@ def test_contact_settles_the_escalation(
     assert not Alert.objects.filter(kind="loop_late", state="open").exists()
 
 
+def test_the_promise_goes_with_the_alert(answer: Response, csm: User, lead: User) -> None:
+    alerts.assign_alert(alert=Alert.objects.get(), assignee=lead, actor=csm)
+
+    assert the_loop().owner == lead
+
+
 def test_snoozing_pauses_nothing_and_exclusion_does(
     answer: Response, lead: User, drain: Any, frozen: Any
 ) -> None:
+    alerts.snooze_alert(
+        alert=Alert.objects.get(), until=TUESDAY_10 + dt.timedelta(days=3), reason="Later", actor=lead
+    )
     frozen.shift(dt.timedelta(hours=2))
+    assert loop_clocks.watch() == 0
+    assert (the_loop().pause, the_loop().contact_due_at) == ("", TUESDAY_10 + dt.timedelta(days=1))
     only = Response.objects.filter(pk=answer.pk)
     responses.exclude_responses(responses=only, reason="A test", actor=lead)
     drain()

@@ -10,7 +10,8 @@ from core.errors import Refused
 from team.models import User
 from tests import factories
 from workflows.domain import TaskState
-from workflows.models import Playbook, PlaybookRun, PlaybookTask, Rule, Run, Task
+from workflows.models import Playbook, PlaybookRun, PlaybookTask, Rule, Run, RunStep, Task
+from workflows.rules import catalogue
 from workflows.services import playbooks, tasks
 from workflows.work import library
 
@@ -149,3 +150,21 @@ def test_the_ready_ones_start_and_stay_as_people_changed_them(ann: Any, csm: Use
     assert Playbook.objects.get(key="silent-account").tasks.count() == 2
     for ready in Playbook.objects.filter(key__isnull=False):
         assert playbooks.start(playbook=ready, account=ann.account, contact=ann, actor=csm).tasks.exists()
+
+
+def test_the_step_of_a_rule_starts_it(playbook: Playbook, ann: Any, frozen: Any) -> None:
+    step = catalogue.step_types["start_playbook"]
+    rule = Rule.objects.create(name="R", trigger="response.scored")
+    run = Run.objects.create(
+        rule=rule, rule_version=1, cause_key="response:1:scored", account=ann.account, contact=ann,
+        started_at=dt.datetime(2026, 3, 17, tzinfo=dt.UTC),
+    )  # fmt: skip
+    row = RunStep(run=run, kind="start_playbook", settings={"playbook": str(playbook.pk)})
+
+    made = [step.do(row), step.do(row)]
+
+    assert made[0] == made[1] == {"playbook": playbook.pk, "playbook_run": PlaybookRun.objects.get().pk}
+    assert step.words(row.settings) == "start the playbook “Rescue”"
+    assert (str(playbook.pk), "Rescue") in step.settings[0].choices()
+    with pytest.raises(Refused, match="is gone"):
+        step.do(RunStep(run=run, kind="start_playbook", settings={"playbook": "99"}))

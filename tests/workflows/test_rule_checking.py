@@ -12,12 +12,24 @@ from workflows.rules.definition import MAX_DEPTH, MAX_STEPS, place_words, walk
 
 pytestmark = pytest.mark.django_db
 
-TASK = {"kind": "create_task", "title": "Call {{ first_name|them }}", "due_business_days": 1, "priority": "high"}
+
+TASK = {
+    "kind": "create_task",
+    "title": "Call {{ first_name|them }}",
+    "due_business_days": 1,
+    "priority": "high",
+}
 DETRACTOR = {"all": [{"field": "event.category", "op": "in", "value": ["detractor"]}]}
 
 
 def a_rule(**values: Any) -> dict[str, Any]:
-    return {"name": "Call detractors", "trigger": "response.scored", "conditions": DETRACTOR, "steps": [TASK], **values}
+    return {
+        "name": "Call detractors",
+        "trigger": "response.scored",
+        "conditions": DETRACTOR,
+        "steps": [TASK],
+        **values,
+    }
 
 
 def messages(**values: Any) -> list[str]:
@@ -86,7 +98,9 @@ def test_branches_nest_to_the_stated_depth_and_no_deeper() -> None:
 
 def test_a_rule_has_a_stated_number_of_steps() -> None:
     assert messages(steps=[TASK] * MAX_STEPS) == []
-    assert f"There are more than {MAX_STEPS} steps. Split the rule in two." in messages(steps=[TASK] * (MAX_STEPS + 1))
+    assert f"There are more than {MAX_STEPS} steps. Split the rule in two." in messages(
+        steps=[TASK] * (MAX_STEPS + 1)
+    )
 
 
 def test_conditions_of_a_branch_are_read_like_those_of_the_rule() -> None:
@@ -117,7 +131,11 @@ _json = st.recursive(
     max_leaves=25,
 )  # fmt: skip
 _kinds = st.sampled_from(["create_task", "branch", "wait", "email_contact", "create_alert", "nothing"])
-_step = st.builds(lambda kind, rest: {**rest, "kind": kind}, _kinds, st.dictionaries(st.text(max_size=12), _json, max_size=4))
+_step = st.builds(
+    lambda kind, rest: {**rest, "kind": kind},
+    _kinds,
+    st.dictionaries(st.text(max_size=12), _json, max_size=4),
+)
 
 
 class Hostile(TestCase):

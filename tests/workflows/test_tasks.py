@@ -11,7 +11,8 @@ from core.errors import Invalid, Refused
 from team.models import NotificationPreference, User
 from tests import factories
 from workflows.domain import Priority, TaskState
-from workflows.models import Task, WorkHours, WorkSettings
+from workflows.models import Notification, Task, WorkHours, WorkSettings
+from workflows.notifying import words
 from workflows.queries import tasks as queries
 from workflows.services import tasks
 
@@ -54,14 +55,16 @@ def test_the_lines_of_a_finished_task_stay_as_they_are(csm: User) -> None:
         tasks.tick(item=task.checklist.get(), is_done=True, actor=csm)
 
 
-def test_a_comment_is_told_to_the_assignee_who_wants_mails(csm: User, lead: User, drain: Any) -> None:
-    NotificationPreference.objects.create(user=csm, task_mail=True)
+def test_a_comment_is_told_to_the_assignee_in_the_ways_they_chose(csm: User, lead: User, drain: Any) -> None:
+    NotificationPreference.objects.create(user=csm, choices={"task_comment": ["app", "mail"]})
     task = a_task(csm)
 
     tasks.comment(task=task, body="She is back on Monday.", actor=lead)
     tasks.comment(task=task, body="Thank you.", actor=csm)
     drain()
 
+    told = Notification.objects.get(topic="task_comment")
+    assert (told.user, words.of(told).title) == (csm, "Lea Lead commented: Call Ann")
     assert [message.to for message in mail.outbox] == [[csm.email]]
     assert list(task.comments.order_by("pk").values_list("author", flat=True)) == [lead.pk, csm.pk]
 

@@ -43,7 +43,9 @@ TRIGGER = Trigger(
         Known("event.change", "the change in points", Kind.NUMBER),
         Known("event.n_after", "the answers now", Kind.NUMBER),
     ),
-    holds=lambda settings, event: str(settings.get("alarm") or event.data.get("alarm")) == str(event.data.get("alarm")),
+    holds=lambda settings, event: (
+        str(settings.get("alarm") or event.data.get("alarm")) == str(event.data.get("alarm"))
+    ),
     help="It is about no single customer: steps that need one refuse; notices, webhooks and chat messages work.",
 )
 

@@ -15,7 +15,7 @@ from team import queries as team_queries
 from team.domain import ApiScope
 from team.models import User
 from team.permissions import can_lead
-from workflows.api import serializers
+from workflows.api import alarm_serializers as serializers
 from workflows.models import Alarm
 from workflows.queries import alarms as queries
 from workflows.services import alarms as services

@@ -22,6 +22,9 @@ from accounts.models import Account, Event
 from core import clock, jobs, outbox
 from surveys.insight import rollups
 from team import queries as team_queries
+from team.domain import RowScope
+from team.models import User
+from team.scope import scope_of
 from workflows.health import versions
 from workflows.health.dialect import ids, in_ids, is_postgresql, moment
 from workflows.health.domain import UNCLEAR, Config, RollUp
@@ -121,10 +124,11 @@ def _with_relatives(chosen: set[int], config: Config) -> set[int]:
 def _add_missing(frame: Frame) -> None:
     """Empty rows for accounts that have none, so that one UPDATE writes all."""
     chosen, params = frame.only("a.id")
+    # NOT IN is hashed whatever the planner believes of a table that was empty a moment ago; a join then is not.
     _run(
         f"INSERT INTO {_HEALTH} (account_id, profile, version, confidence, band, reason, parts, below, told_band,"
         f" computed_at) SELECT a.id, '', 0, 0, '', '', '[]', '', '', %s FROM accounts_account a"
-        f" LEFT JOIN {_HEALTH} h ON h.account_id = a.id WHERE h.account_id IS NULL AND a.merged_into_id IS NULL{chosen}",
+        f" WHERE a.id NOT IN (SELECT account_id FROM {_HEALTH}) AND a.merged_into_id IS NULL{chosen}",
         [moment(frame.at), *params],
     )
 
@@ -396,8 +400,15 @@ class Preview:
     changes: list[Change]
 
 
-def preview(config: Config, *, accounts: Collection[int] | None = None, listed: int = LISTED) -> Preview:
-    """What would change if this configuration were saved now. One statement, nothing is written."""
+def preview(
+    config: Config, *, accounts: Collection[int] | None = None, user: User | None = None, listed: int = LISTED
+) -> Preview:
+    """What would change if this configuration were saved now, for all accounts, some, or those `user` may see.
+
+    One statement, nothing is written.
+    """
+    if user is not None and accounts is None and scope_of(user) is not RowScope.ALL:
+        accounts = set(Account.objects.visible_to(user).values_list("pk", flat=True))
     frame = Frame(clock.now(), accounts=accounts)
     text, params = computed(config, 0, frame)
     same = "c.band = COALESCE(h.band, '')"

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from accounts.metric_values import Direction
+from accounts.models import Metric
 from core import clock
 from surveys.choices import MetricFamily, Unit
 from surveys.models import MetricDefinition
@@ -89,8 +91,25 @@ CONFIG: dict[str, Any] = {
 }
 
 
+# What the first configuration reads; whoever counts tickets or users elsewhere sends their number under these keys.
+METRICS: tuple[dict[str, Any], ...] = (
+    {
+        "key": "open_tickets",
+        "label": "Open tickets",
+        "unit": "tickets",
+        "direction": Direction.LOWER_IS_BETTER,
+    },
+    {
+        "key": "active_users",
+        "label": "Active users",
+        "unit": "users",
+        "direction": Direction.HIGHER_IS_BETTER,
+    },
+)
+
+
 def ensure() -> None:
-    """Lay down the first version, and the definition that it counts satisfaction by, where there are none."""
+    """Lay down the first version, and the metrics and the definition of satisfaction that it reads, where there are none."""
     MetricDefinition.objects.get_or_create(
         key=SATISFACTION,
         defaults={
@@ -100,6 +119,8 @@ def ensure() -> None:
             "window_days": 365,
         },
     )
+    for metric in METRICS:
+        Metric.objects.get_or_create(key=metric["key"], defaults=metric)
     if not HealthVersion.objects.exists():
         HealthVersion.objects.get_or_create(
             number=1,

@@ -161,13 +161,10 @@ class Component:
         score = self.scaling.score(value)
         if score is None:
             return None, State.MISSING
-        if (
-            age is not None
-            and self.stale_after_days is not None
-            and age > self.stale_after_days * DAY_SECONDS
-        ):
-            return score, State.STALE
-        return score, State.COUNTED
+        return score, State.STALE if self.is_stale(observed, now) else State.COUNTED
+
+    def is_stale(self, observed: int | None, now: int) -> bool:
+        return _is_older(None if observed is None else now - observed, self.stale_after_days)
 
     @property
     def stand_in(self) -> float | None:

@@ -23,7 +23,7 @@ said afterwards, so that its coming is the configuration's doing.
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
@@ -122,8 +122,8 @@ def _weigh(components: Sequence[Component], readings: Sequence[Reading]) -> dict
     return found if is_heard else {}
 
 
-def _mean(weighed: "Sequence[_Weighed] | object") -> Fraction | None:
-    rows: list[_Weighed] = list(weighed)  # type: ignore[call-overload]  # any iterable of them
+def _mean(weighed: Iterable[_Weighed]) -> Fraction | None:
+    rows = list(weighed)
     total = sum((one.weight for one in rows), ZERO)
     return sum((one.weight * one.score for one in rows), ZERO) / total if total else None
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Case, Count, F, FloatField, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Cast, Coalesce
 
+from core import clock
 from team import queries as team_queries
 from team.models import User
 from workflows.health import versions
@@ -18,12 +19,11 @@ from workflows.health.domain import (
     Profile,
     Reading,
     Reason,
+    State,
     contributions,
 )
-from workflows.health.statement import LETTERS
 from workflows.models import AccountHealth, HealthOverride, HealthSentiment, HealthSnapshot, HealthVersion
 
-_STATES = {letter: state for state, letter in LETTERS.items()}
 BelowPart = tuple[int, float, float]
 
 
@@ -91,22 +91,38 @@ def standing_of(row: "AccountHealth | HealthSnapshot", *, config: Config | None 
         return None
     profile = config.profile(row.profile)
     if isinstance(row, AccountHealth):
-        override = row.override
+        override, now = row.override, clock.now()
         day, band, score = None, override.band if override else "", override.score if override else None
     else:
-        day, band, score = row.day, row.override_band, row.override_score
+        day, band, score, now = row.day, row.override_band, row.override_score, row.computed_at
+    readings = readings_of(profile, row.said(), row.computed_at, now=now) if profile else []
     return Standing(
         row.account_id, day, row.score, row.own_score, row.shown, row.confidence, row.band, row.reason, row.version,
-        profile, config, readings_of(row.readings()), [(int(a), s, w) for a, s, w in row.accounts_below()],
+        profile, config, readings, [(int(a), s, w) for a, s, w in row.accounts_below()],
         row.computed_at, band, score,
     )  # fmt: skip
 
 
-def readings_of(parts: Sequence[Sequence[Any]]) -> list[Reading]:
-    """The stored parts of a score as values."""
-    return [
-        Reading(value, score, observed, _STATES[state], ref) for value, score, observed, state, ref in parts
-    ]
+def readings_of(
+    profile: Profile, said: Sequence[Any], computed_at: dt.datetime, *, now: dt.datetime | None = None
+) -> list[Reading]:
+    """What each component of the profile said, scored as when it was computed. `now` is when the flag for stale is looked
+    at, where that is later: nothing is computed anew only because a value has grown old."""
+    then, late = _seconds(computed_at), _seconds(now or computed_at)
+    found = []
+    for component, place in zip(profile.components, range(0, len(said), 3), strict=True):
+        raw, observed, ref = said[place : place + 3]
+        value = raw if raw is None or isinstance(raw, str) else float(raw)
+        observed = None if observed is None else int(observed)
+        score, state = component.read(value, observed, then)
+        if state is State.COUNTED and component.is_stale(observed, late):
+            state = State.STALE
+        found.append(Reading(value, score, observed, state, None if ref is None else int(ref)))
+    return found
+
+
+def _seconds(when: dt.datetime) -> int:
+    return int(when.timestamp() // 1)
 
 
 def health_of(account_id: int) -> Standing | None:
@@ -181,6 +197,15 @@ def count_by_band(*, user: User) -> dict[str, int]:
         rows.order_by().annotate(effective=effective_band()).values("effective").annotate(number=Count("pk"))
     )
     return {row["effective"]: row["number"] for row in counted}
+
+
+def count_by_profile(*, user: User) -> dict[str, int]:
+    """How many visible accounts that have not left belong to each profile; "" is none."""
+    rows = AccountHealth.objects.visible_to(user).filter(
+        account__merged_into__isnull=True, account__churned_on__isnull=True
+    )
+    counted = rows.order_by().values("profile").annotate(number=Count("pk"))
+    return {row["profile"]: row["number"] for row in counted}
 
 
 def list_versions() -> QuerySet[HealthVersion]:

@@ -1,16 +1,20 @@
 """Why an account's health is what it is, and why it changed between two days: from rows to explanations."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 
-from workflows.health import explain, queries
+from team import queries as team_queries
+from workflows.health import explain, queries, versions
 from workflows.health.domain import Component, Config, Reading, State
 from workflows.health.explain import OF_CONFIGURATION, Cause, Change, Move, Part, Sentence
 from workflows.health.queries import Standing
 from workflows.health.words import STATES, Words, day_of
+from workflows.models import AccountHealth, HealthSnapshot
 
 TENTH = Fraction(1, 10)
 NEGLIGIBLE = Fraction(1, 20)
@@ -187,22 +191,61 @@ def between(account: int, first_day: dt.date, last_day: dt.date) -> Comparison |
 
 
 def compared(
-    account: int, first: Standing | None, last: Standing, first_day: dt.date, last_day: dt.date
+    account: int,
+    first: Standing | None,
+    last: Standing,
+    first_day: dt.date,
+    last_day: dt.date,
+    *,
+    words: Words | None = None,
 ) -> Comparison:
+    """The change from one standing to another. `words` is given by those who compare many."""
     now = exact(last, last_day)
-    then = (
-        exact(first, first_day)
-        if first is not None
-        else explain.Standing(first_day, now.moment, 0, None, has_own=False)
-    )
+    then = explain.Standing(first_day, now.moment, 0, None, has_own=False)
+    if first is not None:
+        then = exact(first, first_day)
     change = explain.change(then, now)
-    words = Words(move.component for move in change.moves if move.component is not None)
+    if words is None:
+        words = Words(move.component for move in change.moves if move.component is not None)
     before, after = _shown(first), _shown(last)
     found = explain.sentences(change, shown_before=before, shown_after=after, say=words.say, day=day_of)
     large = [one for one in found if abs(one.amount) >= NEGLIGIBLE or one.points]
     reasons = [_reason(one, account, words, change) for one in large]
     smaller = sum(one.points for one in found if one not in large)
     return Comparison(first_day, last_day, first, last, reasons, smaller, after - before, change)
+
+
+def lately(rows: Sequence[AccountHealth], *, days: int) -> dict[int, Comparison]:
+    """Why the health of these accounts changed within so many days, by account, with a flat number of statements.
+
+    Accounts without a score then are left out.
+    """
+    today = team_queries.today()
+    start = today - dt.timedelta(days=days)
+    newest = (
+        HealthSnapshot.objects.filter(account=OuterRef("account"), day__lte=start)
+        .order_by("-day")
+        .values("day")[:1]
+    )
+    past = HealthSnapshot.objects.filter(account__in=[row.account_id for row in rows], day=Subquery(newest))
+    before = {row.account_id: row for row in past}
+    configs = versions.configs_numbered(row.version for row in (*rows, *before.values()))
+    pairs = []
+    for row in rows:
+        then = before.get(row.account_id)
+        first = queries.standing_of(then, config=configs.get(then.version)) if then is not None else None
+        last = queries.standing_of(row, config=configs.get(row.version))
+        if first is not None and last is not None:
+            pairs.append((row.account_id, first, last))
+    words = Words(
+        component
+        for config in configs.values()
+        for profile in config.profiles
+        for component in profile.components
+    )
+    return {
+        account: compared(account, first, last, start, today, words=words) for account, first, last in pairs
+    }
 
 
 def _shown(standing: Standing | None) -> int:

@@ -28,7 +28,6 @@ class Risk(StrEnum):
 SHARES: Mapping[Risk, int] = {Risk.HIGH: 30, Risk.SOME: 10, Risk.LOW: 3}
 """Per hundred of the ARR."""
 RISK_LABELS = {Risk.HIGH: "High", Risk.SOME: "Some", Risk.LOW: "Low", Risk.UNKNOWN: "Unknown"}
-_OF_TONE = {"bad": Risk.HIGH, "warn": Risk.SOME, "good": Risk.LOW}
 _MONEY: Any = DecimalField(max_digits=18, decimal_places=2)
 
 
@@ -39,7 +38,11 @@ def config_in_force() -> Config:
 
 def risks_of(config: Config) -> dict[str, Risk]:
     """The risk of each band: the lowest is high, the highest low, those between some."""
-    return {band.key: _OF_TONE.get(config.tone_of(band.key), Risk.UNKNOWN) for band in config.bands}
+    found = {band.key: Risk.SOME for band in config.bands}
+    if config.bands:
+        found[config.bands[-1].key] = Risk.LOW
+        found[config.bands[0].key] = Risk.HIGH
+    return found
 
 
 def with_risk(

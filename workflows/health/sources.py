@@ -292,6 +292,24 @@ def _summary(answers: str, metric: str) -> str:
 
 def _silence(settings: Mapping[str, Any], frame: Frame, name: str) -> Piece:
     """Days since the last answer (or the first ask, if there was never one), once so many asks went by; else 0."""
+    since = day_minus(frame.now, f"COALESCE({name}_n.answered_at, {name}.first_at)")
+    value = (
+        f"CASE WHEN {name}.number >= {int(settings['asks'])} THEN {since}"
+        f" WHEN {name}_n.answered_at IS NOT NULL OR {name}.number > 0 THEN 0.0 END"
+    )
+    known, known_params = frame.known("i.planned_at")
+    unheard = f"({name}_n.answered_at IS NULL OR i.asked_at > {name}_n.answered_at)"
+    asked = f"NOT i.is_test AND i.asked_at <= %s{known}"
+    if is_postgresql() and not frame.is_past:
+        # The present is looked up by account: however many years of answers there are, only the last of each is read.
+        return Piece(
+            value,
+            " LEFT JOIN LATERAL (SELECT r.responded_at AS answered_at FROM surveys_response r WHERE r.account_id = a.id"
+            f" AND r.responded_at <= %s AND {COUNTED.format('r.')} ORDER BY r.responded_at DESC LIMIT 1) {name}_n ON TRUE"
+            " LEFT JOIN LATERAL (SELECT COUNT(*) AS number, MIN(i.asked_at) AS first_at FROM surveys_invitation i"
+            f" WHERE i.account_id = a.id AND {asked} AND {unheard}) {name} ON TRUE",
+            [moment(frame.at), moment(frame.at), *known_params],
+        )
     counted, params = answers_then(frame) if frame.is_past else answers_now(frame)
     chosen, only = frame.only("q.account_id")
     last = (
@@ -299,22 +317,17 @@ def _silence(settings: Mapping[str, Any], frame: Frame, name: str) -> Piece:
         f" AND q.responded_at <= %s{chosen} GROUP BY q.account_id"
     )
     last_params = [*params, moment(frame.at), *only]
-    asked, asked_only = frame.only("i.account_id")
-    known, known_params = frame.known("i.planned_at")
+    narrow, asked_only = frame.only("i.account_id")
     asks = (
-        "SELECT i.account_id, COUNT(*) AS number, MIN(i.asked_at) AS first_at FROM surveys_invitation i"
-        f" LEFT JOIN ({last}) n ON n.account_id = i.account_id WHERE i.account_id IS NOT NULL AND NOT i.is_test"
-        f" AND i.asked_at <= %s{known}{asked} AND (n.answered_at IS NULL OR i.asked_at > n.answered_at)"
+        f"SELECT i.account_id, COUNT(*) AS number, MIN(i.asked_at) AS first_at FROM surveys_invitation i LEFT JOIN ({last})"
+        f" {name}_n ON {name}_n.account_id = i.account_id WHERE i.account_id IS NOT NULL AND {asked}{narrow} AND {unheard}"
         " GROUP BY i.account_id"
     )
-    asks_params = [*last_params, moment(frame.at), *known_params, *asked_only]
-    since = day_minus(frame.now, f"COALESCE({name}_n.answered_at, {name}.first_at)")
     return Piece(
-        f"CASE WHEN {name}.number >= {int(settings['asks'])} THEN {since}"
-        f" WHEN {name}_n.answered_at IS NOT NULL OR {name}.number IS NOT NULL THEN 0.0 END",
+        value,
         f" LEFT JOIN ({asks}) {name} ON {name}.account_id = a.id LEFT JOIN ({last}) {name}_n"
         f" ON {name}_n.account_id = a.id",
-        [*asks_params, *last_params],
+        [*last_params, moment(frame.at), *known_params, *asked_only, *last_params],
     )
 
 
@@ -404,7 +417,7 @@ def _touch(settings: Mapping[str, Any], frame: Frame, name: str) -> Piece:
         "accounts_interaction",
         "p.id, p.happened_at",
         f"p.account_id = a.id AND p.user_id IS NOT NULL AND p.kind IN ({kinds}) AND p.happened_at <= %s{known}",
-        "p.happened_at DESC, p.id DESC",
+        "p.happened_at DESC",
         [moment(frame.at), *params],
     )
     return Piece(day_minus(frame.now, f"{name}.happened_at"), join, params, ref=f"{name}.id")

@@ -1,5 +1,7 @@
 """Which health configuration is in force."""
 
+from collections.abc import Iterable
+
 from workflows.health import config as configuration
 from workflows.health.domain import Config
 from workflows.models import HealthVersion
@@ -19,3 +21,9 @@ def config_numbered(number: int) -> Config | None:
     """The configuration of a version by its number, as `AccountHealth.version` holds it."""
     found = HealthVersion.objects.filter(number=number).first()
     return None if found is None else config_of(found)
+
+
+def configs_numbered(numbers: Iterable[int]) -> dict[int, Config]:
+    """The configurations of many versions by their numbers, with one statement."""
+    found = HealthVersion.objects.filter(number__in=set(numbers))
+    return {version.number: config_of(version) for version in found}

@@ -2,6 +2,7 @@
 
 from workflows.models.alarms import Alarm, AlarmLook
 from workflows.models.alerts import Alert, AlertCause
+from workflows.models.backtests import BackTest, BackTestDay
 from workflows.models.dry_runs import DryRun, DryRunHit
 from workflows.models.health import (
     AccountHealth,
@@ -27,6 +28,8 @@ __all__ = [
     "AlarmLook",
     "Alert",
     "AlertCause",
+    "BackTest",
+    "BackTestDay",
     "ChecklistItem",
     "Digest",
     "DryRun",

@@ -115,8 +115,8 @@ class HealthSentiment(models.Model):
 class _Computed(models.Model):
     """What computing writes, in one set-based statement (workflows/health/compute.py).
 
-    `parts` holds a list per component of the profile, in its order: [value, score, observed (seconds of the epoch),
-    state, row behind it]; `below` the accounts a roll-up was made of: [account, score, weight]. Texts instead of JSON
+    `parts` holds three values per component of the profile, in its order: the value, when it was observed (seconds of the
+    epoch), the row behind it; scores follow from these by the version (workflows/health/queries.py). `below` holds the accounts a roll-up was made of: [account, score, weight]. Texts instead of JSON
     columns because the database only ever stores and compares them. `band` is of the exact `score`.
     """
 
@@ -135,8 +135,8 @@ class _Computed(models.Model):
     class Meta:
         abstract = True
 
-    def readings(self) -> list[list[Any]]:
-        found: list[list[Any]] = json.loads(self.parts)
+    def said(self) -> list[Any]:
+        found: list[Any] = json.loads(self.parts)
         return found
 
     def accounts_below(self) -> list[list[Any]]:
@@ -162,11 +162,15 @@ class AccountHealth(_Computed):
 class HealthSnapshot(_Computed):
     """The health of an account as it last stood on a day. A day without a row was like the one before it.
 
-    Rows of days that are over are never changed. `override_band` and `override_score` are those in force then.
+    The database does not check the account, which would cost more than the row; Django deletes both together. Rows of days that are over are never changed. `override_band` and `override_score` are those in force then.
     """
 
     account = models.ForeignKey(
-        Account, on_delete=models.CASCADE, related_name="health_snapshots", db_index=False
+        Account,
+        on_delete=models.CASCADE,
+        related_name="health_snapshots",
+        db_index=False,
+        db_constraint=False,
     )
     day = models.DateField()
     override_band = models.CharField(max_length=20, blank=True, default="", db_default="")

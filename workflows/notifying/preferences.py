@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from team import queries as team_queries
 from team.domain import Role
-from team.models import NotificationPreference, User
+from team.models import NotificationPreference, User, Workspace
 from workflows.notifying.domain import Way, quiet_end
 from workflows.notifying.topics import Topic
 
@@ -18,6 +18,7 @@ class Wishes:
     user: User
     stored: NotificationPreference
     zone: ZoneInfo
+    day_start: dt.time
 
     def ways_of(self, topic: Topic) -> frozenset[Way]:
         """The channels on which this person is told about a topic."""
@@ -46,9 +47,24 @@ class Wishes:
     @property
     def digest_at(self) -> dt.time:
         """When the digest goes, in their zone: as they chose, else at the start of the company's working day."""
-        return self.stored.digest_at or team_queries.workspace().day_start
+        return self.stored.digest_at or self.day_start
 
 
 def wishes_of(user: User) -> Wishes:
     """What this person chose; defaults where they did not."""
-    return Wishes(user, team_queries.notifications_of(user), team_queries.zone_of(user))
+    workspace = team_queries.workspace()
+    return _wishes(user, team_queries.notifications_of(user), workspace)
+
+
+def wishes_of_all() -> list[Wishes]:
+    """The same for everybody who is active, in three questions to the database."""
+    workspace = team_queries.workspace()
+    chosen = {row.user_id: row for row in NotificationPreference.objects.filter(user__is_active=True)}
+    people = User.objects.filter(is_active=True).order_by("pk")
+    return [
+        _wishes(user, chosen.get(user.pk) or NotificationPreference(user=user), workspace) for user in people
+    ]
+
+
+def _wishes(user: User, stored: NotificationPreference, workspace: Workspace) -> Wishes:
+    return Wishes(user, stored, ZoneInfo(user.time_zone or workspace.time_zone), workspace.day_start)

@@ -3,9 +3,10 @@
 from django.urls import reverse
 
 from surveys.models import Response
+from team.models import User
 from workflows.alerting.domain import Wake
 from workflows.models import Alert, Notification
-from workflows.notifying import topics
+from workflows.notifying import merging, topics
 from workflows.notifying.topics import Topic, Words
 
 LONGEST_QUOTE = 1500
@@ -79,6 +80,36 @@ def _of_task(notification: Notification) -> Words:
     )
 
 
+def _of_comment(notification: Notification) -> Words:
+    words = _of_task(notification)
+    author = User.objects.filter(pk=notification.data.get("author") or 0).first()
+    path = f"{words.path}#comments" if words.path else ""
+    return Words(f"{author or 'Somebody'} commented: {words.title}", path, words.more)
+
+
+def _of_step(notification: Notification) -> Words:
+    step = notification.step
+    if step is None:
+        return Words("A rule told you of something that is no longer there")
+    run = step.run
+    title, _, more = merging.fill(str(step.settings.get("text", "")), run).strip().partition("\n")
+    path = (
+        reverse("accounts:account_detail", args=[run.account_id])
+        if run.account_id
+        else reverse("workflows:run_detail", args=[run.pk])
+    )
+    return Words(title or run.rule.name, path, " ".join(more.split()))
+
+
 def register() -> None:
     topics.words_of_alerts(_of_alert)
+    topics.register(
+        Topic(
+            topics.RULE_NOTICE, "A rule tells me of something", "rule", topics.EVERYWHERE, _of_step,
+            "By its step “notify”.",
+        )
+    )  # fmt: skip
     topics.register(Topic(topics.TASK_GIVEN, "A task is given to me", "task", topics.IN_THE_APP, _of_task))
+    topics.register(
+        Topic(topics.TASK_COMMENT, "Somebody comments on my task", "task", topics.IN_THE_APP, _of_comment)
+    )

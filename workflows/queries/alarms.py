@@ -25,7 +25,8 @@ from workflows.alarms import evidence
 from workflows.alarms.evidence import Direction
 from workflows.models import Alarm, AlarmLook
 
-SERIES_WEEKS = 26
+POINTS = 13
+SERIES_STEP = dt.timedelta(weeks=2)
 LOOKS = 60
 
 
@@ -162,7 +163,7 @@ class AlarmPage:
 
 
 def alarm_page(alarm: Alarm, user: User) -> AlarmPage:
-    """The trailing NPS of the last half year, week by week, the looks with the interval that decided, and what a look can
+    """The trailing NPS of the last half year, the looks with the interval that decided, and what a look can
     see at all at the present number of answers."""
     looks = list(list_looks(alarm)[:LOOKS])
     latest = looks[0] if looks else None
@@ -172,14 +173,14 @@ def alarm_page(alarm: Alarm, user: User) -> AlarmPage:
     z = evidence.boundary(alarm.every_weeks, direction)
     question = _question(alarm, user)
     end = latest.day if latest else today - dt.timedelta(days=1)
-    days = [end - dt.timedelta(weeks=back) for back in range(SERIES_WEEKS - 1, -1, -1)]
+    days = [end - SERIES_STEP * back for back in range(POINTS - 1, -1, -1)]
     found = {} if shown.trouble else figures.figures(question, days)
     is_resting_now = is_resting(alarm, today)
     return AlarmPage(
         standing=shown,
         sentence=described(alarm),
         series=[_series_point(question, day, found[day]) for day in days if day in found],
-        changes=[_change_point(look) for look in reversed(looks[:SERIES_WEEKS])],
+        changes=[_change_point(look) for look in reversed(looks[:POINTS])],
         looks=looks,
         looks_a_year=evidence.looks_a_year(alarm.every_weeks),
         z=z,

@@ -6,7 +6,8 @@ from team.models import User
 from workflows.models import Notification
 
 _PARTS = (
-    "alert__account", "alert__contact", "alert__response", "alert__message", "task__account", "step",
+    "alert__account", "alert__contact", "alert__response", "alert__message", "task__account",
+    "step__run__rule", "step__run__account__owner", "step__run__contact", "step__run__event",
 )  # fmt: skip
 
 

@@ -1,14 +1,15 @@
 """What pages and the API read about tasks."""
 
 import datetime as dt
+from typing import Any
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Case, Count, F, Q, QuerySet, When
 
 from core import clock
 from team.domain import Role
 from team.models import User
 from workflows.domain import TaskState
-from workflows.models import Task
+from workflows.models import ChecklistItem, Task, TaskComment
 
 
 def list_tasks(*, user: User) -> QuerySet[Task]:
@@ -16,7 +17,9 @@ def list_tasks(*, user: User) -> QuerySet[Task]:
     visible = Task.objects.visible_to(user) | Task.objects.filter(assignee=user)
     return (
         visible.distinct()
-        .select_related("account", "contact", "response", "assignee", "run__rule")
+        .select_related(
+            "account", "contact", "response", "assignee", "run__rule", "playbook_run__playbook", "series"
+        )
         .order_by("state", F("due_at").asc(nulls_last=True), "pk")
     )
 
@@ -32,6 +35,52 @@ def of_team(*, user: User) -> QuerySet[Task]:
     if user.team_id is None:
         return list_tasks(user=user).filter(assignee=user)
     return list_tasks(user=user).filter(assignee__team=user.team_id)
+
+
+SORTS = ("due", "priority", "title", "account", "assignee")
+
+
+def sorted_by(tasks: QuerySet[Task], key: str) -> QuerySet[Task]:
+    """Tasks in the order of a column; a leading minus turns it round. Unknown keys keep the most urgent first."""
+    name = key.removeprefix("-")
+    if name not in SORTS:
+        return tasks
+    by: Any = {
+        "due": F("due_at"),
+        "priority": Case(When(priority="high", then=0), When(priority="normal", then=1), default=2),
+        "title": F("title"),
+        "account": F("account__name"),
+        "assignee": F("assignee__name"),
+    }[name]
+    tasks = tasks.annotate(sort_value=by)
+    column = F("sort_value")
+    ordering = column.desc(nulls_last=True) if key.startswith("-") else column.asc(nulls_last=True)
+    return tasks.order_by(ordering, F("due_at").asc(nulls_last=True), "pk")
+
+
+MAX_BULK = 5_000
+
+
+def by_keys_of(tasks: QuerySet[Task]) -> QuerySet[Task]:
+    """The same tasks without the joins of the filter, which a lock must not have; at most `MAX_BULK`."""
+    keys = tasks.order_by("pk").values_list("pk", flat=True)[:MAX_BULK]
+    return Task.objects.filter(pk__in=list(dict.fromkeys(keys)))
+
+
+def with_progress(tasks: QuerySet[Task]) -> QuerySet[Task]:
+    """Tasks with how many lines of their checklist there are, and are ticked off."""
+    return tasks.annotate(
+        lines=Count("checklist", distinct=True),
+        lines_done=Count("checklist", filter=Q(checklist__done_at__isnull=False), distinct=True),
+    )
+
+
+def comments_of(task: Task) -> QuerySet[TaskComment]:
+    return TaskComment.objects.filter(task=task).select_related("author").order_by("created_at", "pk")
+
+
+def checklist_of(task: Task) -> QuerySet[ChecklistItem]:
+    return ChecklistItem.objects.filter(task=task).select_related("done_by").order_by("position", "pk")
 
 
 def count_due_for(user: User) -> int:

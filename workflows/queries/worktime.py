@@ -146,3 +146,15 @@ def lead_of(user: User | None) -> User | None:
         ),
     )
     return leads[0] if leads else None
+
+
+DAY_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def week_words(calendar: WorkCalendar) -> str:
+    """ "Mon to Fri, 09:00–17:00" """
+    days = sorted(calendar.weekdays)
+    names = [DAY_NAMES[day - 1] for day in days]
+    in_a_row = len(days) > 2 and days == list(range(days[0], days[-1] + 1))
+    text = f"{names[0]} to {names[-1]}" if in_a_row else ", ".join(names)
+    return f"{text}, {calendar.start:%H:%M}–{calendar.end:%H:%M}"

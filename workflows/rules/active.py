@@ -10,10 +10,7 @@ from typing import Any
 
 from django.db.models.signals import post_save
 
-from accounts.metric_values import Threshold
-from accounts.services import metric_events
 from workflows.models import Rule, RuleState
-from workflows.rules import triggers
 from workflows.rules.judging import IMPORTED, Judge
 
 KEPT_SECONDS = 60.0
@@ -62,16 +59,6 @@ def wants_imported(kind: str, origin: str) -> bool:
     return kind in _kept.imports
 
 
-def thresholds() -> dict[str, set[Threshold]]:
-    """The thresholds of metrics that rules wait for, by the key of the metric."""
-    found: dict[str, set[Threshold]] = defaultdict(set)
-    for judge in current().by_kind.get(metric_events.KIND, ()):
-        wanted = triggers.threshold_of(judge.rule.trigger_settings)
-        if wanted is not None:
-            found[str(judge.rule.trigger_settings.get("metric"))].add(wanted)
-    return found
-
-
 def _read(stamp: str, now: float) -> Active:
     by_kind: dict[str, list[Judge]] = defaultdict(list)
     imports: set[str] = set()
@@ -92,6 +79,5 @@ def _forget(**_: Any) -> None:
 
 
 def register() -> None:
-    """A change in this process is seen at once; thresholds that rules wait for are watched."""
-    metric_events.ask("workflows.rules", thresholds)
+    """A change in this process is seen at once."""
     post_save.connect(_forget, sender=RuleState, dispatch_uid="workflows.rules.active")

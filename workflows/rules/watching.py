@@ -35,7 +35,8 @@ def watched() -> set[int]:
     return {
         int(str(judge.rule.trigger_settings.get("segment")))
         for judge in active.current().rules
-        if judge.rule.trigger in (ENTERED, LEFT) and str(judge.rule.trigger_settings.get("segment", "")).isdigit()
+        if judge.rule.trigger in (ENTERED, LEFT)
+        and str(judge.rule.trigger_settings.get("segment", "")).isdigit()
     }
 
 
@@ -65,14 +66,20 @@ def look(segment_id: int) -> tuple[int, int]:
         rows = _rows(segment)
         column = f"{segment.target}_id"
         members = SegmentMember.objects.filter(segment=segment, **{f"{column}__isnull": False})
-        entered = list(rows.exclude(pk__in=members.values(column)).order_by("pk").values_list("pk", flat=True))
-        left = list(members.exclude(**{f"{column}__in": rows.values("pk")}).order_by("pk").values_list("pk", column))
+        entered = list(
+            rows.exclude(pk__in=members.values(column)).order_by("pk").values_list("pk", flat=True)
+        )
+        left = list(
+            members.exclude(**{f"{column}__in": rows.values("pk")}).order_by("pk").values_list("pk", column)
+        )
     except Invalid as error:
         logger.warning("The list %s cannot be read, so nobody enters it: %s", segment.pk, error.code)
         return 0, 0
     is_silent = is_first or watch.conditions != digest
     for chunk in _chunks(entered):
-        bulk.insert(SegmentMember, [SegmentMember(segment=segment, since=now, **{column: pk}) for pk in chunk])
+        bulk.insert(
+            SegmentMember, [SegmentMember(segment=segment, since=now, **{column: pk}) for pk in chunk]
+        )
         if not is_silent:
             _tell(segment, ENTERED, chunk, watch.round, now)
     for pairs in _chunks(left):

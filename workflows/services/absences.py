@@ -16,7 +16,7 @@ from team.models import User
 from workflows import people
 from workflows.calendars import domain as calendars
 from workflows.calendars.domain import NewWork, OpenWork
-from workflows.domain import AlertState, TaskState
+from workflows.domain import LIVE_ALERTS, TaskState
 from workflows.models import Alert, HandOver, Leave, Loop, Task, WorkHours
 from workflows.queries import worktime
 
@@ -216,7 +216,7 @@ def _hand_over(leave: Leave) -> None:
     if tasks:
         bulk_update_with_history(tasks, Task, ["assignee"], default_user=leave.created_by)
     alerts = list(
-        Alert.objects.filter(assignee=leave.user, state=AlertState.OPEN)
+        Alert.objects.filter(assignee=leave.user, state__in=LIVE_ALERTS)
         .order_by("pk")
         .select_for_update(of=("self",))
     )
@@ -266,7 +266,7 @@ def _give_back(leave: Leave) -> None:
     Alert.objects.filter(
         Q(pk__in=lent.filter(alert__isnull=False).values("alert")) & _still_with(lent, "alert", "assignee")
         | meanwhile & Q(assignee=leave.stand_in, run__isnull=False, opened_at__gte=began),
-        state=AlertState.OPEN,
+        state__in=LIVE_ALERTS,
     ).update(assignee=leave.user, seen_at=None)
     Loop.objects.filter(
         Q(pk__in=lent.filter(loop__isnull=False).values("loop")) & _still_with(lent, "loop", "owner")

@@ -150,11 +150,11 @@ def is_due(alarm: Alarm, latest: dt.date | None, day: dt.date) -> bool:
 
 
 @transaction.atomic
-def look(*, alarm: Alarm, day: dt.date | None = None) -> AlarmLook:
+def look(*, alarm: Alarm, day: dt.date | None = None, is_quiet: bool = False) -> AlarmLook:
     """Compare the windows that end with `day` (yesterday), keep what was found, and tell if it is evidence.
 
     One look a day: a second one returns the first. After an alarm, answers up to the day it saw are no longer compared
-    with, so the same change is told once and a further one again. Raises `Invalid` for a segment that cannot be read.
+    with, so the same change is told once and a further one again. A quiet look keeps what it finds and tells nobody. Raises `Invalid` for a segment that cannot be read.
     """
     alarm = Alarm.objects.select_for_update(of=("self",)).select_related("segment").get(pk=alarm.pk)
     day = day or last_full_day()
@@ -181,15 +181,15 @@ def look(*, alarm: Alarm, day: dt.date | None = None) -> AlarmLook:
         min_n=alarm.min_n, threshold=alarm.threshold, looked_at=clock.now(),
     )  # fmt: skip
     if verdict is Verdict.MOVED:
-        _tell(alarm, made)
+        Alarm.objects.filter(pk=alarm.pk).update(fired_on=day)
+        if not is_quiet:
+            _tell(alarm, made)
     return made
 
 
 def _tell(alarm: Alarm, found: AlarmLook) -> None:
-    """Record the event that rules wait for, raise the alert, and compare anew from here on."""
+    """Record the event that rules wait for, and raise the alert."""
     assert found.change is not None
-    Alarm.objects.filter(pk=alarm.pk).update(fired_on=found.day)
-    alarm.fired_on = found.day
     cause = f"alarm:{alarm.pk}:{found.day.isoformat()}"
     timeline.record(
         kind="nps.moved",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Min
+from django.db.models import Min, Q
 
 from accounts import timeline
 from accounts.models import Account, Contact
@@ -18,7 +18,7 @@ from team.models import User
 from workflows import alert_kinds
 from workflows.alerting.domain import Gravity, Severity, Wake, is_clearly_worse, worst
 from workflows.domain import LIVE_ALERTS, AlertState
-from workflows.models import Alert, AlertCause, Run
+from workflows.models import Alert, AlertCause, HandOver, Loop, Run
 from workflows.notifying import topics
 from workflows.services import notifications
 from workflows.services.notifications import NOTICE
@@ -187,6 +187,10 @@ def assign_alert(*, alert: Alert, assignee: User, actor: User) -> None:
         alert.seen_at = None
     alert.assignee = assignee
     alert.save(update_fields=["assignee", "seen_at"])
+    # Who has the alert keeps the promise behind it; somebody decided, so neither goes back after a leave.
+    loops = Loop.objects.filter(response__in=alert.causes.values("response"), resolved_at__isnull=True)
+    HandOver.objects.filter(Q(alert=alert) | Q(loop__in=loops)).delete()
+    loops.update(owner=assignee)
     audit.record(action="alert.assign", actor=actor, obj=alert, assignee=assignee.pk)
     if assignee != actor:
         notifications.notify(user=assignee, topic=topics.key_of(alert), alert=alert, data={"given": True})

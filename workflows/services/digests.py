@@ -22,7 +22,7 @@ from team.models import User
 from workflows import digest
 from workflows.domain import SATURDAY
 from workflows.models import Digest
-from workflows.notifying.preferences import Wishes, wishes_of
+from workflows.notifying.preferences import Wishes, wishes_of, wishes_of_all
 from workflows.services.notices import SERVER_PAUSE_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -53,11 +53,10 @@ def plan() -> int:
     """With every tick: a row for each person whose morning has come and who has none for their date; returns how many."""
     now = clock.now()
     rows = []
-    for user in User.objects.filter(is_active=True).select_related("notifications"):
-        wishes = wishes_of(user)
+    for wishes in wishes_of_all():
         day = day_due(wishes, now) if wishes.wants_digest else None
         if day is not None:
-            rows.append(Digest(key=f"digest:{user.pk}:{day}", user=user, day=day))
+            rows.append(Digest(key=f"digest:{wishes.user.pk}:{day}", user=wishes.user, day=day))
     known = set(Digest.objects.filter(key__in=[row.key for row in rows]).values_list("key", flat=True))
     new = [row for row in rows if row.key not in known]
     if new:

@@ -108,6 +108,17 @@ def close_loop(*, alert: Alert, outcome: str, actor: User, code: LoopOutcome | N
         _finish_tasks(alert, answers, outcome, actor)
 
 
+@transaction.atomic
+def set_status(*, response: Response, status: LoopStatus, outcome: LoopOutcome | None, actor: User) -> None:
+    """Say where the conversation about an answer stands, without going through its alert; closed with its outcome.
+
+    The alerts and tasks of a closed one are settled by the event that this records.
+    """
+    answers = Response.objects.filter(pk=response.pk)
+    responses.set_loop_status(responses=answers, status=status, actor=actor)
+    loop_clocks.follow_status(response, at=clock.now(), actor=actor, outcome=outcome)
+
+
 def close_many(*, ids: Sequence[int], outcome: str, actor: User) -> tuple[int, int]:
     """Close many alerts with one outcome; returns how many, and how many had been closed already."""
     return alerts.each(ids, lambda alert: close_loop(alert=alert, outcome=outcome, actor=actor))

@@ -20,10 +20,12 @@ from accounts import timeline
 from accounts.domain import InteractionKind
 from accounts.models import Event, Interaction
 from core import clock, jobs
+from core.errors import Refused
 from surveys import domain as survey_domain
 from surveys.choices import LoopStatus
 from surveys.models import Response
 from surveys.services import responses
+from team import audit
 from team.models import User
 from workflows import people
 from workflows.calendars import domain as calendars
@@ -222,6 +224,14 @@ def _resolved(loop: Loop, *, at: dt.datetime, by: User | None, outcome: LoopOutc
     )
 
 
+@transaction.atomic
+def set_outcome(*, loop: Loop, outcome: LoopOutcome, actor: User) -> None:
+    """Say afterwards what came of a closed loop, or correct it."""
+    if not Loop.objects.filter(pk=loop.pk, resolved_at__isnull=False).update(outcome=outcome):
+        raise Refused("This loop is open. Choose the outcome when you close it.", code="open")
+    audit.record(action="loop.outcome", actor=actor, obj=loop, outcome=outcome.pk)
+
+
 def _hours(amount: dt.timedelta) -> float:
     return round(amount.total_seconds() / 3600, 1)
 
@@ -297,22 +307,27 @@ def _escalate() -> int:
         Loop.objects.filter(pk=loop.pk).update(escalations=F("escalations") + 1, escalated_at=now)
         alerts.raise_alert(
             kind=LATE,
+            reason=_reason(loop),
             dedupe_key=f"loop:{loop.pk}:late:{now:%Y%m%d%H%M}",
             account=loop.account,
             contact=loop.contact,
             response=loop.response,
-            run=None,
             assignee=people.stand_in_of(lead).user or lead,
         )
         number += 1
     return number
 
 
+def _reason(loop: Loop) -> str:
+    """One alert for each loop: what is settled for one customer is not settled for the next."""
+    return f"loop:{loop.pk}"
+
+
 def _settle_escalation(loop: Loop, outcome: str) -> None:
     """What the lead was told about is no longer so, unless the other promise is broken too."""
     if loop.resolved_at is None and loop.resolution_breached_at is not None:
         return
-    told = Alert.objects.filter(kind=LATE, response=loop.response_id, state=AlertState.OPEN)
+    told = Alert.objects.filter(kind=LATE, reason=_reason(loop)).exclude(state=AlertState.CLOSED)
     for alert in told.order_by("pk"):
         alerts.close_alert(alert=alert, outcome=outcome, actor=None)
 

@@ -21,7 +21,8 @@ LINES = 50
 
 _PARTS = (
     "alert__account", "alert__contact", "alert__response", "alert__message", "task__account", "task__contact",
-    "task__response", "step",
+    "task__response",
+    "step__run__rule", "step__run__account__owner", "step__run__contact", "step__run__event",
 )  # fmt: skip
 
 

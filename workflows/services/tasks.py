@@ -29,7 +29,7 @@ from workflows.models import (
     TaskComment,
     TaskSeries,
 )
-from workflows.notifying.topics import TASK_GIVEN
+from workflows.notifying.topics import TASK_COMMENT, TASK_GIVEN
 from workflows.queries import worktime
 from workflows.services import notifications, progress
 
@@ -129,11 +129,9 @@ def _add_items(task: Task, texts: Sequence[str]) -> None:
     )
 
 
-def _notify(task: Task, actor: User | None, *, about: str = "") -> None:
+def _notify(task: Task, actor: User | None) -> None:
     if task.assignee != actor:
-        notifications.notify(
-            user=task.assignee, topic=TASK_GIVEN, task=task, data={"about": about} if about else None
-        )
+        notifications.notify(user=task.assignee, topic=TASK_GIVEN, task=task)
 
 
 @transaction.atomic
@@ -238,10 +236,11 @@ def remove_checklist_item(*, item: ChecklistItem, actor: User) -> None:
 
 @transaction.atomic
 def comment(*, task: Task, body: str, actor: User) -> TaskComment:
-    """Say something about a task, finished or not. Its assignee is told, where they want mails about tasks."""
+    """Say something about a task, finished or not. Its assignee is told, in the ways they chose."""
     body = cleaning.text(body, field="body", label="Comment", limit=5_000, is_required=True, lines=True)
     made = TaskComment.objects.create(task=task, author=actor, body=body, created_at=clock.now())
-    _notify(task, actor, about=f"comment:{made.pk}")
+    if task.assignee != actor:
+        notifications.notify(user=task.assignee, topic=TASK_COMMENT, task=task, data={"author": actor.pk})
     return made
 
 

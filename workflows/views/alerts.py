@@ -203,7 +203,7 @@ def alert_close(request: UserRequest, pk: int) -> HttpResponse:
     form = CloseForm(request.POST)
     if form.is_valid():
         try:
-            loop.close_loop(alert=alert, actor=request.user, outcome=form.cleaned_data["outcome"])
+            loop.close_loop(alert=alert, actor=request.user, **form.cleaned_data)
         except Refused as refusal:
             messages.error(request, refusal.message)
         else:

@@ -9,6 +9,7 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings as SettingsWrapper
 
 from accounts import extend
 from core.errors import Invalid, Refused
@@ -23,6 +24,7 @@ from tests import factories
 from tests.conftest import Drain
 from tests.integrations.engine.conftest import Send, Sync
 from tests.integrations.engine.fake import Fake, Shelf, item
+from tests.integrations.vendor import serving
 
 Forward = Callable[..., None]
 
@@ -325,3 +327,38 @@ def test_stopping_a_run_that_is_over_leaves_the_one_at_work(active: Connection, 
 def test_a_viewer_sees_no_connections_though_every_account(active: Connection, viewer: User) -> None:
     assert not Connection.objects.visible_to(viewer).exists()
     assert not SyncRun.objects.visible_to(viewer).exists()
+
+
+# --- Another server ------------------------------------------------------------------------------------------
+def test_what_is_stored_is_not_sent_to_another_server(
+    active: Connection, shelf: Shelf, administrator: User, settings: SettingsWrapper
+) -> None:
+    """Whoever may change an address must not get the token by it."""
+    vault.store_secrets(active, {"session": "brought by the token"})
+    settings.FETCH_ALLOW = ["127.0.0.0/8"]
+    with serving() as other:
+        elsewhere = {"base": other.url}
+        with pytest.raises(Invalid) as caught:
+            connections.change_connection(connection=active, actor=administrator, options=elsewhere)
+        assert (caught.value.field, caught.value.code) == ("token", "secret_needed")
+        assert Connection.objects.get().options["base"] == shelf.url
+        assert other.calls == []
+
+        connections.change_connection(
+            connection=active, actor=administrator, options=elsewhere, new_secrets={"token": "new"}
+        )
+
+    known = vault.open_secrets(Connection.objects.get())
+    assert known["token"] == "new"
+    assert "session" not in known
+    assert "hook" in known
+
+
+def test_another_path_on_the_same_server_keeps_what_is_stored(
+    active: Connection, shelf: Shelf, administrator: User
+) -> None:
+    connections.change_connection(
+        connection=active, actor=administrator, options={"base": f"{shelf.url}/v2"}, name="Renamed"
+    )
+
+    assert vault.open_secrets(Connection.objects.get())["token"] == "sesame"

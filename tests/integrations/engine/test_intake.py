@@ -6,6 +6,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import transaction
 
 from accounts.models import Import
@@ -19,7 +20,9 @@ from surveys.models import ImportedAnswer, Response, Survey
 from surveys.services import responses
 from team.models import User
 from tests import factories
+from tests.conftest import Drain
 from tests.integrations.engine.fake import item, record
+from workflows.models import Alert
 
 Take = Callable[..., intake.Tally]
 
@@ -28,11 +31,18 @@ Take = Callable[..., intake.Tally]
 def take(active: Connection) -> Take:
     """Take records in as a pull would (`listing=False`: as a delivery)."""
 
-    def take_in(*items: dict[str, Any] | Record, listing: bool = True, history: bool = False) -> intake.Tally:
+    def take_in(
+        *items: dict[str, Any] | Record,
+        listing: bool = True,
+        history: bool = False,
+        asked_at: dt.datetime | None = None,
+    ) -> intake.Tally:
         found = [each if isinstance(each, Record) else record(each) for each in items]
         with transaction.atomic():
             run = hooks.day_run(active)
-            tally = intake.take_in(active, found, run=run, is_history=history, is_listing=listing)
+            tally = intake.take_in(
+                active, found, run=run, is_history=history, is_listing=listing, asked_at=asked_at
+            )
             intake.log(run, tally)
             run.save()
         return tally
@@ -324,3 +334,38 @@ def test_what_a_file_brings_after_the_connection_is_not_adopted_over_its_own(
     own.refresh_from_db()
     assert (own.score, own.source) == (6, active.source)
     assert Response.objects.get(pk=outcome.response_id).source == active.system
+
+
+# --- Deleted before it came ----------------------------------------------------------------------------------
+def test_an_answer_that_comes_after_its_deletion_is_kept_as_deleted(take: Take, drain: Drain) -> None:
+    """Nothing is dropped, nothing counts, and no rule acts on it."""
+    take(item("a1", None, changed="2026-03-17T09:10:00Z", status="deleted"), listing=False)
+
+    tally = take(item("a1", 2, changed="2026-03-17T09:00:00Z", comment="Slow"), listing=False)
+    again = take(item("a1", 2, changed="2026-03-17T09:00:00Z", comment="Slow"), listing=False)
+    drain()
+
+    answer = Response.objects.get()
+    assert (answer.score, answer.comment) == (2, "Slow")
+    assert answer.deleted_upstream_at is not None
+    assert not Response.objects.counted().exists()
+    assert (tally.counts["deleted"], again.counts["unchanged"]) == (1, 1)
+    assert RawAnswer.objects.get().status == "deleted"
+    assert not Alert.objects.exists()
+
+
+def test_a_listing_from_before_the_deletion_does_not_bring_it_back(
+    take: Take, frozen: time_machine.Traveller
+) -> None:
+    """The page was on its way when the news of the deletion came."""
+    asked_at = clock.now()
+    frozen.shift(dt.timedelta(seconds=2))
+    take(item("a1", None, status="deleted"), listing=False)
+    take(item("a1", 2), asked_at=asked_at)
+    assert Response.objects.get().deleted_upstream_at is not None
+    take(item("a1", 2), asked_at=asked_at)
+    assert Response.objects.get().deleted_upstream_at is not None
+
+    frozen.shift(dt.timedelta(seconds=2))
+    take(item("a1", 2), asked_at=clock.now())
+    assert Response.objects.get().deleted_upstream_at is None

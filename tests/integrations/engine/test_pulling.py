@@ -5,7 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import time_machine
 from django.core import mail
+from django.test import Client
 
 from core import fetch
 from integrations import pulling, vault
@@ -591,3 +593,72 @@ def test_a_number_of_answers_beyond_belief_stops_nothing(shelf: Shelf, sync: Syn
     run = sync()
 
     assert (run.state, run.created, run.total) == ("done", 1, 2**31 - 1)
+
+
+# --- What is left unfinished ---------------------------------------------------------------------------------
+@pytest.fixture
+def broken_off(shelf: Shelf, active: Connection, administrator: User, drain: Drain) -> SyncRun:
+    """History that was read again half way, and then failed."""
+    shelf.items = [item(f"a{n}", at="2026-01-10T09:00:00Z") for n in range(6)]
+    shelf.vendor.on(
+        "GET", "/answers", lambda call: reply({}, 400) if call.first("after") == "2" else shelf._list(call)
+    )
+    since = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    run = connections.rerun_since(connection=active, actor=administrator, since=since)
+    drain()
+    run.refresh_from_db()
+    assert (run.state, run.created) == ("failed", 2)
+    shelf.vendor.on("GET", "/answers", shelf._list)
+    return run
+
+
+def test_reading_history_that_failed_is_carried_on_before_the_night_reads_again(
+    broken_off: SyncRun, active: Connection, forward: Forward, frozen: time_machine.Traveller
+) -> None:
+    frozen.move_to(dt.datetime(2026, 3, 18, 4, 0, tzinfo=dt.UTC))
+    runs.start_due()
+    forward(minutes=1)
+
+    carried = SyncRun.objects.get(continues=broken_off)
+    assert (carried.kind, carried.state, carried.created) == (RunKind.BACKFILL, RunState.DONE, 4)
+    assert Response.objects.count() == 6
+    forward(hours=1)
+    runs.start_due()
+    forward(minutes=1)
+    assert SyncRun.objects.filter(kind=RunKind.RESCAN, state=RunState.DONE).count() == 1
+
+
+def test_history_left_behind_by_a_later_run_is_not_forgotten(
+    broken_off: SyncRun, active: Connection, drain: Drain, administrator: User
+) -> None:
+    SyncRun.objects.create(
+        connection=active,
+        kind=RunKind.RESCAN,
+        state=RunState.DONE,
+        until=broken_off.until,
+        finished_at=broken_off.until,
+    )
+
+    run = connections.run_now(connection=active, actor=administrator)
+    drain()
+
+    run.refresh_from_db()
+    assert (run.continues, run.kind, run.state) == (broken_off, RunKind.BACKFILL, RunState.DONE)
+    assert connections.run_now(connection=active, actor=administrator).continues is None
+
+
+def test_a_failed_run_is_carried_on_with_a_click(
+    broken_off: SyncRun, active: Connection, drain: Drain, as_administrator: Client, as_lead: Client
+) -> None:
+    path = f"/connections/{active.pk}/runs/{broken_off.pk}/"
+    assert "Carry on" in as_administrator.get(path).content.decode()
+    assert "Carry on" not in as_lead.get(path).content.decode()
+    assert as_lead.post(f"{path}carry-on/").status_code == 403
+
+    as_administrator.post(f"{path}carry-on/")
+    drain()
+
+    assert Response.objects.count() == 6
+    assert "Carry on" not in as_administrator.get(path).content.decode()
+    said = as_administrator.post(f"{path}carry-on/", follow=True).content.decode()
+    assert "a later one has read" in said

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from pytest_django import Settings as SettingsWrapper
 
 from core import outbox
-from integrations.outgoing import hearing, sending, services
+from integrations.outgoing import domain, hearing, sending, services
 from integrations.outgoing.models import Webhook, WebhookDelivery
 from surveys.models import Response
 from team.models import User
@@ -25,8 +25,11 @@ def _nothing_remembered() -> None:
 
 
 @pytest.fixture
-def receiver(settings: SettingsWrapper) -> Iterator[HttpServer]:
+def receiver(settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpServer]:
+    """Somebody who listens. The shortest waits are a minute here: a busy machine may take five seconds for a test."""
     settings.FETCH_ALLOW = ["127.0.0.1"]
+    monkeypatch.setattr(domain, "SCHEDULE", tuple(max(60, wait) if wait else 0 for wait in domain.SCHEDULE))
+    monkeypatch.setattr(domain, "HOLD_SECONDS", tuple(max(60, wait) for wait in domain.HOLD_SECONDS))
     with HttpServer() as server:
         yield server
 

@@ -7,12 +7,23 @@ import pytest
 from django.test import Client
 from standardwebhooks.webhooks import Webhook as Verifier
 
+from accounts.api.serializers import (
+    AccountSerializer,
+    ContactSerializer,
+    ContractSerializer,
+    InteractionSerializer,
+)
+from integrations.outgoing import payload
 from integrations.outgoing.models import Webhook
+from surveys.api.campaigns import InvitationSerializer
+from surveys.api.serializers import ResponseSerializer
 from team.models import ApiKey, User
 from tests import factories
 from tests.conftest import Drain
 from tests.core.http_server import HttpServer, plain
 from tests.integrations.webhooks.conftest import someone_answers
+from workflows.api.alert_serializers import AlertSerializer
+from workflows.api.work_serializers import LoopSerializer, TaskSerializer
 
 READ_ALL = ("accounts:read", "responses:read", "surveys:read", "work:read")
 
@@ -143,7 +154,7 @@ def test_the_log_is_read_and_sent_again(receiver: HttpServer, lead: User, drain:
     test = api("post", f"/webhooks/{webhook}/test/", {"kind": "response.scored"})
     assert (test.status_code, test.json()["cause"]) == (201, "test")
     drain()
-    assert json.loads(receiver.heard[-1].body)["data"]["is_test"] is True
+    assert [one for one in receiver.heard if json.loads(one.body)["data"].get("is_test")]
     again = api(
         "post", f"/webhooks/{webhook}/replay/", {"since": "2020-01-01T00:00:00Z", "only_failed": False}
     )
@@ -174,7 +185,7 @@ def test_platforms_subscribe_read_samples_and_unsubscribe(
 
 
 def test_every_event_has_an_example_in_the_shape_of_true_ones(lead: User) -> None:
-    from integrations.outgoing import catalogue, payload
+    from integrations.outgoing import catalogue
 
     for kind, known in catalogue.all_types().items():
         sample = payload.example(kind)
@@ -182,10 +193,18 @@ def test_every_event_has_an_example_in_the_shape_of_true_ones(lead: User) -> Non
         assert set(sample["data"]["change"]) == set(known.change)
         if known.subject:
             assert sample["data"][known.subject]["id"]
-    survey = factories.a_survey()
-    response = factories.respond(survey, 3, contact_id=factories.a_contact(account=factories.an_account()).pk)
-    shapes = payload._subjects["response"].shape(response)
-    assert set(payload._EXAMPLES["response"]) == set(shapes)
+
+
+@pytest.mark.parametrize(
+    ("name", "serializer"),
+    [
+        ("response", ResponseSerializer), ("invitation", InvitationSerializer), ("contract", ContractSerializer),
+        ("interaction", InteractionSerializer), ("alert", AlertSerializer), ("task", TaskSerializer),
+        ("loop", LoopSerializer), ("account", AccountSerializer), ("contact", ContactSerializer),
+    ],
+)  # fmt: skip
+def test_an_example_has_the_fields_that_the_api_has(name: str, serializer: Any) -> None:
+    assert set(payload._EXAMPLES[name]) == set(serializer.Meta.fields)
 
 
 def test_the_documentation_describes_every_event() -> None:
