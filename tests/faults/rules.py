@@ -105,10 +105,14 @@ def storm(*, events: int, seconds: float, kills: int = 12, seed: int = 20261122)
             journeys.wake("tick")
 
         calm = wait_until(
-            lambda: journeys.count("workflows_run", "state = 'done'") == events, 120 + events * 0.3, meanwhile=nudge
+            lambda: journeys.count("workflows_run", "state = 'done'") == events,
+            120 + events * 0.3,
+            meanwhile=nudge,
         )
         journeys.stop()
-        told = journeys.sql("SELECT subject_id, count(*) FROM accounts_event WHERE kind = 'task.created' GROUP BY subject_id")
+        told = journeys.sql(
+            "SELECT subject_id, count(*) FROM accounts_event WHERE kind = 'task.created' GROUP BY subject_id"
+        )
         return Outcome(
             events=events,
             is_calm=calm,
@@ -116,7 +120,9 @@ def storm(*, events: int, seconds: float, kills: int = 12, seed: int = 20261122)
             runs=journeys.count("workflows_run"),
             run_states=dict(journeys.sql("SELECT state, count(*) FROM workflows_run GROUP BY state")),  # type: ignore[arg-type]
             steps=journeys.count("workflows_runstep"),
-            step_outcomes=dict(journeys.sql("SELECT outcome, count(*) FROM workflows_runstep GROUP BY outcome")),  # type: ignore[arg-type]
+            step_outcomes=dict(
+                journeys.sql("SELECT outcome, count(*) FROM workflows_runstep GROUP BY outcome")
+            ),  # type: ignore[arg-type]
             tasks=journeys.count("workflows_task"),
             alerts=journeys.count("workflows_alertcause"),
             told=Counter({int(pk): int(times) for pk, times in told}),

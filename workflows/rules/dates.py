@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 
 from accounts import segments, timeline
 from accounts.conditions import as_date
@@ -70,10 +71,12 @@ def record_due(day: dt.date, one: Asked) -> int:
         accounts = known.annotate(accounts)
     # Dates in custom fields are ISO texts, which sort as the dates do.
     low, high = (value.isoformat() if one.field.startswith("custom.") else value for value in (first, last))
-    due = accounts.filter(**{f"{known.path}__gte": low, f"{known.path}__lte": high})
+    due = accounts.filter(**{f"{known.path}__gte": low, f"{known.path}__lte": high}).annotate(
+        due_value=F(known.path)
+    )
     rows = [
         (pk, value)
-        for pk, raw in due.order_by("pk").values_list("pk", known.path)
+        for pk, raw in due.order_by("pk").values_list("pk", "due_value")
         if (value := as_date(raw, dt.UTC)) is not None
     ]
     return sum(_record(chunk, one) for chunk in _chunks(rows))

@@ -161,7 +161,7 @@ def test_a_metric_is_watched_for_the_thresholds_that_rules_ask_for(
 
 
 def push(account: Account, value: int) -> None:
-    metric = Metric.objects.get()
+    metric = Metric.objects.get(key="logins")
     at = clock.now() - dt.timedelta(minutes=value)
     metrics.put_points(points=[metrics.Point(metric, account, Decimal(value), at)], actor=None)
 
