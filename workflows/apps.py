@@ -20,7 +20,7 @@ class WorkflowsConfig(AppConfig):
 
 
 def _rules() -> None:
-    from workflows.rules import engine, leaving, metric_thresholds, reports, triggers
+    from workflows.rules import dates, engine, leaving, metric_thresholds, reports, triggers, watching
     from workflows.rules.steps import changes, flow, outreach, rewards, work
 
     triggers.register()
@@ -33,6 +33,8 @@ def _rules() -> None:
     metric_thresholds.register()
     leaving.register()
     reports.register()
+    dates.register()
+    watching.register()
 
 
 def _tasks() -> None:

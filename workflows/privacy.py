@@ -18,7 +18,16 @@ declare(
 )
 declare("workflows.RewardList", neutral="id name description created_by created_at")
 declare("workflows.RewardCode", neutral="id list sealed digest contact run given_at created_at")
-declare("workflows.SegmentWatch", neutral="segment looked_at round")
+declare("workflows.SegmentWatch", neutral="segment looked_at round conditions")
+declare(
+    "workflows.DryRun",
+    neutral="id rule rule_version as_if_live until days days_done events_seen from_history reach state error"
+    " requested_by created_at finished_at",
+)
+declare(
+    "workflows.DryRunHit",
+    neutral="id dry_run event account contact cause_key occurred_at verdict ends_at messages withheld",
+)
 declare("workflows.SegmentMember", neutral="id segment account contact since")
 declare(
     "workflows.Alert",

@@ -38,7 +38,7 @@ from surveys.choices import (
 from surveys.content import Content
 from surveys.models import Campaign, Delivery, Invitation, ScoreIntent, Wave
 from surveys.queries.audience import audience
-from surveys.services import rounds, suppressions
+from surveys.services import ignoring, rounds, suppressions
 from team import audit
 from team import queries as team_queries
 from team.models import User
@@ -409,9 +409,7 @@ def expire_invitations() -> int:
     Somebody to be asked in the product who never came there for as long as answers are accepted is not waited for.
     """
     now = clock.now()
-    over = Invitation.objects.filter(
-        state=InvitationState.SENT, expires_at__lte=now, scored_at__isnull=True
-    ).update(state=InvitationState.EXPIRED)
+    over = ignoring.expire_sent(now)
     running = Campaign.objects.filter(state=CampaignState.RUNNING).values_list(
         "pk", "channels", "expires_after_days"
     )

@@ -15,6 +15,8 @@ from surveys.services import messages
 from team.models import NotificationPreference, User, Workspace
 from tests import factories
 from workflows.models import Alert, Notice, Rule, Run, RunStep, Task
+from workflows.rules import catalogue
+from workflows.rules.catalogue import StepType
 from workflows.services import loop
 
 pytestmark = pytest.mark.django_db
@@ -159,11 +161,13 @@ def test_a_rule_that_is_switched_off_does_nothing(survey: Survey, ann: Any, drai
 
 
 def test_a_step_that_fails_is_retried_by_itself_and_then_shows_as_failed(
-    survey: Survey, ann: Any, drain: Any
+    survey: Survey, ann: Any, drain: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Rule.objects.filter(key="detractor-recovery").update(
-        steps=[{"kind": "create_task", "due_business_days": 1}]
-    )
+    def away(row: RunStep) -> Any:
+        raise ConnectionError("away")
+
+    monkeypatch.setitem(catalogue.step_types, "create_task", StepType("create_task", "T", "W", str, do=away))
+    Rule.objects.filter(key="detractor-recovery").update(steps=[{"kind": "create_task"}])
     factories.respond(survey, 3, email=ann.email)
 
     drain()
@@ -175,6 +179,19 @@ def test_a_step_that_fails_is_retried_by_itself_and_then_shows_as_failed(
         outbox.work(outbox.kind_named("workflow_step"))
     assert RunStep.objects.get().state == "dead"
     assert Run.objects.get().state == "failed"
+
+
+def test_a_step_that_misses_a_setting_fails_with_a_clear_note(survey: Survey, ann: Any, drain: Any) -> None:
+    Rule.objects.filter(key="detractor-recovery").update(
+        steps=[{"kind": "create_task", "due_business_days": 1}]
+    )
+    factories.respond(survey, 3, email=ann.email)
+
+    drain()
+
+    step, run = RunStep.objects.get(), Run.objects.get()
+    assert (step.state, step.outcome, run.state) == ("failed", "failed", "failed")
+    assert run.reason.startswith("Step 1: “Title” is missing.")
 
 
 def test_a_stopped_run_does_no_further_step(survey: Survey, ann: Any, lead: User, drain: Any) -> None:

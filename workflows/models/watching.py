@@ -9,11 +9,15 @@ from accounts.models import Account, Contact, Segment
 
 
 class SegmentWatch(models.Model):
-    """A segment that an active rule watches, and when it was last looked at. The first look tells nobody."""
+    """A segment that an active rule watches, and when it was last looked at. The first look tells nobody.
+
+    `conditions` is a digest of what the segment asked then: after a change it is another list.
+    """
 
     segment = models.OneToOneField(Segment, on_delete=models.CASCADE, primary_key=True, related_name="watch")
     looked_at = models.DateTimeField()
     round = models.PositiveIntegerField(default=1)
+    conditions = models.CharField(max_length=64, blank=True, default="", db_default="")
 
     def __str__(self) -> str:
         return f"Watch of segment {self.segment_id}"

@@ -117,7 +117,7 @@ class Courses:
             step.get("conditions") or {},
             self.rule.trigger,
             conditions.values_of(event),
-            judging.now_of(event),
+            judging.now_of(event, self.zone),
         )
 
     def _reason(self, event: Event, at: dt.datetime) -> str:

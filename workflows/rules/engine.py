@@ -250,7 +250,7 @@ def _do(row: RunStep) -> Mapping[str, Any]:
         raise Refused(f"There is no step of kind “{row.kind}” here. Change the rule, or skip the step.")
     for setting in known.settings:
         value = row.settings.get(setting.key, setting.default)
-        is_empty = value is None or value == "" or value == []
+        is_empty = value is None or value in ("", [])
         if is_empty and setting.is_required and is_shown(setting, row.settings, known.settings):
             raise Refused(
                 f"“{setting.label}” is missing. Fill it in in the rule; this run goes on when you skip the step."

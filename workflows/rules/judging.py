@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from accounts import conditions as language
 from accounts.conditions import Group
@@ -49,6 +50,7 @@ class Judge:
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
+        self.zone = team_queries.zone()
         self.trigger = catalogue.triggers.get(rule.trigger)
         self.problem = "" if self.trigger else "Nothing here knows its trigger."
         self.root: Group | None = None
@@ -66,7 +68,7 @@ class Judge:
             return Judgement(Answer.UNKNOWN, self.problem)
         # Conditions first: they are plain values, the trigger may have to read a text.
         if self.root is not None and not language.matches(
-            self.root, conditions.values_of(event), now_of(event)
+            self.root, conditions.values_of(event), now_of(event, self.zone)
         ):
             return _NOT_HELD
         if self.trigger.holds is not None:
@@ -95,9 +97,8 @@ def is_actionable(rule: Rule, event: Event, now: dt.datetime) -> bool:
     return event.occurred_at > now - ACT_WITHIN
 
 
-def now_of(event: Event) -> language.Now:
+def now_of(event: Event, zone: ZoneInfo) -> language.Now:
     """From where conditions see "today": the day on which the event happened."""
-    zone = team_queries.zone()
     return language.Now(today=event.occurred_at.astimezone(zone).date(), zone=zone)
 
 

@@ -6,7 +6,7 @@ has ended stays as it ended.
 
 from collections.abc import Iterable
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from accounts import timeline
@@ -19,6 +19,9 @@ from workflows.rules.journeys import EXIT_KINDS, definition_of, exit_of
 
 AWAITED = ("message.received", "response.scored", "task.completed", "alert.closed", "interaction.logged")
 """The kinds of events that a wait can be for."""
+
+
+MERGED = "Ended early: the customer was merged with one that is in this journey."
 
 
 def on_event(event: Event) -> None:
@@ -75,13 +78,12 @@ def on_merged(event: Event) -> None:
         subject = engine.subject_of(run.rule.one_run_per, run.account_id, run.contact_id)
         if subject == run.subject_key:
             continue
-        try:
-            with transaction.atomic():
-                Run.objects.filter(pk=run.pk).update(subject_key=subject or None)
-        except IntegrityError:
-            engine.end(
-                run, RunState.EXITED, "Ended early: the customer was merged with one that is in this journey."
-            )
+        younger = Run.objects.filter(rule=run.rule, subject_key=subject).exclude(pk=run.pk).first()
+        if younger is not None and (younger.started_at, younger.pk) < (run.started_at, run.pk):
+            run, younger = younger, run
+        if younger is not None:
+            engine.end(younger, RunState.EXITED, MERGED)
+        Run.objects.filter(pk=run.pk, state__in=UNDER_WAY).update(subject_key=subject or None)
 
 
 def forget(contact: Contact) -> None:

@@ -171,22 +171,6 @@ def _alert_words(settings: Settings) -> str:
     return f"When an alert “{label}” is raised" if label else "When an alert is raised"
 
 
-_CLOCKS = (("contact", "First contact"), ("resolution", "Resolution"))
-
-
-def _clocks() -> Sequence[tuple[str, str]]:
-    return _CLOCKS
-
-
-def _clock_words(settings: Settings) -> str:
-    label = _chosen(settings, "clock", _clocks).lower()
-    return (
-        f"When a promise to answer a customer is missed ({label})"
-        if label
-        else "When a promise to answer a customer is missed"
-    )
-
-
 # --- Time ----------------------------------------------------------------------------------------------------
 RENEWAL, DATE = "renewal.in_days", "date.reached"
 FIXED_DATES = (("renewal_on", "Renewal"), ("customer_since", "Customer since"))
@@ -333,11 +317,6 @@ TRIGGERS: tuple[Trigger, ...] = (
     Trigger(
         "task.overdue", "A task is overdue", WORK, ("task.overdue",), _always("When a task is overdue"),
         fields=(Known("event.task_priority", "the priority", Kind.CHOICE), Known("event.assignee", "the assignee", Kind.USER)),
-    ),
-    Trigger(
-        "loop.breached", "A promise to answer is missed", WORK, ("loop.breached",), _clock_words,
-        settings=(Setting("clock", "Clock", SettingKind.CHOICE, choices=_clocks, is_required=False),),
-        subject="contact", holds=lambda settings, event: _is(settings, "clock", event.data.get("clock")),
     ),
     Trigger(
         RENEWAL, "A renewal comes near", TIME, (RENEWAL,), _renewal_words,

@@ -1,18 +1,17 @@
-"""Steps that give people work: alerts, tasks, playbooks. Each only writes rows; mails go out through the notices' own
+"""Steps that give people work: alerts and tasks. Each only writes rows; mails go out through the notices' own
 outbox."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.errors import Refused
 from surveys.models import InboundMessage, Response
 from team import queries as team_queries
 from workflows import alert_kinds, people
 from workflows.domain import Priority
-from workflows.models import Playbook, RunStep
+from workflows.models import RunStep
 from workflows.rules import catalogue, merge_fields
 from workflows.rules.catalogue import Setting, SettingKind, StepType
-from workflows.services import alerts, playbooks, tasks
+from workflows.services import alerts, tasks
 from workflows.work.domain import Route
 
 GROUP = "Work"
@@ -92,16 +91,6 @@ def create_task(row: RunStep) -> Mapping[str, Any]:
     return {"task": task.pk}
 
 
-def start_playbook(row: RunStep) -> Mapping[str, Any]:
-    playbook = Playbook.objects.filter(pk=row.settings.get("playbook") or 0).first()
-    if playbook is None:
-        raise Refused("This playbook is gone. Choose another one in the rule.", field="playbook")
-    started = playbooks.start(
-        playbook=playbook, account=row.run.account, contact=row.run.contact, run=row.run
-    )
-    return {"playbook_run": started.pk}
-
-
 # --- In words ------------------------------------------------------------------------------------------------
 def people_choices() -> list[tuple[str, str]]:
     return [(str(user.pk), str(user)) for user in team_queries.list_assignable()]
@@ -123,10 +112,6 @@ def _alert_kinds() -> list[tuple[str, str]]:
 
 def _priorities() -> list[tuple[str, str]]:
     return [(one.value, one.value.capitalize()) for one in Priority]
-
-
-def _playbooks() -> list[tuple[str, str]]:
-    return [(str(pk), name) for pk, name in Playbook.objects.order_by("name").values_list("pk", "name")]
 
 
 WHO = (
@@ -187,13 +172,5 @@ def register() -> None:
                 *WHO,
             ),
             do=create_task,
-        )
-    )  # fmt: skip
-    catalogue.step_type(
-        StepType(
-            "start_playbook", "Start a playbook", GROUP,
-            lambda settings: f"start the playbook “{dict(_playbooks()).get(str(settings.get('playbook')), '…')}”",
-            settings=(Setting("playbook", "Playbook", SettingKind.CHOICE, choices=_playbooks),),
-            do=start_playbook,
         )
     )  # fmt: skip
