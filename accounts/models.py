@@ -64,6 +64,15 @@ class CustomField(models.Model):
         return f"{self.target}.{self.key}"
 
 
+class Tag(models.Model):
+    """A word that was put on an account, so that it can be offered again. Accounts hold the names themselves."""
+
+    name = models.CharField(max_length=40, unique=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Account(models.Model):
     """A customer company."""
 
@@ -91,6 +100,9 @@ class Account(models.Model):
     customer_since = models.DateField(null=True, blank=True)
     renewal_on = models.DateField(null=True, blank=True)
     churned_on = models.DateField(null=True, blank=True)
+    tags = models.JSONField(
+        default=list, blank=True, db_default=models.Value([], models.JSONField()), help_text="Names of tags."
+    )
     custom = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
@@ -323,6 +335,9 @@ class Interaction(models.Model):
     subject = models.CharField(max_length=200, blank=True, default="")
     body = models.TextField(blank=True, default="")
     outcome = models.CharField(max_length=200, blank=True, default="")
+    is_automatic = models.BooleanField(
+        default=False, db_default=False, help_text="Written by a rule: it does not count as human contact."
+    )
     happened_at = models.DateTimeField()
     created_at = models.DateTimeField(db_default=Now())
     history = HistoricalRecords()

@@ -2,11 +2,12 @@ from core.outbox import OUTBOX_FIELDS
 from core.privacy import declare
 
 declare("accounts.LifecycleStage", neutral="id name position is_customer")
+declare("accounts.Tag", neutral="id name")
 declare("accounts.CustomField", neutral="id target key label type choices is_personal position")
 declare(
     "accounts.Account",
     neutral="id name external_id domain parent stage stage_since owner plan segment industry country city seats"
-    " currency arr lifetime_value customer_since renewal_on churned_on custom created_at updated_at merged_into",
+    " currency arr lifetime_value customer_since renewal_on churned_on tags custom created_at updated_at merged_into",
 )
 declare("accounts.FormerAddress", personal="email_key", neutral="id contact until")
 declare(
@@ -29,7 +30,7 @@ declare(
 declare(
     "accounts.Interaction",
     personal="subject body outcome",
-    neutral="id account contact user kind happened_at created_at",
+    neutral="id account contact user kind is_automatic happened_at created_at",
 )
 declare("accounts.InteractionMail", neutral=f"id interaction {OUTBOX_FIELDS}")
 declare("accounts.Metric", neutral="id key label unit")

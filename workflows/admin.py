@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 
 from team.backoffice import BackOffice, OutboxAdmin, WithHistory
-from workflows.models import Alert, Notice, Rule, Run, RunStep, Task
+from workflows.models import Alert, DryRun, Notice, Rule, Run, RunStep, Task
 from workflows.services import rules
 
 
@@ -40,18 +40,41 @@ class RuleAdmin(WithHistory):
 
 @admin.register(Run)
 class RunAdmin(BackOffice):
+    page = "workflows:run_detail"
+    actions = ("stop",)
     list_display = ("rule", "account", "state", "cause_key", "started_at", "finished_at")
     list_filter = ("state", "rule")
     search_fields = ("cause_key", "account__name")
     list_select_related = ("rule", "account")
     ordering = ("-started_at", "-pk")
 
+    @admin.action(description="Stop")
+    def stop(self, request: Any, rows: QuerySet[Run]) -> None:
+        self.each(request, rows, lambda run: rules.stop_run(run=run, actor=request.user), "stopped")
+
 
 @admin.register(RunStep)
 class RunStepAdmin(OutboxAdmin):
-    list_display = ("run", "position", "kind", "state", "attempts", "next_at", "finished_at", "error")
+    list_display = ("run", "path", "kind", "state", "attempts", "next_at", "finished_at", "error")
     list_filter = (*OutboxAdmin.list_filter, "kind")
     list_select_related = ("run",)
+
+
+@admin.register(DryRun)
+class DryRunAdmin(BackOffice):
+    list_display = (
+        "rule",
+        "rule_version",
+        "state",
+        "days_done",
+        "days",
+        "events_seen",
+        "reach",
+        "created_at",
+    )
+    list_filter = ("state",)
+    list_select_related = ("rule",)
+    ordering = ("-pk",)
 
 
 @admin.register(Alert)

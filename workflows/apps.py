@@ -10,11 +10,12 @@ class WorkflowsConfig(AppConfig):
         from core import navigation
         from workflows import extensions, privacy  # noqa: F401
         from workflows.queries import alerts, tasks
-        from workflows.rules import engine
+        from workflows.rules import basics, engine
         from workflows.rules.steps import work  # noqa: F401
-        from workflows.services import loop, notices
+        from workflows.services import dry_runs, loop, notices  # noqa: F401
 
         engine.register()
+        basics.register()
         notices.register()
         loop.register()
         extensions.register()

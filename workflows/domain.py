@@ -6,21 +6,19 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 SATURDAY = 5
-ACT_WITHIN_DAYS = 7
-"""Rules act on events that occurred within this many days; older ones are history that arrived late."""
 
 
 class RunState(StrEnum):
     RUNNING = "running"
     WAITING = "waiting"
+    HELD = "held"
     DONE = "done"
+    EXITED = "exited"
     FAILED = "failed"
     STOPPED = "stopped"
 
 
-class StepKind(StrEnum):
-    CREATE_ALERT = "create_alert"
-    CREATE_TASK = "create_task"
+UNDER_WAY = (RunState.RUNNING, RunState.WAITING, RunState.HELD)
 
 
 class AlertState(StrEnum):

@@ -98,6 +98,9 @@ def register() -> None:
         extend.relation(
             Relation(model, erase=erase, reason="Work follows the customer; erased, its words go.")
         )
+    for model in ("workflows.RewardCode", "workflows.SegmentMember"):
+        if model not in extend.registered.relations:
+            extend.relation(Relation(model, export=lambda contact: (), reason="It follows the customer."))
     extend.relation(
         Relation(
             "workflows.DryRunHit", export=lambda contact: (),

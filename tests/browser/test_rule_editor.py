@@ -30,7 +30,9 @@ def history(csm: User) -> None:
     survey = factories.a_survey()
     for number, score in enumerate((2, 5, 10)):
         account = factories.an_account(f"Customer {number}", owner=csm)
-        contact = factories.a_contact(f"p{number}@customer.example", account=account, first_name=f"Person {number}")
+        contact = factories.a_contact(
+            f"p{number}@customer.example", account=account, first_name=f"Person {number}"
+        )
         factories.respond(survey, score, email=contact.email, external_id=f"a{number}")
 
 
@@ -72,7 +74,9 @@ def _check(rule: Rule) -> None:
     assert [step["kind"] for step in rule.steps[2]["then"]] == ["create_alert"]
 
 
-def test_with_script_a_journey_grows_on_one_page_and_its_sentence_beside_it(page: Page, live_server: Any) -> None:
+def test_with_script_a_journey_grows_on_one_page_and_its_sentence_beside_it(
+    page: Page, live_server: Any
+) -> None:
     page.goto(f"{live_server.url}/rules/new/")
     page.get_by_label("Name").fill("Call every detractor")
     page.get_by_label("What starts it").select_option("response.scored")

@@ -11,13 +11,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from team.models import AuditEntry, User
-from tests import factories
 from workflows.models import Rule
 from workflows.rules.definition import values_of
 from workflows.services import authoring
 
 pytestmark = pytest.mark.django_db
-from tests.workflows.test_zz_try import fill; fill()
 NEW = "/rules/new/"
 
 
@@ -44,7 +42,12 @@ def rule(lead: User) -> Rule:
 
 
 def test_only_leads_write_rules(as_csm: Client, rule: Rule) -> None:
-    for name, args in (("rule_new", []), ("rule_edit", [rule.pk]), ("rule_import", []), ("rule_export", [rule.pk])):
+    for name, args in (
+        ("rule_new", []),
+        ("rule_edit", [rule.pk]),
+        ("rule_import", []),
+        ("rule_export", [rule.pk]),
+    ):
         assert as_csm.get(reverse(f"workflows:{name}", args=args)).status_code == 403
     for name in ("rule_copy", "rule_delete", "rule_take_back"):
         assert as_csm.post(reverse(f"workflows:{name}", args=[rule.pk])).status_code == 403
@@ -66,9 +69,11 @@ def test_a_rule_is_written_without_script_and_is_off_at_first(as_lead: Client, l
 
 
 def test_each_button_of_the_editor_sends_the_form_and_shows_it_changed(as_lead: Client) -> None:
-    added = text(as_lead.post(NEW, form(do="add::branch")))
-    assert 'name="s-1-kind" value="branch"' in added
-    inside = text(as_lead.post(NEW, form(**{"do": "add:1.then:create_alert", "s-count": "2", "s-1-kind": "branch"})))
+    added = text(as_lead.post(NEW, form(do="add::create_alert")))
+    assert 'name="s-1-kind" value="create_alert"' in added
+    inside = text(
+        as_lead.post(NEW, form(**{"do": "add:1.then:create_alert", "s-count": "2", "s-1-kind": "branch"}))
+    )
     assert 'name="s-1-then-0-kind" value="create_alert"' in inside
     moved = text(as_lead.post(NEW, form(**{"do": "up:1", "s-count": "2", "s-1-kind": "create_alert"})))
     assert 'name="s-0-kind" value="create_alert"' in moved
@@ -113,7 +118,9 @@ def test_a_draft_is_kept_unfinished_and_cannot_be_switched_on(as_lead: Client) -
     as_lead.post(NEW, form(**{"s-0-title": "", "do": "draft"}))
 
     made = Rule.objects.get(name="Call detractors")
-    assert "Not ready to be switched on." in text(as_lead.get(reverse("workflows:rule_detail", args=[made.pk])))
+    assert "Not ready to be switched on." in text(
+        as_lead.get(reverse("workflows:rule_detail", args=[made.pk]))
+    )
     answer = as_lead.post(reverse("workflows:rule_switch", args=[made.pk]), {"is_active": "1"}, follow=True)
     assert "is missing" in text(answer)
     made.refresh_from_db()
@@ -129,17 +136,13 @@ def test_what_is_written_is_shown_as_text_and_never_as_markup(as_lead: Client) -
 
 
 def test_the_sentence_follows_while_one_writes(as_lead: Client) -> None:
-    page = as_lead.post(
-        NEW, form(do="preview"), headers={"HX-Request": "true", "HX-Target": "rule-preview"}
-    )
+    page = as_lead.post(NEW, form(do="preview"), headers={"HX-Request": "true", "HX-Target": "rule-preview"})
 
     assert text(page).lstrip().startswith('<div id="rule-preview"')
     assert "the category is Detractor (0–6)" in text(page)
 
 
-def test_two_tabs_do_not_overwrite_each_other(
-    as_lead: Client, rule: Rule, administrator: User
-) -> None:
+def test_two_tabs_do_not_overwrite_each_other(as_lead: Client, rule: Rule, administrator: User) -> None:
     authoring.save_rule(rule=rule, values={**values_of(rule), "name": "Theirs"}, actor=administrator)
     address = reverse("workflows:rule_edit", args=[rule.pk])
 
@@ -173,7 +176,10 @@ def test_versions_are_compared_in_words_and_taken_back(as_lead: Client, lead: Us
     as_lead.post(reverse("workflows:rule_take_back", args=[rule.pk]), {"version": "1"})
     rule.refresh_from_db()
     assert (rule.steps[0]["title"], rule.version) == ("Call", 3)
-    assert as_lead.post(reverse("workflows:rule_take_back", args=[rule.pk]), {"version": "99"}).status_code == 302
+    assert (
+        as_lead.post(reverse("workflows:rule_take_back", args=[rule.pk]), {"version": "99"}).status_code
+        == 302
+    )
 
 
 def test_a_copy_is_a_draft_of_its_own(as_lead: Client, rule: Rule) -> None:
@@ -196,8 +202,8 @@ def test_rules_that_came_with_the_product_or_are_on_are_not_deleted(as_lead: Cli
 
 
 def test_the_library_is_read_as_sentences_and_opens_in_the_editor(as_lead: Client) -> None:
-    assert "Detractor recovery" in text(as_lead.get(reverse("workflows:rule_library")))
-    assert 'value="Detractor recovery"' in text(as_lead.get(f"{NEW}?from=detractor_recovery"))
+    assert "From promoter to detractor" in text(as_lead.get(reverse("workflows:rule_library")))
+    assert 'value="From promoter to detractor"' in text(as_lead.get(f"{NEW}?from=fell_two_categories"))
     assert as_lead.get(f"{NEW}?from=nothing").status_code == 404
 
 
@@ -209,7 +215,13 @@ def bring(client: Client, body: bytes) -> Any:
 def test_a_rule_goes_out_as_a_file_and_comes_back_the_same(as_lead: Client, lead: User, csm: User) -> None:
     owned = {"all": [{"field": "owner", "op": "in", "value": [csm.pk]}]}
     step = {"kind": "create_task", "title": "Ruf an ☎", "due_business_days": 2, "priority": "normal"}
-    values = {"name": "Mine", "trigger": "response.scored", "conditions": owned, "steps": [step], "reentry": "never"}
+    values = {
+        "name": "Mine",
+        "trigger": "response.scored",
+        "conditions": owned,
+        "steps": [step],
+        "reentry": "never",
+    }
     rule = authoring.create_rule(values=values, actor=lead)
 
     body = as_lead.get(reverse("workflows:rule_export", args=[rule.pk])).content
@@ -246,7 +258,9 @@ def test_a_file_comes_in_whole_or_not_at_all(as_lead: Client) -> None:
     assert not Rule.objects.filter(name="Good").exists()
 
 
-def test_the_list_asks_the_database_the_same_whatever_there_is(as_lead: Client, lead: User, rule: Rule) -> None:
+def test_the_list_asks_the_database_the_same_whatever_there_is(
+    as_lead: Client, lead: User, rule: Rule
+) -> None:
     def queries() -> int:
         with CaptureQueriesContext(connection) as found:
             as_lead.get(reverse("workflows:rule_list"))

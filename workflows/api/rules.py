@@ -76,18 +76,14 @@ class RuleWriteSerializer(serializers.Serializer[Any]):
     reentry_days = serializers.IntegerField(
         min_value=1, max_value=3_650, required=False, allow_null=True, default=None
     )
-    one_run_per = serializers.ChoiceField(
-        choices=list(checking.ONE_RUN_PER), required=False, default="cause"
-    )
+    one_run_per = serializers.ChoiceField(choices=list(checking.ONE_RUN_PER), required=False, default="cause")
     max_runs_per_day = serializers.IntegerField(
         min_value=1, max_value=1_000_000, required=False, allow_null=True, default=None
     )
     includes_imports = serializers.BooleanField(required=False, default=False)
     reply_suppresses = serializers.BooleanField(required=False, default=True)
     draft = serializers.BooleanField(required=False, default=False)
-    note = serializers.CharField(
-        max_length=authoring.MAX_NOTE, required=False, allow_blank=True, default=""
-    )
+    note = serializers.CharField(max_length=authoring.MAX_NOTE, required=False, allow_blank=True, default="")
 
 
 class RulePatchSerializer(RuleWriteSerializer):
@@ -111,7 +107,9 @@ class VersionSerializer(serializers.Serializer[Any]):
 
 
 class DryRunStartSerializer(serializers.Serializer[Any]):
-    days = serializers.IntegerField(min_value=1, max_value=dry_runs.MAX_DAYS, required=False, default=dry_runs.DAYS)
+    days = serializers.IntegerField(
+        min_value=1, max_value=dry_runs.MAX_DAYS, required=False, default=dry_runs.DAYS
+    )
     as_if_live = serializers.BooleanField(required=False, default=True)
 
 
@@ -141,7 +139,17 @@ class DryRunHitSerializer(serializers.ModelSerializer[DryRunHit]):
 
     class Meta:
         model = DryRunHit
-        fields = ["id", "event", "account", "contact", "cause_key", "occurred_at", "verdict", "messages", "withheld"]
+        fields = [
+            "id",
+            "event",
+            "account",
+            "contact",
+            "cause_key",
+            "occurred_at",
+            "verdict",
+            "messages",
+            "withheld",
+        ]
         read_only_fields = fields
 
 
@@ -265,7 +273,9 @@ class RuleViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
                         "key": one.key,
                         "label": one.label,
                         "settings": [_setting(setting) for setting in one.settings],
-                        "fields": [{"key": f.key, "label": f.label, "type": f.kind.value} for f in one.fields],
+                        "fields": [
+                            {"key": f.key, "label": f.label, "type": f.kind.value} for f in one.fields
+                        ],
                     }
                     for _, ones in editor.starts()
                     for one in ones
@@ -306,7 +316,9 @@ class RuleViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
         )
 
     @extend_schema(
-        methods=["GET"], summary="What the rule would have done: the newest dry run", responses=DryRunSerializer
+        methods=["GET"],
+        summary="What the rule would have done: the newest dry run",
+        responses=DryRunSerializer,
     )
     @extend_schema(
         methods=["POST"],
@@ -314,7 +326,9 @@ class RuleViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
         request=DryRunStartSerializer,
         responses={202: DryRunSerializer},
     )
-    @action(detail=True, methods=["get", "post"], url_path="dry-run", pagination_class=None, filterset_class=None)
+    @action(
+        detail=True, methods=["get", "post"], url_path="dry-run", pagination_class=None, filterset_class=None
+    )
     def dry_run(self, request: Request, pk: str) -> Response:
         rule = self.get_object()
         if request.method == "POST":

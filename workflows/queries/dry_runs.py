@@ -89,7 +89,11 @@ def summary(dry_run: DryRun, user: User) -> Summary:
         (verdict.value, words, by_verdict[verdict.value])
         for verdict, words in VERDICT_WORDS.items()
         if verdict is not Verdict.FIRES and by_verdict.get(verdict.value)
-    ] + [(key.value, words, withheld[key.value]) for key, words in WITHHELD_WORDS.items() if withheld.get(key.value)]
+    ] + [
+        (key.value, words, withheld[key.value])
+        for key, words in WITHHELD_WORDS.items()
+        if withheld.get(key.value)
+    ]
     return Summary(
         days=dry_run.days,
         fires=totals["fires"],

@@ -36,7 +36,7 @@ def list_rules(user: User) -> QuerySet[Rule]:
 
 
 def state_of(rule: Any) -> str:
-    """"on", "off", or "draft" where it never was on. `rule` is one of `list_rules`."""
+    """ "on", "off", or "draft" where it never was on. `rule` is one of `list_rules`."""
     return "on" if rule.is_active else "off" if rule.was_on else "draft"
 
 

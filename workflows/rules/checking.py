@@ -309,9 +309,9 @@ class _Reader:
         number: int | None = None
         if isinstance(text, int) and not isinstance(text, bool):
             number = text
-        elif isinstance(text, float) and text.is_integer() and abs(text) <= LARGEST:
-            number = int(text)
-        elif isinstance(text, str) and re.fullmatch(r"-?[0-9]{1,9}", text):
+        elif (isinstance(text, float) and text.is_integer() and abs(text) <= LARGEST) or (
+            isinstance(text, str) and re.fullmatch(r"-?[0-9]{1,9}", text)
+        ):
             number = int(text)
         low = -LARGEST if self.setting.minimum is None else self.setting.minimum
         high = LARGEST if self.setting.maximum is None else self.setting.maximum
@@ -357,9 +357,9 @@ class _Reader:
 
     def _user(self, raw: object) -> int | None:
         text = str(raw).strip() if isinstance(raw, (int, str)) and not isinstance(raw, bool) else ""
-        if text.isascii() and text.isdigit() and len(text) < 19:
-            if team_queries.list_assignable().filter(pk=int(text)).exists():
-                return int(text)
+        is_id = text.isascii() and text.isdigit() and len(text) < 19
+        if is_id and team_queries.list_assignable().filter(pk=int(text)).exists():
+            return int(text)
         self.refuse(f"“{self.setting.label}” names nobody active here. Choose another person.")
         return None
 
@@ -439,5 +439,3 @@ def _flag(raw: object, say: _Collector, place: str) -> bool:
         return True
     say.problem(place, f"“{place}” is true or false.")
     return False
-
-

@@ -12,6 +12,8 @@ from typing import Any
 from accounts.models import Contact, Event, Interaction
 from surveys.choices import Channel
 from surveys.models import Suppression
+from team import queries as team_queries
+from workflows.domain import add_business_days
 from workflows.models import Rule
 from workflows.rules import catalogue, conditions
 from workflows.rules.definition import BRANCH, walk
@@ -45,7 +47,9 @@ class Courses:
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         kinds = {str(step.get("kind")) for _, step in walk(rule.steps)}
-        self.writes = any(kind in catalogue.step_types and catalogue.step_types[kind].reaches_out for kind in kinds)
+        self.writes = any(
+            kind in catalogue.step_types and catalogue.step_types[kind].reaches_out for kind in kinds
+        )
         self.is_short = not self.writes and WAIT not in kinds
         self.exits = [kind for one in rule.exit_on for kind in EXIT_KINDS.get(one, ())]
         self._barred: dict[int, str] = {}
@@ -60,7 +64,7 @@ class Courses:
         for step in self._steps(self.rule.steps, event):
             assert at is not None
             if step["kind"] == WAIT:
-                at = wait_end(step, at, event)
+                at = wait_end(step, at)
                 if at is None or (exit_at is not None and exit_at <= at):
                     return Course(exit_at, messages, withheld)
             elif catalogue.step_types[step["kind"]].reaches_out:
@@ -86,7 +90,9 @@ class Courses:
         found = Event.objects.filter(
             contact_id=event.contact_id, kind__in=self.exits, occurred_at__gt=event.occurred_at
         )
-        return found.exclude(pk=event.pk).order_by("occurred_at").values_list("occurred_at", flat=True).first()
+        return (
+            found.exclude(pk=event.pk).order_by("occurred_at").values_list("occurred_at", flat=True).first()
+        )
 
     def _reason(self, event: Event, at: dt.datetime) -> str:
         """Why nothing would have been written to the person at this time; empty when it would."""
@@ -117,6 +123,24 @@ def _barred(contact_id: int) -> str:
 
 def _was_touched(event: Event, at: dt.datetime) -> bool:
     between = Interaction.objects.filter(
-        contact_id=event.contact_id, happened_at__gt=event.occurred_at, happened_at__lte=at, is_automatic=False
+        contact_id=event.contact_id,
+        happened_at__gt=event.occurred_at,
+        happened_at__lte=at,
+        is_automatic=False,
     )
     return between.exclude(kind="note").exists()
+
+
+def wait_end(settings: Mapping[str, Any], at: dt.datetime) -> dt.datetime | None:
+    """When a wait that begins at `at` is over; None where the log does not tell."""
+    amount = int(settings.get("amount") or 0)
+    match settings.get("until", "duration"):
+        case "duration":
+            return at + dt.timedelta(**{"hours" if settings.get("unit") == "hours" else "days": amount})
+        case "business":
+            workspace = team_queries.workspace()
+            return add_business_days(
+                at, amount, zone=team_queries.zone(), day_start=workspace.day_start, day_end=workspace.day_end
+            )
+        case _:
+            return None

@@ -43,6 +43,7 @@ def rule_of(dry_run: DryRun) -> Rule:
 # What events hold as one word, under the same name: a condition that asks for some of them can be asked of the database
 # first. The engine's judgement follows in any case.
 _WORDS = {"event.category", "event.channel", "event.from", "event.to", "event.direction", "event.metric"}
+_SCORES = {"event.score", "event.csat_score", "event.ces_score"}
 _FACTS = {"plan", "segment", "country", "industry", "currency"}
 
 
@@ -60,7 +61,12 @@ def _asked_first(rule: Rule) -> Iterator[Q]:
     if root.mode != "all":
         return
     for leaf in root.children:
-        if not isinstance(leaf, Condition) or leaf.kind is not Kind.CHOICE or leaf.op != "in":
+        if not isinstance(leaf, Condition):
+            continue
+        if leaf.field in _SCORES and leaf.op in {"lt", "lte", "gt", "gte"}:
+            # Scores are recorded as whole numbers, of whatever scale.
+            yield Q(**{f"data__score__{leaf.op}": float(leaf.values[0])})
+        if leaf.kind is not Kind.CHOICE or leaf.op != "in":
             continue
         if leaf.field in _WORDS:
             yield Q(**{f"data__{leaf.field.removeprefix('event.')}__in": list(leaf.values)})
@@ -78,6 +84,8 @@ class Rehearsal:
         self.from_history = dry_run.from_history
         self.rule = rule_of(dry_run)
         self.zone = team_queries.zone()
+        # Read once: a million events are judged by it.
+        self.asked = language.parse(self.rule.conditions, fields.known(self.rule.trigger))
         self.courses = Courses(self.rule)
         self.causes: set[str] = set()
         self.entered: dict[str, dt.datetime] = {}
@@ -144,7 +152,9 @@ class Rehearsal:
             return None
         if conditions.trigger_of(event) != self.rule.trigger:
             return None
-        return Verdict.FIRES if conditions.hold(self.rule.conditions, event) else None
+        now = language.Now(today=event.occurred_at.astimezone(self.zone).date(), zone=self.zone)
+        held = language.matches(self.asked, conditions.values_of(event), now)
+        return Verdict.FIRES if held else None
 
     def _stands_in_the_way(self, subject: str, event: Event) -> Verdict:
         at = event.occurred_at

@@ -91,7 +91,9 @@ def _rows_of(steps: Any, place: str = "") -> list[Row]:
             setting = next((one for one in known.settings if one.key == key), None) if known else None
             is_tree = setting is not None and setting.kind is SettingKind.CONDITIONS
             values[key] = _editor_of(value) if is_tree else value
-        arms = {arm: _rows_of(step.get(arm) or [], f"{path}.{arm}.") for arm in ARMS} if kind == BRANCH else {}
+        arms = (
+            {arm: _rows_of(step.get(arm) or [], f"{path}.{arm}.") for arm in ARMS} if kind == BRANCH else {}
+        )
         rows.append(Row(kind, values, arms, path))
     return rows
 
@@ -129,11 +131,11 @@ def _rows_sent(data: QueryDict, place: str, budget: list[int], depth: int, store
         name = f"{place}-{number}"
         kind, was = data.get(f"{name}-kind", "")[:60], data.get(f"{name}-was", "")[:60]
         known = catalogue.step_types.get(kind)
-        row = Row(kind, _sent(data, name, known.settings if known else (), _stored(stored, was, kind)), was=was)
+        row = Row(
+            kind, _sent(data, name, known.settings if known else (), _stored(stored, was, kind)), was=was
+        )
         if kind == BRANCH and depth < MAX_DEPTH:
-            row.arms = {
-                arm: _rows_sent(data, f"{name}-{arm}", budget, depth + 1, stored) for arm in ARMS
-            }
+            row.arms = {arm: _rows_sent(data, f"{name}-{arm}", budget, depth + 1, stored) for arm in ARMS}
         rows.append(row)
     return rows
 
@@ -228,7 +230,9 @@ def carry_out(form: Form, action: str) -> None:
         return
     place, _, number = rest.rpartition(".")
     rows = _list_at(form.rows, place)
-    if rows is None or not (number.isascii() and number.isdigit() and len(number) < 4 and int(number) < len(rows)):
+    if rows is None or not (
+        number.isascii() and number.isdigit() and len(number) < 4 and int(number) < len(rows)
+    ):
         return
     at = int(number)
     if verb == "remove":
@@ -272,7 +276,9 @@ def _conditions_at(form: Form, prefix: str) -> segment_editor.Editor | None:
     path, _, key = prefix.rstrip("-").rpartition("-")
     place, _, number = path.removeprefix(f"{ROOT}-").replace("-", ".").rpartition(".")
     rows = _list_at(form.rows, place)
-    if rows is None or not (number.isascii() and number.isdigit() and len(number) < 4 and int(number) < len(rows)):
+    if rows is None or not (
+        number.isascii() and number.isdigit() and len(number) < 4 and int(number) < len(rows)
+    ):
         return None
     found = rows[int(number)].values.get(key)
     return found if isinstance(found, segment_editor.Editor) else None
@@ -425,9 +431,13 @@ class Drawing:
                 value = None
             if setting.kind is SettingKind.SECRET:
                 value = ""
-            messages = [one.message for one in self.problems if one.place == place and one.field == setting.key]
+            messages = [
+                one.message for one in self.problems if one.place == place and one.field == setting.key
+            ]
             shown.append(
-                ShownField(key, setting, _shown_value(value), self._choices_of(setting), messages, groups, mode)
+                ShownField(
+                    key, setting, _shown_value(value), self._choices_of(setting), messages, groups, mode
+                )
             )
         return shown
 

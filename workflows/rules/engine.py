@@ -16,17 +16,18 @@ from accounts.domain import Origin
 from accounts.models import Event
 from core import clock, jobs, outbox
 from core.errors import Refused
-from workflows.domain import ACT_WITHIN_DAYS, RunState, StepKind
+from workflows.domain import RunState
 from workflows.models import Rule, Run, RunStep
 from workflows.rules import conditions
+from workflows.rules.domain import ACT_WITHIN
 
 STEP = "workflow_step"
 StepFunction = Callable[[RunStep], Mapping[str, Any]]
 
-_steps: dict[StepKind, StepFunction] = {}
+_steps: dict[str, StepFunction] = {}
 
 
-def step(kind: StepKind) -> Callable[[StepFunction], StepFunction]:
+def step(kind: str) -> Callable[[StepFunction], StepFunction]:
     """Register what a step of `kind` does. It runs in the transaction that marks the step done, so it must only
     write to the database; what leaves the house is written to an outbox of its own. It returns what it made, as
     neutral values; it raises `Refused` when the step can never work."""
@@ -40,7 +41,7 @@ def step(kind: StepKind) -> Callable[[StepFunction], StepFunction]:
 
 def is_actionable(event: Event, now: dt.datetime) -> bool:
     """Whether rules act on the event at all: live, and of the last days. Imported history alerts nobody."""
-    return event.origin == Origin.LIVE and event.occurred_at > now - dt.timedelta(days=ACT_WITHIN_DAYS)
+    return event.origin == Origin.LIVE and event.occurred_at > now - ACT_WITHIN
 
 
 def on_event(event: Event) -> None:
@@ -81,7 +82,7 @@ def _next_step(run: Run, steps: list[dict[str, Any]], *, position: int) -> None:
     described = dict(steps[position])
     kind = described.pop("kind")
     outbox.add(
-        [RunStep(key=f"run:{run.pk}:{position}", run=run, position=position, kind=kind, settings=described)]
+        [RunStep(key=f"run:{run.pk}:{position}", run=run, path=str(position), kind=kind, settings=described)]
     )
     jobs.wake(STEP)
 
@@ -92,11 +93,16 @@ def do_step(row: RunStep) -> None:
     if run.state != RunState.RUNNING:
         raise Refused("The run was stopped before this step.")
     row.run = run
-    function = _steps.get(StepKind(row.kind))
+    function = _steps.get(row.kind)
     if function is None:
         raise Refused(f"There is no step of kind {row.kind}.")
     RunStep.objects.filter(pk=row.pk).update(result=dict(function(row)))
-    _next_step(run, _steps_of(run), position=row.position + 1)
+    _next_step(run, _steps_of(run), position=int(row.path) + 1)
+
+
+def go_on(*, run: Run, after: str) -> None:
+    """Go on with the step behind the one at the path `after`."""
+    _next_step(run, _steps_of(run), position=int(after) + 1)
 
 
 def _steps_of(run: Run) -> list[dict[str, Any]]:

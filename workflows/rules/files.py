@@ -275,6 +275,8 @@ def _map_tree(tree: Any, change: Callable[[Mapping[str, Any]], dict[str, Any]]) 
     if "field" in tree:
         return change(tree)
     return {
-        key: [_map_tree(one, change) for one in inner] if isinstance(inner, list) else _map_tree(inner, change)
+        key: [_map_tree(one, change) for one in inner]
+        if isinstance(inner, list)
+        else _map_tree(inner, change)
         for key, inner in tree.items()
     }

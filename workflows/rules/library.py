@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from workflows.rules import catalogue
+from workflows.rules.definition import walk
+
 
 @dataclass(frozen=True, slots=True)
 class Ready:
@@ -17,6 +20,12 @@ class Ready:
 def find(key: str) -> Ready | None:
     """The ready rule of this key."""
     return next((one for one in READY if one.key == key), None)
+
+
+def is_possible(ready: Ready) -> bool:
+    """Whether this installation knows the trigger and every kind of step of a ready rule."""
+    kinds = {str(step.get("kind")) for _, step in walk(ready.values["steps"])}
+    return ready.values["trigger"] in catalogue.triggers and kinds <= catalogue.step_types.keys()
 
 
 def _asks(*conditions: dict[str, Any]) -> dict[str, Any]:
@@ -65,7 +74,11 @@ READY: list[Ready] = [
             "conditions": _asks(_is("event.category", "detractor")),
             "steps": [
                 _alert("detractor"),
-                _task("Call {{ full_name|the respondent }} about the score of {{ score|0 to 6 }}", 1, priority="high"),
+                _task(
+                    "Call {{ full_name|the respondent }} about the score of {{ score|0 to 6 }}",
+                    1,
+                    priority="high",
+                ),
                 _wait(3, until="business"),
                 _mail(
                     "Your answer to our survey",
@@ -77,7 +90,11 @@ READY: list[Ready] = [
                     _BYE,
                 ),
                 _wait(4, until="business"),
-                _task("Nobody has reached {{ full_name|this detractor }} in a week: decide what to do", 1, priority="high"),
+                _task(
+                    "Nobody has reached {{ full_name|this detractor }} in a week: decide what to do",
+                    1,
+                    priority="high",
+                ),
             ],
             "exit_on": ["replied", "task_closed", "alert_closed"],
             **_ONCE_A_QUARTER,
@@ -209,9 +226,17 @@ READY: list[Ready] = [
             "steps": [
                 _task("Prepare the renewal of {{ account_name|the account }}: goals, use, open issues", 10),
                 _wait(45),
-                _task("Talk to the decision maker of {{ account_name|the account }} about the renewal", 10, priority="high"),
+                _task(
+                    "Talk to the decision maker of {{ account_name|the account }} about the renewal",
+                    10,
+                    priority="high",
+                ),
                 _wait(45),
-                _task("Is the renewal of {{ account_name|the account }} agreed? Four weeks are left", 3, priority="high"),
+                _task(
+                    "Is the renewal of {{ account_name|the account }} agreed? Four weeks are left",
+                    3,
+                    priority="high",
+                ),
             ],
             "exit_on": [],
             "reentry": "after_days",
@@ -232,7 +257,9 @@ READY: list[Ready] = [
             "steps": [
                 _alert("detractor"),
                 _task(
-                    "Call {{ full_name|the respondent }} today: from promoter to {{ score|a low score }}", 0, priority="high"
+                    "Call {{ full_name|the respondent }} today: from promoter to {{ score|a low score }}",
+                    0,
+                    priority="high",
                 ),
             ],
             "exit_on": [],
@@ -280,7 +307,11 @@ READY: list[Ready] = [
                 _alert("health"),
                 _task("{{ account_name|The account }} is red: read why, and make a plan", 1, priority="high"),
                 _wait(10, until="business"),
-                _task("Two weeks on: is the plan for {{ account_name|the account }} working?", 2, priority="high"),
+                _task(
+                    "Two weeks on: is the plan for {{ account_name|the account }} working?",
+                    2,
+                    priority="high",
+                ),
             ],
             "exit_on": ["alert_closed"],
             "reentry": "after_days",

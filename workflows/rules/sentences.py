@@ -102,7 +102,9 @@ class Speaker:
             return f"if {asked}" if asked else "if (nothing is asked yet)"
         return _said(known.words, step, known.label)
 
-    def _lines(self, steps: Sequence[Mapping[str, Any]], trigger: str, depth: int, place: str) -> Iterable[Line]:
+    def _lines(
+        self, steps: Sequence[Mapping[str, Any]], trigger: str, depth: int, place: str
+    ) -> Iterable[Line]:
         for number, step in enumerate(steps):
             path = f"{place}{number}"
             yield Line(depth, _capital(self.step(step, trigger)), path, number + 1)

@@ -31,7 +31,9 @@ def create_rule(*, values: Mapping[str, Any], actor: User, note: str = "", is_dr
     checked = checking.check(values)
     _refuse_problems(checked, is_draft=is_draft)
     if Rule.objects.count() >= MAX_RULES:
-        raise Refused(f"There are {MAX_RULES} rules. Delete one that is no longer used first.", code="too_many")
+        raise Refused(
+            f"There are {MAX_RULES} rules. Delete one that is no longer used first.", code="too_many"
+        )
     rule = Rule(**checked.values, is_active=False, created_by=actor)
     _save(rule, actor, note or "Written")
     audit.record(action="rule.created", actor=actor, obj=rule)
@@ -87,7 +89,9 @@ def copy_rule(*, rule: Rule, actor: User) -> Rule:
     """A copy, switched off, to be changed."""
     values = values_of(rule)
     values["name"] = f"{values['name']} (copy)"[: checking.MAX_NAME]
-    return create_rule(values=values, actor=actor, note=f"Copied from “{rule.name}”"[:MAX_NOTE], is_draft=True)
+    return create_rule(
+        values=values, actor=actor, note=f"Copied from “{rule.name}”"[:MAX_NOTE], is_draft=True
+    )
 
 
 @transaction.atomic

@@ -6,7 +6,7 @@ from typing import Any
 from accounts.models import Contact
 from surveys.models import InboundMessage, Response
 from workflows import people
-from workflows.domain import Priority, StepKind
+from workflows.domain import Priority
 from workflows.models import RunStep
 from workflows.rules import engine
 from workflows.services import alerts, tasks
@@ -30,7 +30,7 @@ def _name(contact: Contact | None) -> str:
     return contact.display_name if contact is not None else "the respondent"
 
 
-@engine.step(StepKind.CREATE_ALERT)
+@engine.step("create_alert")
 def create_alert(row: RunStep) -> Mapping[str, Any]:
     """Raise an alert for the account's owner, in the app and, unless they declined it, by mail."""
     run = row.run
@@ -47,7 +47,7 @@ def create_alert(row: RunStep) -> Mapping[str, Any]:
     return {"alert": alert.pk}
 
 
-@engine.step(StepKind.CREATE_TASK)
+@engine.step("create_task")
 def create_task(row: RunStep) -> Mapping[str, Any]:
     """Create a task for the account's owner, due in so many business days of that person."""
     run = row.run
@@ -63,7 +63,7 @@ def create_task(row: RunStep) -> Mapping[str, Any]:
         due_at=tasks.due_in_business_days(
             days=int(row.settings.get("due_business_days", 1)), assignee=assignee, start=run.started_at
         ),
-        dedupe_key=f"rule:{run.rule_id}:{run.cause_key}:{row.position}",
+        dedupe_key=f"rule:{run.rule_id}:{run.cause_key}:{row.path}",
         actor=None,
     )
     return {"task": task.pk}
