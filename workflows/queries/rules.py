@@ -44,16 +44,6 @@ def _count(runs: QuerySet[Run]) -> Any:
     return Coalesce(Subquery(runs.values("rule").annotate(n=Count("pk")).values("n")), 0)
 
 
-def list_runs(*, user: User) -> QuerySet[Run]:
-    """Runs on visible accounts, newest first, with their steps."""
-    return (
-        Run.objects.visible_to(user)
-        .select_related("rule", "account", "contact", "event")
-        .prefetch_related("steps")
-        .order_by("-started_at", "-pk")
-    )
-
-
 # --- Versions ------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Version:
