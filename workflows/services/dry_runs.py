@@ -66,7 +66,7 @@ def start(*, rule: Rule, actor: User, days: int = DAYS, as_if_live: bool = True)
     return made
 
 
-@jobs.handler(JOB, long=True, on_failed=lambda job: _failed(job))
+@jobs.handler(JOB, long=True, on_failed=lambda job: _failed(job))  # noqa: PLW0108 - it stands below
 def carry_on(job: jobs.JobContext) -> None:
     """Judge day after day; a kill or a pause costs the day it was at."""
     if job.subject_id is not None:
