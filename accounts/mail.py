@@ -140,6 +140,8 @@ def build(interaction: Interaction, to: str, name: str) -> EmailMessage:
         "Message-ID": f"<interaction-{interaction.pk}.{settings.INSTANCE_ID}@{domain}>",
         "Date": format_datetime(interaction.created_at),
     }
+    if interaction.is_automatic:
+        headers["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office notice comes back
     return EmailMessage(
         subject=" ".join(clean(interaction.subject).split()),
         body=interaction.body,

@@ -64,16 +64,16 @@ def prepare(events: int) -> User:
         )
         cursor.execute(
             "INSERT INTO accounts_event (kind, account_id, contact_id, subject_type, subject_id, cause_key, origin,"
-            " occurred_at, recorded_at, facts, data) SELECT 'response.scored', 1 + (i * 7) % 20000 % %s,"
-            " 1 + (i * 7) %% %s, 'response', i, 'response:' || i || ':scored', 'live', at, at,"
-            " jsonb_build_object('plan', (ARRAY['Free','Team','Business'])[1 + i %% 3], 'arr', '12000.00', 'owner', NULL,"
+            " occurred_at, recorded_at, facts, data) SELECT 'response.scored',"
+            f" 1 + (1 + mod(i * 7, {CONTACTS})) % {ACCOUNTS}, 1 + mod(i * 7, {CONTACTS}), 'response', i,"
+            " 'response:' || i || ':scored', 'live', at, at,"
+            " jsonb_build_object('plan', (ARRAY['Free','Team','Business'])[1 + i % 3], 'arr', '12000.00', 'owner', NULL,"
             " 'segment', 'SMB', 'country', 'DE', 'stage', NULL, 'role', 'user'),"
             " jsonb_build_object('metric', 'nps', 'score', s, 'category', CASE WHEN s < 7 THEN 'detractor' WHEN s < 9"
             " THEN 'passive' ELSE 'promoter' END, 'survey', 1, 'channel', 'email', 'contact_score_before', NULL,"
-            " 'contact_category_before', NULL) FROM (SELECT i, 10 - (i * 13) %% 5 - (CASE WHEN i %% 25 = 0 THEN 5 ELSE 0"
-            " END) AS s, now() - interval '1 hour' - (i::float / %s) * interval '%s days' AS at"
-            " FROM generate_series(1, %s) i) e".replace("20000 % %s", "20000 %% %s"),
-            [ACCOUNTS, CONTACTS, events, DAYS - 1, events],
+            " 'contact_category_before', NULL) FROM (SELECT i, 10 - mod(i * 13, 5) AS s,"
+            f" now() - interval '1 hour' - (i::float / {events}) * interval '{DAYS - 1} days' AS at"
+            f" FROM generate_series(1, {events}) i) e"
         )
         cursor.execute("VACUUM ANALYZE")
     return user

@@ -38,7 +38,6 @@ ORDER = (
     "Alarms",
     "Loops",
     "Playbooks",
-    "Alarms",
     "Rules",
     "Health",
     "Imports",

@@ -2,10 +2,9 @@
 
 from django.contrib import admin
 
+from integrations.chat.models import ChatChannel, ChatMessage
 from integrations.models import (
     AnswerFetch,
-    ChatChannel,
-    ChatMessage,
     ConnectedSurvey,
     Connection,
     HookDelivery,

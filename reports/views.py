@@ -89,12 +89,12 @@ def portfolio(request: UserRequest) -> HttpResponse:
     is_later = request.GET.get("page", "1") != "1"
     rows: Any = portfolios.list_risky(request.user, chosen, found.today).select_related("owner")
     pages = Paginator(rows if is_later else found.first, portfolios.PER_PAGE)
-    pages.count = _how_many(found, chosen)  # type: ignore[method-assign]  # known from the totals: no statement of its own
+    pages.count = _how_many(found, chosen)  # known from the totals: no statement of its own
     context = {
         **offered,
         "chosen": chosen,
         "found": found,
-        "page": pages.get_page(request.GET.get("page")),  # type: ignore[arg-type]  # get_page takes any text
+        "page": pages.get_page(request.GET.get("page")),
         "trouble": trouble,
         "shares": [(risk.value, label, chosen.shares[risk]) for risk, label in _SHARE_LABELS],
         "cell": _cell_words(found, chosen),
@@ -133,7 +133,7 @@ def portfolio_export(request: UserRequest) -> HttpResponseBase:
     """The rows of the table under the same filters, as CSV."""
     chosen, kept, _ = _chosen(request)
     today = team_queries.today()
-    rows = portfolios.list_risky(request.user, chosen, today).select_related("owner")
+    rows: Any = portfolios.list_risky(request.user, chosen, today).select_related("owner")
     export_services.note_export(what="portfolio", rows=rows, filters=kept, actor=request.user)
     header = [
         "account",

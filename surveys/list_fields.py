@@ -47,6 +47,12 @@ _LONG_AGO = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 CATEGORIES = [(one.value, one.value.capitalize()) for one in Category]
 
 
+def _with(rows: QuerySet[Any], **named: Any) -> QuerySet[Any]:
+    """The rows with expressions to filter by."""
+    found: QuerySet[Any] = rows.alias(**named)
+    return found
+
+
 def _category(score: str) -> Case:
     """Promoter, passive, detractor or nothing, of an annotated score."""
     return Case(
@@ -65,15 +71,15 @@ def _of_contact() -> QuerySet[ContactScore]:
 
 def _contact_category(rows: QuerySet[Any]) -> QuerySet[Any]:
     scored = rows.alias(_f_category_score=Subquery(_of_contact().values("latest_score")[:1]))
-    return scored.alias(_f_category=_category("_f_category_score"))
+    return _with(scored, _f_category=_category("_f_category_score"))
 
 
 def _contact_loop(rows: QuerySet[Any]) -> QuerySet[Any]:
-    return rows.alias(_f_loop=Subquery(_of_contact().values("latest__loop_status")[:1]))
+    return _with(rows, _f_loop=Subquery(_of_contact().values("latest__loop_status")[:1]))
 
 
 def _contact_last_asked(rows: QuerySet[Any]) -> QuerySet[Any]:
-    return rows.alias(_f_asked_at=_newest_ask("contact"))
+    return _with(rows, _f_asked_at=_newest_ask("contact"))
 
 
 def _contact_asks(rows: QuerySet[Any]) -> QuerySet[Any]:
@@ -88,11 +94,11 @@ def _of_account(column: str) -> Subquery:
 
 
 def _account_category(rows: QuerySet[Any]) -> QuerySet[Any]:
-    return rows.alias(_f_median=_of_account("median")).alias(_f_category=_category("_f_median"))
+    return _with(_with(rows, _f_median=_of_account("median")), _f_category=_category("_f_median"))
 
 
 def _account_detractors(rows: QuerySet[Any]) -> QuerySet[Any]:
-    return rows.alias(_f_detractors=_of_account("detractors"))
+    return _with(rows, _f_detractors=_of_account("detractors"))
 
 
 def _account_waiting(rows: QuerySet[Any]) -> QuerySet[Any]:
@@ -103,7 +109,7 @@ def _account_waiting(rows: QuerySet[Any]) -> QuerySet[Any]:
         )
         .filter(superseded_at__isnull=True, responded_at__gte=clock.now() - dt.timedelta(days=ACCOUNT_DAYS))
     )
-    return rows.alias(_f_waiting=_count(waiting, "account"))
+    return _with(rows, _f_waiting=_count(waiting, "account"))
 
 
 def _account_change(rows: QuerySet[Any]) -> QuerySet[Any]:
@@ -118,13 +124,12 @@ def _account_change(rows: QuerySet[Any]) -> QuerySet[Any]:
         .annotate(mean=Avg("score", output_field=FloatField()))
         .values("mean")
     )
-    return rows.alias(_f_mean_now=_of_account("mean"), _f_mean_then=Subquery(before)).alias(
-        _f_mean_change=F("_f_mean_now") - F("_f_mean_then")
-    )
+    both = _with(rows, _f_mean_now=_of_account("mean"), _f_mean_then=Subquery(before))
+    return _with(both, _f_mean_change=F("_f_mean_now") - F("_f_mean_then"))
 
 
 def _account_last_asked(rows: QuerySet[Any]) -> QuerySet[Any]:
-    return rows.alias(_f_asked_at=_newest_ask("account"))
+    return _with(rows, _f_asked_at=_newest_ask("account"))
 
 
 def _account_asks(rows: QuerySet[Any]) -> QuerySet[Any]:
@@ -152,7 +157,7 @@ def _newest_ask(target: str) -> Subquery:
 def _asks_since(rows: QuerySet[Any], target: str, answered: QuerySet[Any]) -> QuerySet[Any]:
     known = rows.alias(_f_heard_at=Coalesce(Subquery(answered[:1]), Value(_LONG_AGO)))
     silent = _asks(target).filter(asked_at__gt=OuterRef("_f_heard_at"))
-    return known.alias(_f_asks=_count(silent, target))
+    return _with(known, _f_asks=_count(silent, target))
 
 
 def _count(rows: QuerySet[Any], target: str) -> Coalesce:

@@ -14,6 +14,7 @@ from workflows.models import (
     AlertCause,
     BackTest,
     Digest,
+    DryRun,
     HandOver,
     HealthMark,
     HealthOverride,
@@ -70,11 +71,17 @@ class RuleAdmin(WithHistory):
 
 @admin.register(Run)
 class RunAdmin(BackOffice):
+    page = "workflows:run_detail"
+    actions = ("stop",)
     list_display = ("rule", "account", "state", "cause_key", "started_at", "finished_at")
     list_filter = ("state", "rule")
     search_fields = ("cause_key", "account__name")
     list_select_related = ("rule", "account")
     ordering = ("-started_at", "-pk")
+
+    @admin.action(description="Stop")
+    def stop(self, request: Any, rows: QuerySet[Run]) -> None:
+        self.each(request, rows, lambda run: rules.stop_run(run=run, actor=request.user), "stopped")
 
 
 @admin.register(RunStep)
@@ -82,6 +89,23 @@ class RunStepAdmin(OutboxAdmin):
     list_display = ("run", "path", "kind", "state", "attempts", "next_at", "finished_at", "error")
     list_filter = (*OutboxAdmin.list_filter, "kind")
     list_select_related = ("run",)
+
+
+@admin.register(DryRun)
+class DryRunAdmin(BackOffice):
+    list_display = (
+        "rule",
+        "rule_version",
+        "state",
+        "days_done",
+        "days",
+        "events_seen",
+        "reach",
+        "created_at",
+    )
+    list_filter = ("state",)
+    list_select_related = ("rule",)
+    ordering = ("-pk",)
 
 
 @admin.register(Alert)

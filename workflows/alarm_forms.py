@@ -19,11 +19,13 @@ _CADENCES = ((1, "Every week"), (2, "Every two weeks"), (4, "Every four weeks"),
 
 class AlarmForm(forms.Form):
     name = forms.CharField(label="Name", max_length=120)
-    segment = forms.ModelChoiceField(
+    segment: Any = forms.ModelChoiceField(
         queryset=None, label="Whose NPS", required=False, empty_label="Everybody’s",
         help_text="Shared segments; who is in one is read on the day of the look.",
     )  # fmt: skip
-    survey = forms.ModelChoiceField(queryset=None, label="Survey", required=False, empty_label="All surveys")
+    survey: Any = forms.ModelChoiceField(
+        queryset=None, label="Survey", required=False, empty_label="All surveys"
+    )
     channel = forms.ChoiceField(
         label="Channel", required=False, choices=[("", "All channels"), *pairs(Channel)]
     )

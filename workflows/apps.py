@@ -21,11 +21,14 @@ class WorkflowsConfig(AppConfig):
 
 def _rules() -> None:
     from workflows.rules import dates, engine, leaving, metric_thresholds, reports, triggers, watching
-    from workflows.rules.steps import flow, work
+    from workflows.rules.steps import changes, flow, outreach, rewards, work
 
     triggers.register()
     flow.register()
     work.register()
+    outreach.register()
+    changes.register()
+    rewards.register()
     engine.register()
     metric_thresholds.register()
     leaving.register()

@@ -6,7 +6,7 @@ A CSM reads about their own work and accounts; everybody else about all they may
 import datetime as dt
 from typing import Any
 
-from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
+from django.db.models import F, Q, QuerySet
 from django.urls import reverse
 
 from accounts.domain import ContractOutcome
@@ -45,8 +45,7 @@ def alerts(today: Today) -> Found:
     rows = alert_queries.list_alerts(user=today.user).filter(state=AlertState.OPEN)
     if _is_own(today):
         rows = rows.filter(assignee=today.user)
-    urgent = Case(When(severity=Severity.HIGH, then=Value(0)), default=Value(1), output_field=IntegerField())
-    rows = rows.order_by(urgent, "-last_at", "-pk")
+    rows = alert_queries.urgent_first(rows)
 
     def line(alert: Any) -> Line:
         again = f", fired {alert.count} times" if alert.count > 1 else ""

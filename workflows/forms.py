@@ -181,7 +181,9 @@ class AssignForm(forms.Form):
 
 class TaskForm(forms.Form):
     title = forms.CharField(label="What is to be done", max_length=200)
-    due_on = forms.DateField(label="Due", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    due_on = forms.DateField(
+        label="Due", required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
     priority = forms.ChoiceField(
         choices=[(p.value, p.value.capitalize()) for p in Priority], initial=Priority.NORMAL
     )

@@ -15,7 +15,8 @@ _GROUP = "Risk"
 def _of_account(column: str, name: str) -> Any:
     def annotate(rows: QuerySet[Any]) -> QuerySet[Any]:
         risky = with_risk(Account.objects.filter(pk=OuterRef("pk"))).values(column)
-        return rows.alias(**{name: Subquery(risky[:1])})
+        found: QuerySet[Any] = rows.alias(**{name: Subquery(risky[:1])})
+        return found
 
     return annotate
 

@@ -105,3 +105,12 @@ declare(
     " requested_by requested_at finished_at",
 )
 declare("workflows.BackTestDay", neutral="id backtest day rows")
+declare(
+    "workflows.DryRun",
+    neutral="id rule rule_version as_if_live until days days_done events_seen from_history reach state error"
+    " requested_by created_at finished_at",
+)
+declare(
+    "workflows.DryRunHit",
+    neutral="id dry_run event account contact cause_key occurred_at verdict ends_at messages withheld",
+)

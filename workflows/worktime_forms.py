@@ -28,7 +28,10 @@ OPEN_WORK = {
 
 def _time(label: str, help_text: str = "") -> forms.TimeField:
     return forms.TimeField(
-        label=label, required=False, help_text=help_text, widget=forms.TimeInput(attrs={"type": "time"})
+        label=label,
+        required=False,
+        help_text=help_text,
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
     )
 
 
@@ -63,8 +66,12 @@ class HoursForm(forms.Form):
 
 
 class LeaveForm(forms.Form):
-    starts_on = forms.DateField(label="First day away", widget=forms.DateInput(attrs={"type": "date"}))
-    ends_on = forms.DateField(label="Last day away", widget=forms.DateInput(attrs={"type": "date"}))
+    starts_on = forms.DateField(
+        label="First day away", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+    ends_on = forms.DateField(
+        label="Last day away", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
     stand_in = PersonField(label="Who stands in", required=False, empty_label="Nobody")
     new_work = forms.ChoiceField(
         label="What comes meanwhile", choices=[(key.value, text) for key, text in NEW_WORK.items()]
@@ -86,9 +93,13 @@ class LeaveForm(forms.Form):
         }
 
 
+def _range(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low} to {high}"
+
+
 def _categories() -> list[tuple[str, str]]:
     return [
-        (level.name, f"{level.name.capitalize()} ({scale.label} {level.low} to {level.high})")
+        (level.name, f"{level.name.capitalize()} ({scale.label} {_range(level.low, level.high)})")
         for scale in survey_domain.SCALES.values()
         for level in reversed(scale.levels)
     ]

@@ -9,7 +9,7 @@ from accounts import cleaning, custom, history, timeline, versions
 from accounts.domain import Origin, OwnerRole
 from accounts.models import Account, AccountOwner, LifecycleStage
 from core import clock
-from core.errors import Refused
+from core.errors import Invalid, Refused
 from team import audit
 from team import queries as team_queries
 from team.models import User
@@ -38,6 +38,7 @@ class AccountValues(TypedDict, total=False):
     customer_since: Any
     renewal_on: Any
     churned_on: Any
+    tags: Sequence[str]
     custom: Mapping[str, Any]
 
 
@@ -48,6 +49,23 @@ def _text(label: str, limit: int, *, is_required: bool = False) -> Callable[[Any
     return lambda value, field: cleaning.text(
         value, field=field, label=label, limit=limit, is_required=is_required
     )
+
+
+MAX_TAGS = 30
+
+
+def _tags(value: Any, field: str) -> list[str]:
+    """Names of tags, each once whatever its case, in the order in which they were put on."""
+    if not isinstance(value, list | tuple):
+        raise Invalid("Tags are a list of words.", field=field)
+    found: dict[str, str] = {}
+    for one in value:
+        name = cleaning.text(one, field=field, label="Tag", limit=40)
+        if name:
+            found.setdefault(name.casefold(), name)
+    if len(found) > MAX_TAGS:
+        raise Invalid(f"An account has at most {MAX_TAGS} tags.", field=field)
+    return list(found.values())
 
 
 def _money(label: str) -> Callable[[Any, str], Any]:
@@ -71,6 +89,7 @@ _CLEANERS: dict[str, Callable[[Any, str], Any]] = {
     "currency": lambda value, field: cleaning.currency(value, field=field),
     "arr": _money("ARR"),
     "lifetime_value": _money("Lifetime value"),
+    "tags": _tags,
     "customer_since": _day("Customer since"),
     "renewal_on": _day("Renewal"),
     "churned_on": _day("Churned on"),

@@ -29,6 +29,7 @@ def log_interaction(
     outcome: str = "",
     happened_at: dt.datetime | None = None,
     origin: Origin = Origin.LIVE,
+    is_automatic: bool = False,
 ) -> Interaction:
     """Write down a note, call, meeting or mail. It stands on the timeline at the time it happened."""
     kind = cleaning.choice(kind, [k.value for k in InteractionKind], field="kind", label="Kind")
@@ -47,6 +48,7 @@ def log_interaction(
         subject=subject,
         body=body,
         outcome=outcome,
+        is_automatic=is_automatic,
         happened_at=happened_at,
         created_at=clock.now(),
     )
@@ -62,7 +64,7 @@ def log_interaction(
         subject=("interaction", interaction.pk),
         origin=origin,
         occurred_at=happened_at,
-        data={"kind": kind, "has_outcome": bool(outcome)},
+        data={"kind": kind, "has_outcome": bool(outcome), **({"automatic": True} if is_automatic else {})},
     )
     return interaction
 
@@ -99,8 +101,12 @@ def update_interaction(
 
 
 @transaction.atomic
-def send_mail(*, contact: Contact, subject: str, body: str, actor: User) -> Interaction:
+def send_mail(
+    *, contact: Contact, subject: str, body: str, actor: User, is_automatic: bool = False
+) -> Interaction:
     """Write to a contact: logged as an interaction at once, sent by the worker within moments.
+
+    `is_automatic` says that a rule wrote it, which is no human contact.
 
     The mail comes from the workspace's address in the person's name, and answers go to the person. It is repeated
     once by itself when its fate is unknown; a refusal is shown beside it on the timeline.
@@ -124,6 +130,7 @@ def send_mail(*, contact: Contact, subject: str, body: str, actor: User) -> Inte
         subject=subject,
         body=body,
         actor=actor,
+        is_automatic=is_automatic,
     )
     outbox.add([InteractionMail(key=f"interaction:{interaction.pk}:mail", interaction=interaction)])
     jobs.wake(MAIL)

@@ -75,4 +75,4 @@ def alert_matter(alert: Alert) -> alert_kinds.Matter:
 
 
 def register() -> None:
-    alert_kinds.register(ALERT_KIND, alert_matter, label="A webhook is switched off")
+    alert_kinds.register(ALERT_KIND, alert_matter, label="A webhook was switched off")

@@ -75,7 +75,7 @@ def _mood(moods: Mapping[int, story.Mood], account: Account, day: dt.date, today
     """How an account does on a day, from 0 to 1."""
     mood = moods.get(account.pk)
     expected = 7.0 if mood is None else story.expected(mood, day, today)
-    return min(max((expected - 3.5) / 6, 0), 1)
+    return min(max((expected - 4.8) / 4.4, 0), 1)
 
 
 def _points(

@@ -22,12 +22,18 @@ from tests import factories
 from tests.conftest import FROZEN_AT, Drain
 from workflows.models import Alert, DryRun, DryRunHit, Rule, Run, Task
 from workflows.queries import dry_runs as queries
-from workflows.rules import checking
+from workflows.rules import catalogue, checking, fields
 from workflows.services import authoring, dry_runs
 
 pytestmark = pytest.mark.django_db
 TASK = {"kind": "create_task", "title": "Call", "due_business_days": 1, "priority": "high"}
 WAIT = {"kind": "wait", "until": "duration", "amount": 3, "unit": "days"}
+
+
+def needs(*kinds: str) -> None:
+    """Skip where this installation has no such step."""
+    if missing := [kind for kind in kinds if kind not in catalogue.step_types]:
+        pytest.skip(f"no step of kind {', '.join(missing)} is registered")
 
 
 def detractors(*fields: Any) -> dict[str, Any]:
@@ -100,7 +106,9 @@ def test_it_counts_what_would_have_happened_and_does_none_of_it(
     found = queries.summary(made, lead)
     assert (found.fires, found.accounts, found.most, found.most_account) == (3, 2, 2, ann.account)
     assert made.reach == 1
-    assert not (Run.objects.exists() or Task.objects.exists() or Alert.objects.exists())
+    assert not Run.objects.exists()
+    assert not Task.objects.exists()
+    assert not Alert.objects.exists()
 
 
 def test_people_see_what_is_on_their_accounts(frozen: Any, ann: Contact, csm: User, lead: User, as_csm: Client, as_lead: Client) -> None:  # fmt: skip
@@ -138,6 +146,7 @@ def test_nobody_goes_through_it_again_before_the_days_are_over(frozen: Any, ann:
 
 
 def test_one_at_a_time_means_until_its_waits_are_over(frozen: Any, ann: Contact, lead: User) -> None:
+    needs("wait")
     for days in (20, 18, 10):
         scored(ann, 2, ago(days))
     rule = a_rule(lead, steps=[TASK, WAIT, TASK], one_run_per="contact")
@@ -154,6 +163,7 @@ def test_above_the_cap_of_a_day_they_are_held(frozen: Any, ann: Contact, lead: U
 
 
 def test_messages_are_counted_and_left_out_with_the_reason(frozen: Any, ann: Contact, lead: User) -> None:
+    needs("email_contact")
     silent = factories.a_contact("", account=ann.account, first_name="Bo")
     scored(ann, 2, ago(3))
     scored(silent, 2, ago(4))
@@ -236,8 +246,9 @@ def test_switching_on_shows_first_what_it_would_have_done(frozen: Any, ann: Cont
 _BOUNDS = st.sampled_from([None, 3, 5, 8])
 _events = st.lists(
     st.tuples(st.integers(0, 2), st.integers(0, 10), st.integers(1, 60), st.integers(0, 3), st.sampled_from(["live", "live", "import"])),
-    max_size=14,
+    max_size=6,
 )  # fmt: skip
+_WORK = ("timeline_relay", "timeline_deliver", "workflow_step")
 _rules = st.fixed_dictionaries(
     {
         "low": _BOUNDS,
@@ -253,12 +264,16 @@ _rules = st.fixed_dictionaries(
 class Differential(TestCase):
     """Random rules over random events: the dry run finds what the engine did, event for event."""
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=12, deadline=None)
     @given(_rules, _events)
     def test_the_dry_run_finds_what_the_engine_did(
         self, described: dict[str, Any], events: list[Any]
     ) -> None:
         Rule.objects.all().delete()
+        if (
+            "wait" not in catalogue.step_types
+        ):  # an engine that knows no journeys keeps nobody from running again
+            described = {**described, "reentry": "always", "one_run_per": "cause"}
         lead = factories.user("lead@example.com", role=Role.LEAD)
         people = []
         for number in range(3):
@@ -268,12 +283,19 @@ class Differential(TestCase):
         if described["low"] is not None:
             parts.append({"field": "event.score", "op": "lte", "value": described["low"]})
         if described["plan"]:
-            parts.append({"field": "plan", "op": "in", "value": [described["plan"]]})
+            is_listed = fields.known("response.scored")["plan"].kind == "choice"
+            parts.append(
+                {
+                    "field": "plan",
+                    "op": "in" if is_listed else "is",
+                    "value": ["Team"] if is_listed else "Team",
+                }
+            )
         with time_machine.travel(FROZEN_AT - dt.timedelta(days=40), tick=False) as clock:
             rule = a_rule(
                 lead,
                 conditions={described["mode"]: parts} if parts else {},
-                steps=[TASK, WAIT, TASK] if described["waits"] else [TASK],
+                steps=[TASK, WAIT, TASK] if described["waits"] and "wait" in catalogue.step_types else [TASK],
                 reentry=described["reentry"],
                 reentry_days=9 if described["reentry"] == "after_days" else None,
                 one_run_per=described["one_run_per"],
@@ -286,7 +308,7 @@ class Differential(TestCase):
                 at = dt.datetime.now(dt.UTC)
                 event = scored(people[who], score, at - dt.timedelta(days=3 * late), origin=Origin(origin))
                 Event.objects.filter(pk=event.pk).update(recorded_at=at)
-                drain()
+                drain(*_WORK)
             made = dry_runs.start(rule=rule, actor=lead, days=120, as_if_live=False)
 
         acted = _causes(Run.objects.filter(rule=rule))
@@ -302,4 +324,4 @@ def _let_waits_end(drain: Drain) -> None:
     from workflows.models import RunStep
 
     RunStep.objects.filter(state="pending", due_at__lte=dt.datetime.now(dt.UTC)).update(next_at=dt.datetime(2000, 1, 1, tzinfo=dt.UTC))  # fmt: skip
-    drain()
+    drain(*_WORK)

@@ -182,7 +182,9 @@ def test_a_step_that_fails_is_retried_by_itself_and_then_shows_as_failed(
 
 
 def test_a_step_that_misses_a_setting_fails_with_a_clear_note(survey: Survey, ann: Any, drain: Any) -> None:
-    Rule.objects.filter(key="detractor-recovery").update(steps=[{"kind": "create_task", "due_business_days": 1}])
+    Rule.objects.filter(key="detractor-recovery").update(
+        steps=[{"kind": "create_task", "due_business_days": 1}]
+    )
     factories.respond(survey, 3, email=ann.email)
 
     drain()

@@ -240,8 +240,8 @@ def test_a_csm_cannot_switch_rules(as_csm: Client) -> None:
 def test_rules_read_like_sentences(as_csm: Client) -> None:
     html = page(as_csm, "workflows:rule_list")
 
-    assert "the score is 0 to 6" in html
-    assert "they were not a promoter before" in html
+    assert "the category is Detractor (0–6)" in html
+    assert "category before is not Promoter (9–10)" in html
 
 
 def test_today_shows_what_waits(alert: Alert, as_csm: Client, csm: User) -> None:

@@ -202,8 +202,8 @@ def test_rules_that_came_with_the_product_or_are_on_are_not_deleted(as_lead: Cli
 
 
 def test_the_library_is_read_as_sentences_and_opens_in_the_editor(as_lead: Client) -> None:
-    assert "Detractor recovery" in text(as_lead.get(reverse("workflows:rule_library")))
-    assert 'value="Detractor recovery"' in text(as_lead.get(f"{NEW}?from=detractor_recovery"))
+    assert "From promoter to detractor" in text(as_lead.get(reverse("workflows:rule_library")))
+    assert 'value="From promoter to detractor"' in text(as_lead.get(f"{NEW}?from=fell_two_categories"))
     assert as_lead.get(f"{NEW}?from=nothing").status_code == 404
 
 

@@ -7,11 +7,14 @@ import pytest
 from django.test import Client
 
 from accounts.services import interactions
+from surveys.choices import LoopStatus
 from surveys.models import Response
 from surveys.services import responses
 from team.models import User
 from tests import factories
 from workflows.models import Alert, Leave, Loop, LoopOutcome, Playbook, PlaybookRun, Task, WorkSettings
+from workflows.queries import loops
+from workflows.services import loop as closing
 from workflows.services import playbooks, tasks
 from workflows.work import library
 
@@ -346,3 +349,22 @@ def test_a_list_of_clocks_costs_the_same_for_one_and_for_many(
     for url, limit in (("/loops/", 30), ("/feedback/", 40), ("/tasks/", 30)):
         with django_assert_max_num_queries(limit):
             as_csm.get(url)
+
+
+def test_the_date_of_a_task_stands_in_its_form_and_survives_saving(as_csm: Client, task: Task) -> None:
+    url = f"/tasks/{task.pk}/"
+
+    assert 'value="2026-03-20"' in text(as_csm.get(url))
+
+
+def test_each_outcome_is_counted_as_often_as_it_was_chosen(ann: Any, csm: User, drain: Any) -> None:
+    survey, solved = factories.a_survey(), LoopOutcome.objects.get(key="solved")
+    for number in range(3):
+        contact = factories.a_contact(f"p{number}@acme.example", account=ann.account)
+        factories.respond(survey, 2, email=contact.email)
+    drain()
+    for loop in Loop.objects.all():
+        closing.set_status(response=loop.response, status=LoopStatus.CLOSED, outcome=solved, actor=csm)
+
+    assert loops.outcome_counts(loops.list_loops(user=csm)) == [("Solved", 3)]
+    assert loops.figures(loops.list_loops(user=csm))[0].n == 3

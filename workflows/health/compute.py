@@ -62,6 +62,11 @@ def recompute(
     version = _locked()
     if version is None or (accounts is not None and not accounts):
         return Done(0, 0)
+    if accounts is None:
+        # A pass over all reads the kept scores of accounts. Answers that are not folded into them yet may already be in
+        # what is stored, by their own marks: it must not fall back behind those.
+        while rollups.fold():
+            pass
     config = versions.config_of(version)
     chosen = None if accounts is None else _with_relatives(set(accounts), config)
     frame = Frame(clock.now(), accounts=chosen)
@@ -338,8 +343,6 @@ def submit_all(*, origin: Origin = Origin.LIVE, key: str = "", requested_by: int
 def _all(job: jobs.JobContext) -> None:
     job.report(0, 1)
     rollups.expire_accounts()
-    while rollups.fold():
-        job.extend_lease()
     recompute(origin=Origin(job.payload.get("origin", Origin.LIVE)))
     job.report(1, 1)
 

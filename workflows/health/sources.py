@@ -416,7 +416,7 @@ def _touch(settings: Mapping[str, Any], frame: Frame, name: str) -> Piece:
         name,
         "accounts_interaction",
         "p.id, p.happened_at",
-        f"p.account_id = a.id AND p.user_id IS NOT NULL AND p.kind IN ({kinds}) AND p.happened_at <= %s{known}",
+        f"p.account_id = a.id AND p.user_id IS NOT NULL AND NOT p.is_automatic AND p.kind IN ({kinds}) AND p.happened_at <= %s{known}",
         "p.happened_at DESC",
         [moment(frame.at), *params],
     )

@@ -8,7 +8,7 @@ RANKS = ("low", "normal", "high")
 
 
 def give_causes(apps, schema_editor):
-    Alert, Cause = apps.get_model("workflows", "0005_alerts"), apps.get_model("workflows", "AlertCause")
+    Alert, Cause = apps.get_model("workflows", "Alert"), apps.get_model("workflows", "AlertCause")
     for alert in Alert.objects.select_related("response").order_by("pk").iterator(chunk_size=500):
         if alert.kind == "connection_broken":
             alert.reason = ":".join(alert.dedupe_key.split(":")[:2])

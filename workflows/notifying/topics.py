@@ -42,7 +42,6 @@ class Topic:
     group: str
     default: frozenset[Way]
     words: "Callable[[Notification], Words]"
-    help: str = ""
 
     def ways_for(self, role: Role) -> frozenset[Way]:
         return self.default & IN_THE_APP if role is Role.VIEWER else self.default

@@ -105,8 +105,7 @@ def register() -> None:
     topics.words_of_alerts(_of_alert)
     topics.register(
         Topic(
-            topics.RULE_NOTICE, "A rule tells me of something", "rule", topics.EVERYWHERE, _of_step,
-            "By its step “notify”.",
+            topics.RULE_NOTICE, "A rule tells me of something", "rule", topics.EVERYWHERE, _of_step
         )
     )  # fmt: skip
     topics.register(Topic(topics.TASK_GIVEN, "A task is given to me", "task", topics.IN_THE_APP, _of_task))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Case, Count, F, QuerySet, Value, When
+from django.db.models import Case, Count, F, IntegerField, QuerySet, Value, When
 
 from accounts.models import Interaction
 from surveys.models import Response
@@ -31,8 +31,14 @@ def in_order(alerts: QuerySet[Alert], state: str) -> QuerySet[Alert]:
         return alerts.order_by("snoozed_until", "pk")
     if state == AlertState.CLOSED:
         return alerts.order_by("-closed_at", "-pk")
-    urgent = Case(When(severity=Severity.HIGH, then=Value(0)), default=Value(1))
-    return alerts.order_by(urgent, F("last_at").desc(nulls_last=True), "-pk")
+    return urgent_first(alerts)
+
+
+def urgent_first(alerts: QuerySet[Alert]) -> QuerySet[Alert]:
+    """Urgent ones, then the others, each with the newest fired first."""
+    # A column of its own: PostgreSQL orders distinct rows by what they show only.
+    urgency = Case(When(severity=Severity.HIGH, then=Value(0)), default=Value(1), output_field=IntegerField())
+    return alerts.annotate(urgency=urgency).order_by("urgency", F("last_at").desc(nulls_last=True), "-pk")
 
 
 def count_by_state(*, user: User, is_mine: bool) -> dict[str, int]:

@@ -35,7 +35,9 @@ def suggested_config(pk: int, user: User) -> dict[str, Any] | None:
 def suggested_weights(pk: int, profile: str, user: User) -> dict[str, float]:
     """The weights it suggests for the components of a profile; empty where it suggests none."""
     config = suggested_config(pk, user) or {"profiles": []}
-    found = next((one for one in config["profiles"] if one["key"] == profile), {"components": []})
+    found: dict[str, Any] = next(
+        (one for one in config["profiles"] if one["key"] == profile), {"components": []}
+    )
     return {one["key"]: float(one["weight"]) for one in found["components"]}
 
 

@@ -105,8 +105,9 @@ class Group:
     figures: Figures
 
 
+# With the key: the rows of a filter may be told apart by nothing else, and those that are alike would count once.
 FIELDS = (
-    "started_at", "contact_due_at", "resolution_due_at", "contacted_at", "resolved_at", "owner_id", "owner__name",
+    "pk", "started_at", "contact_due_at", "resolution_due_at", "contacted_at", "resolved_at", "owner_id", "owner__name",
     "owner__team_id", "owner__team__name", "account__segment",
 )  # fmt: skip
 GROUPINGS = {
@@ -165,7 +166,7 @@ def outcome_counts(loops: QuerySet[Loop]) -> list[tuple[str, int]]:
     """How often each outcome was chosen, the most frequent first; "" is none."""
     counts: dict[str, int] = defaultdict(int)
     chosen = loops.filter(resolved_at__isnull=False).order_by()
-    for label in chosen.values_list("outcome__label", flat=True):
+    for _, label in chosen.values_list("pk", "outcome__label"):
         counts[label or ""] += 1
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 

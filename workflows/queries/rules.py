@@ -35,11 +35,6 @@ def list_rules(user: User) -> QuerySet[Rule]:
     ).order_by("name", "pk")
 
 
-def by_name() -> QuerySet[Rule]:
-    """All rules, for lists to choose from."""
-    return Rule.objects.order_by("name", "pk")
-
-
 def state_of(rule: Any) -> str:
     """ "on", "off", or "draft" where it never was on. `rule` is one of `list_rules`."""
     return "on" if rule.is_active else "off" if rule.was_on else "draft"
@@ -47,16 +42,6 @@ def state_of(rule: Any) -> str:
 
 def _count(runs: QuerySet[Run]) -> Any:
     return Coalesce(Subquery(runs.values("rule").annotate(n=Count("pk")).values("n")), 0)
-
-
-def list_runs(*, user: User) -> QuerySet[Run]:
-    """Runs on visible accounts, newest first, with their steps."""
-    return (
-        Run.objects.visible_to(user)
-        .select_related("rule", "account", "contact", "event")
-        .prefetch_related("steps")
-        .order_by("-started_at", "-pk")
-    )
 
 
 # --- Versions ------------------------------------------------------------------------------------------------

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from workflows.rules import catalogue
+from workflows.rules.definition import walk
+
 
 @dataclass(frozen=True, slots=True)
 class Ready:
@@ -17,6 +20,12 @@ class Ready:
 def find(key: str) -> Ready | None:
     """The ready rule of this key."""
     return next((one for one in READY if one.key == key), None)
+
+
+def is_possible(ready: Ready) -> bool:
+    """Whether this installation knows the trigger and every kind of step of a ready rule."""
+    kinds = {str(step.get("kind")) for _, step in walk(ready.values["steps"])}
+    return ready.values["trigger"] in catalogue.triggers and kinds <= catalogue.step_types.keys()
 
 
 def _asks(*conditions: dict[str, Any]) -> dict[str, Any]:

@@ -222,8 +222,12 @@ def _tell(alarm: Alarm, found: AlarmLook) -> None:
 
 def due_alarms(day: dt.date) -> list[tuple[Alarm, dt.date | None]]:
     """The alarms whose turn it is on `day`, with the day of their latest look."""
-    rows = Alarm.objects.filter(is_active=True).annotate(latest=Max("looks__day")).order_by("pk")
-    return [(alarm, alarm.latest) for alarm in rows if is_due(alarm, alarm.latest, day)]
+    rows = list(Alarm.objects.filter(is_active=True).order_by("pk"))
+    looked = (
+        AlarmLook.objects.filter(alarm__in=rows).order_by().values_list("alarm").annotate(latest=Max("day"))
+    )
+    latest = dict(looked)
+    return [(alarm, latest.get(alarm.pk)) for alarm in rows if is_due(alarm, latest.get(alarm.pk), day)]
 
 
 def register() -> None:

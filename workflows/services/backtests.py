@@ -69,7 +69,7 @@ def start(
 
 def _work(job: jobs.JobContext) -> None:
     """Evaluate the days that are not kept yet, then sum up. After a kill it goes on with the next day."""
-    test = BackTest.objects.select_related("version").filter(pk=job.subject_id).first()
+    test = BackTest.objects.select_related("version").filter(pk=job.subject_id or 0).first()
     if test is None or test.state not in UNDER_WAY:
         return
     BackTest.objects.filter(pk=test.pk).update(state=BackTestState.RUNNING)
@@ -117,7 +117,7 @@ def _refusal(found: dict[str, object]) -> str:
 
 
 def _failed(job: Job) -> None:
-    BackTest.objects.filter(pk=job.subject_id, state__in=UNDER_WAY).update(
+    BackTest.objects.filter(pk=job.subject_id or 0, state__in=UNDER_WAY).update(
         state=BackTestState.FAILED, error=job.error[:500], finished_at=clock.now()
     )
 

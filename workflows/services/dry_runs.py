@@ -66,7 +66,13 @@ def start(*, rule: Rule, actor: User, days: int = DAYS, as_if_live: bool = True)
     return made
 
 
-@jobs.handler(JOB, long=True, on_failed=lambda job: _failed(job))  # noqa: PLW0108 - it stands below
+def _failed(job: Job) -> None:
+    DryRun.objects.filter(pk=job.subject_id, state=DryRunState.RUNNING).update(
+        state=DryRunState.FAILED, error=job.error[:300], finished_at=Now()
+    )
+
+
+@jobs.handler(JOB, long=True, on_failed=_failed)
 def carry_on(job: jobs.JobContext) -> None:
     """Judge day after day; a kill or a pause costs the day it was at."""
     if job.subject_id is not None:
@@ -116,9 +122,3 @@ def _reach(made: DryRun) -> int:
     )
     found = hits.aggregate(people=Count("contact", distinct=True), accounts=Count("account", distinct=True))
     return max(int(found["people"]), int(found["accounts"]))
-
-
-def _failed(job: Job) -> None:
-    DryRun.objects.filter(pk=job.subject_id, state=DryRunState.RUNNING).update(
-        state=DryRunState.FAILED, error=job.error[:300], finished_at=Now()
-    )

@@ -138,7 +138,9 @@ def on_interaction(event: Event) -> None:
 
 def note_interaction(interaction: Interaction) -> None:
     """Let logged contact meet the first promise, where a person had it, with the person, after they answered."""
-    if interaction.user is None or interaction.kind not in HUMAN or interaction.contact_id is None:
+    if interaction.is_automatic or interaction.user is None:
+        return
+    if interaction.kind not in HUMAN or interaction.contact_id is None:
         return
     waiting = Loop.objects.filter(
         contact_id=interaction.contact_id, contacted_at__isnull=True, resolved_at__isnull=True,

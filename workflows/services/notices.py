@@ -37,7 +37,7 @@ def _of_one(notice: Notice, item: Notification) -> EmailMultiAlternatives:
     subject = item.alert or item.task
     contact, response = subject.contact if subject else None, subject.response if subject else None
     said = words.of(item)
-    context = {
+    context: dict[str, object] = {
         "title": said.title,
         "more": said.more,
         "who": contact.display_name if contact else "Somebody",
@@ -54,7 +54,7 @@ def _of_one(notice: Notice, item: Notification) -> EmailMultiAlternatives:
 def _of_many(notice: Notice, items: Sequence[Notification], total: int) -> EmailMultiAlternatives:
     alerts = sum(1 for item in items if item.alert_id) == len(items)
     what = f"{total} more alerts" if alerts else f"{total} more things to look at"
-    context = {
+    context: dict[str, object] = {
         "title": what,
         "lines": [
             {"words": said, "url": settings.BASE_URL + said.path if said.path else ""}

@@ -27,7 +27,7 @@ SAVING = {"save", "draft"}
 def rule_library(request: UserRequest) -> HttpResponse:
     """Ready rules, each as the sentence it is."""
     speaker = Speaker(request.user)
-    ready = [(one, speaker.values(one.values)) for one in library.READY]
+    ready = [(one, speaker.values(one.values)) for one in library.READY if library.is_possible(one)]
     return render(request, "workflows/rule_library.html", {"ready": ready})
 
 

@@ -222,7 +222,7 @@ def run_list(request: UserRequest) -> HttpResponse:
         "rows": run_queries.shown(page.object_list, request.user),
         "chips": _chips(run_queries.count_by_state(user=request.user), state, name="state"),
         "state": state,
-        "rules": queries.by_name(),
+        "rules": queries.list_rules(request.user),
         "rule": rule,
     }
     return render(request, "workflows/run_list.html", context)

@@ -216,6 +216,19 @@ def test_an_answer_and_a_point_have_their_account_computed(drain: Callable[[], o
     assert score_of(account) == 70
 
 
+def test_computing_all_does_not_fall_back_behind_an_answer_that_is_not_folded_yet() -> None:
+    figures.definition("account").save()
+    scale = {"kind": "linear", "worst": 0, "best": 10}
+    settings = {"definition": "account", "figure": "mean", "min_people": 1}
+    in_force(config(profile(component("nps", "score", settings=settings, transform=scale))))
+    account = factories.an_account()
+    ann = factories.a_contact(account=account)
+    factories.respond(factories.a_survey(), 9, contact_id=ann.pk)
+    compute.recompute({account.pk})
+    compute.recompute()
+    assert score_of(account) == 90
+
+
 # --- Against plain arithmetic --------------------------------------------------------------------------------
 TRANSFORMS: list[dict[str, Any]] = [
     {"kind": "linear", "worst": 0, "best": 100},
