@@ -10,7 +10,6 @@ from django.db.models.functions import Coalesce
 from accounts import timeline
 from accounts.domain import Origin
 from accounts.models import Event
-from core import clock
 from surveys.choices import InvitationState
 from surveys.models import Invitation
 
@@ -41,11 +40,11 @@ def _slice(now: dt.datetime) -> int:
     Invitation.objects.filter(pk__in=[row.pk for row in rows]).update(state=InvitationState.EXPIRED)
     last = {row.contact_id: row for row in rows if row.contact_id is not None and not row.is_test}
     if last:
-        _record(list(last.values()))
+        _record(list(last.values()), now)
     return len(rows)
 
 
-def _record(rows: Sequence[Invitation]) -> None:
+def _record(rows: Sequence[Invitation], now: dt.datetime) -> None:
     """One event for each person, of the invitation that ran out last."""
     in_a_row = _in_a_row([row.contact_id for row in rows if row.contact_id is not None])
     facts = timeline.facts_of_many([(row.account, row.contact) for row in rows])
@@ -59,7 +58,7 @@ def _record(rows: Sequence[Invitation]) -> None:
                 subject_id=row.pk,
                 cause_key=f"invitation:{row.pk}:ignored",
                 origin=Origin.LIVE,
-                occurred_at=row.expires_at or clock.now(),
+                occurred_at=row.expires_at or now,
                 data={"in_a_row": in_a_row.get(row.contact_id or 0, 1), "channel": str(row.channel)},
                 facts=then,
             )

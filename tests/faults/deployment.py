@@ -42,7 +42,7 @@ class Deployment:
         }
         self.processes: list[subprocess.Popen[bytes]] = []
         subprocess.run(
-            [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
+            [sys.executable, "manage.py", "migrate", "--run-syncdb", "--verbosity", "0"],
             cwd=ROOT,
             env=self.environment,
             check=True,

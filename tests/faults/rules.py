@@ -45,7 +45,7 @@ class Journeys(Deployment):
     """The whole product on its own database, with one rule and the events that start it."""
 
     def __init__(self, *, events: int, database_url: str = "") -> None:
-        super().__init__(database_url=database_url, DJANGO_SETTINGS_MODULE="nps_crm.settings")
+        super().__init__(database_url=database_url, DJANGO_SETTINGS_MODULE="tests.faults.synced")
         self.events = events
         subprocess.run(
             [sys.executable, "manage.py", "shell", "--verbosity", "0", "-c", SEED.format(events=events)],

@@ -12,7 +12,9 @@ from accounts.domain import ContactRole
 from accounts.extend import SegmentField
 from accounts.models import CustomField
 from surveys.models import Survey
+from team import queries as team_queries
 from team.models import User
+from workflows.domain import Priority
 from workflows.rules import catalogue, conditions
 
 EVENT = "event."
@@ -83,6 +85,10 @@ def _surveys() -> list[tuple[str, str]]:
     return [(str(survey.pk), survey.name) for survey in Survey.objects.order_by("name", "pk")[:200]]
 
 
+def _people() -> list[tuple[str, str]]:
+    return [(str(user.pk), str(user)) for user in team_queries.list_assignable()]
+
+
 _CATEGORIES = {
     "detractor": "Detractor (0–6)", "passive": "Passive (7–8)", "promoter": "Promoter (9–10)",
     "dissatisfied": "Dissatisfied (CSAT 1–2)", "satisfied": "Satisfied (CSAT 4–5)",
@@ -95,9 +101,12 @@ _LISTED: dict[str, Mapping[str, str] | Callable[[], list[tuple[str, str]]]] = {
     "previous_category": _CATEGORIES,
     "metric": {"nps": "NPS", "csat": "Satisfaction (CSAT)", "ces": "Effort (CES)"},
     "channel": {"email": "E-mail", "sms": "SMS", "widget": "In-app widget", "link": "Link", "api": "API"},
-    "direction": {"up": "Up", "down": "Down"},
+    "direction": {"fall": "Fall", "rise": "Rise"},
     "from": _BANDS,
     "to": _BANDS,
     "role": {role.value: role.value.replace("_", " ").capitalize() for role in ContactRole},
     "survey": _surveys,
+    "task_priority": {priority.value: priority.value.capitalize() for priority in Priority},
+    "clock": {"contact": "First contact", "resolution": "Resolution"},
+    "assignee": _people,
 }

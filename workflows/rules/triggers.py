@@ -260,9 +260,7 @@ TRIGGERS: tuple[Trigger, ...] = (
     Trigger(
         "message.received", "A customer writes back", ANSWERS, ("message.received",),
         _always("When a customer writes back"),
-        fields=(
-            Known("event.channel", "the channel", Kind.CHOICE), Known("event.kind", "the kind of message", Kind.CHOICE),
-        ),
+        fields=(Known("event.channel", "the channel", Kind.CHOICE),),
         subject="contact",
     ),
     Trigger(

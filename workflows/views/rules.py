@@ -244,6 +244,18 @@ def run_detail(request: UserRequest, pk: int) -> HttpResponse:
 
 @requires(can_lead)
 @require_POST
+def rule_release(request: UserRequest, pk: int) -> HttpResponse:
+    """Let the runs go that are held because there were too many in a day."""
+    rule = get_object_or_404(queries.list_rules(request.user), pk=pk)
+    number = services.release_held(rule=rule, actor=request.user)
+    messages.info(
+        request, f"{number:,} run{'' if number == 1 else 's'} let go." if number else "Nothing was held."
+    )
+    return redirect("workflows:rule_detail", pk=pk)
+
+
+@requires(can_lead)
+@require_POST
 def run_stop(request: UserRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(run_queries.list_runs(user=request.user), pk=pk)
     try:

@@ -16,7 +16,7 @@ from tests.conftest import Drain
 from tests.workflows.rules.conftest import TASK, WAIT, WRITE, MakeRule, PassTime, scored, tell
 from workflows.domain import RunState
 from workflows.models import Alert, Rule, Run, RunStep, Task
-from workflows.rules import active, catalogue, engine
+from workflows.rules import active, catalogue, engine, entering
 from workflows.rules.catalogue import StepType
 from workflows.services import rules as services
 
@@ -107,10 +107,27 @@ def test_runs_above_the_cap_are_held_and_a_lead_is_told_once(
     assert AuditEntry.objects.filter(action="rule.release").exists()
 
 
+def test_a_lead_lets_held_runs_go_from_the_page_of_the_rule(
+    make_rule: MakeRule, ann: Contact, as_lead: Any, as_csm: Any, drain: Drain
+) -> None:
+    rule = make_rule(max_runs_per_day=1)
+    for _ in range(2):
+        scored(ann)
+        drain()
+    url = f"/rules/{rule.pk}/release/"
+    assert url in as_lead.get(f"/rules/{rule.pk}/").content.decode()
+
+    assert as_csm.post(url).status_code == 403
+    assert as_lead.post(url, follow=True).status_code == 200
+    drain()
+
+    assert set(Run.objects.values_list("state", flat=True)) == {"done"}
+
+
 def test_a_rule_that_writes_to_customers_is_always_capped(
     make_rule: MakeRule, ann: Contact, drain: Drain, written: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "REACH_CAP", 3)
+    monkeypatch.setattr(entering, "REACH_CAP", 3)
     make_rule(steps=[WRITE])
     make_rule(steps=[TASK], name="Only inside")
     for _ in range(5):
