@@ -30,6 +30,8 @@ from workflows.models import (
     Playbook,
     PlaybookRun,
     PlaybookTask,
+    RewardCode,
+    RewardList,
     Rule,
     Run,
     RunStep,
@@ -404,3 +406,23 @@ class HealthMarkAdmin(BackOffice):
 class HealthStateAdmin(BackOffice):
     list_display = ("computed_at", "day")
     ordering = ("pk",)
+
+
+@admin.register(RewardList)
+class RewardListAdmin(WithHistory):
+    page = "workflows:reward_list"
+    list_display = ("name", "description", "created_by", "created_at")
+    search_fields = ("name",)
+    list_select_related = ("created_by",)
+    ordering = ("name", "pk")
+
+
+@admin.register(RewardCode)
+class RewardCodeAdmin(BackOffice):
+    """To whom codes went; the codes are worth money and shown nowhere, also not sealed."""
+
+    list_display = ("id", "list", "contact", "run", "given_at", "created_at")
+    list_filter = ("list",)
+    list_select_related = ("list", "contact", "run")
+    exclude = ("sealed", "digest")
+    ordering = ("-pk",)

@@ -14,6 +14,7 @@ class WorkflowsConfig(AppConfig):
         _alerts()
         _alarms()
         _health()
+        _rewards()
         extensions.register()
         post_migrate.connect(_lay_down, sender=self)
         _navigation()
@@ -112,6 +113,20 @@ def _health() -> None:
     extensions.register()
     panels.register()
     backtests.register()
+
+
+def _rewards() -> None:
+    from team import places
+    from team.permissions import can_lead
+    from workflows.services import reward_alerts
+
+    reward_alerts.register()
+    places.register(
+        places.Place(
+            "Customers and surveys", "Reward codes", "Lists of vouchers that rules give away, and what is left",
+            "star", "workflows:reward_lists", can_lead,
+        )
+    )  # fmt: skip
 
 
 def _navigation() -> None:

@@ -150,7 +150,7 @@ def register() -> None:
     extend.relation(
         Relation(
             "workflows.RewardCode", erase=rewards.forget, export=rewards.export,
-            reason="A code belongs to whoever got it; to whom it went is forgotten with them.",
+            reason="A code belongs to whoever got it, one of each list; to whom it went is forgotten with them.",
         )
     )  # fmt: skip
     extend.relation(

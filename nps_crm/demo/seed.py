@@ -35,6 +35,7 @@ from nps_crm.demo import (
     insight,
     listening,
     profiles,
+    rewards,
     story,
     telling,
     working,
@@ -137,6 +138,7 @@ def fill(say: Callable[[str], object]) -> None:
         say(f"{kept} weekly states of health")
         profiles.fill(rng=random.Random(SEED + 6), now=now, accounts=cast.accounts, lead=cast.people["lead"])
         insight.fill(cast.people["lead"])
+        rewards.fill(rng=random.Random(SEED + 9), now=now, lead=cast.people["lead"])
         say("alarms and lists")
     say("done")
 

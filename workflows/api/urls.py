@@ -3,7 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from workflows.api import alarms, alerts, backtests, health, rules, work
+from workflows.api import alarms, alerts, backtests, health, rewards, rules, work
 
 router = SimpleRouter()
 router.register("tasks", work.TaskViewSet, basename="task")
@@ -18,6 +18,7 @@ router.register("notification-preferences", alerts.PreferenceViewSet, basename="
 router.register("alarms", alarms.AlarmViewSet, basename="alarm")
 router.register("health/back-tests", backtests.BackTestViewSet, basename="backtest")
 router.register("rules", rules.RuleViewSet, basename="rule")
+router.register("reward-lists", rewards.RewardListViewSet, basename="reward-list")
 router.register("runs", rules.RunViewSet, basename="run")
 router.register("health-profiles", health.HealthProfileViewSet, basename="health-profile")
 router.register("health", health.HealthViewSet, basename="health")
