@@ -41,5 +41,5 @@ def test_a_filled_database_is_upgraded(database_url: str, tmp_path: Path) -> Non
         "told": [["ann", "alert.detractor"], ["ann", "alert.detractor"], ["ben", "task_given"]],
         "unread": 0,
         "mails as old as they were": 3,
-        "versions": 3,
+        "rules": 3,
     }

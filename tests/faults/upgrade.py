@@ -3,6 +3,7 @@ it as an operator does, and prints what became of it as JSON."""
 
 import datetime as dt
 import json
+import sys
 from typing import Any
 
 import django
@@ -53,7 +54,9 @@ def fill(apps: Any) -> None:
             started_at=THEN,
         )  # fmt: skip
         for position, kind in enumerate(("create_alert", "create_task")):
-            make("workflows", "RunStep", key=f"run:{number}:{position}", run=run, position=position, kind=kind)
+            make(
+                "workflows", "RunStep", key=f"run:{number}:{position}", run=run, position=position, kind=kind
+            )
         alert = make(
             "workflows", "Alert", dedupe_key=f"rule:{rule.pk}:response:{number}", kind="detractor",
             account=account, run=run, assignee=ann, opened_at=THEN + dt.timedelta(hours=number),
@@ -89,11 +92,11 @@ def seen() -> dict[str, Any]:
         "told": sorted(Notification.objects.values_list("user__name", "topic")),
         "unread": Notification.objects.filter(read_at=None).count(),
         "mails as old as they were": Notice.objects.filter(due_at=THEN).count(),
-        "versions": Rule.objects.count(),
+        "rules": Rule.objects.count(),
     }
 
 
 if __name__ == "__main__":
     fill(lay())
     call_command("migrate", verbosity=0)
-    print(json.dumps(seen()))
+    sys.stdout.write(json.dumps(seen()) + "\n")
