@@ -9,7 +9,14 @@ RANKS = ("low", "normal", "high")
 
 def give_causes(apps, schema_editor):
     Alert, Cause = apps.get_model("workflows", "Alert"), apps.get_model("workflows", "AlertCause")
-    for alert in Alert.objects.select_related("response").order_by("pk").iterator(chunk_size=500):
+    RunStep = apps.get_model("workflows", "RunStep")
+    by_step = RunStep.objects.filter(run=models.OuterRef("run"), kind="create_alert").order_by("position")
+    alerts = Alert.objects.select_related("response").annotate(step=models.Subquery(by_step.values("position")[:1]))
+    for alert in alerts.order_by("pk").iterator(chunk_size=500):
+        # A step that was under way and is delivered again knows its alert by the name it would give the cause today.
+        key = alert.dedupe_key
+        if alert.step is not None and key.startswith("rule:"):
+            key = f"{key}:{alert.step}"
         if alert.kind == "connection_broken":
             alert.reason = ":".join(alert.dedupe_key.split(":")[:2])
         if alert.response is not None and alert.response.metric == "nps" and alert.response.score <= 2:
@@ -17,7 +24,7 @@ def give_causes(apps, schema_editor):
         alert.last_at = alert.opened_at
         alert.save(update_fields=["reason", "severity", "last_at"])
         Cause.objects.create(
-            alert=alert, key=alert.dedupe_key, at=alert.opened_at, severity=alert.severity, contact_id=alert.contact_id,
+            alert=alert, key=key, at=alert.opened_at, severity=alert.severity, contact_id=alert.contact_id,
             response_id=alert.response_id, message_id=alert.message_id, run_id=alert.run_id,
         )  # fmt: skip
 
@@ -47,6 +54,8 @@ def fold_the_same(apps, schema_editor):
 def tell_apart(apps, schema_editor):
     """What mails were about becomes notifications, which count as read: they were told long ago."""
     Notice, Told = apps.get_model("workflows", "Notice"), apps.get_model("workflows", "Notification")
+    # Those of the last hour count towards what a person gets in an hour, so not all of them may go as of now.
+    Notice.objects.update(due_at=models.F("created_at"))
     for notice in Notice.objects.select_related("alert").order_by("pk").iterator(chunk_size=500):
         topic = f"alert.{notice.alert.kind}" if notice.alert is not None else "task_given"
         Told.objects.create(
