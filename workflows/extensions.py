@@ -1,13 +1,13 @@
 """What acting adds to the customer pages: panels, timeline entries, segment fields, and its part in merge and erase."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.urls import reverse
 
 from accounts import extend, timeline
 from accounts.extend import Panel, Relation
-from accounts.models import Contact, Event
+from accounts.models import Event
 from core import clock
 from surveys import answer_marks
 from surveys.answer_marks import Mark
@@ -15,7 +15,7 @@ from surveys.models import Response
 from team.models import User
 from team.permissions import can_work
 from workflows.domain import AlertState, TaskState
-from workflows.models import Alert, Loop, PlaybookRun, RewardCode, Task
+from workflows.models import Alert, Loop, PlaybookRun, Task
 from workflows.queries import alerts, loops, playbooks, runs, tasks
 from workflows.rules import leaving
 from workflows.services import customers as forgetting
@@ -96,12 +96,6 @@ def _clocks(responses: Sequence[Response], user: User) -> Mapping[int, Mark]:
     return found
 
 
-def _rewards_of(contact: Contact) -> Iterable[Mapping[str, Any]]:
-    """What the person was given and when; the codes themselves are sealed."""
-    given = RewardCode.objects.filter(contact=contact).order_by("given_at", "pk").select_related("list")
-    return [{"list": code.list.name, "given_at": code.given_at} for code in given]
-
-
 def register() -> None:
     for target in ("account", "contact"):
         extend.panel(
@@ -166,18 +160,6 @@ def register() -> None:
         )
     )  # fmt: skip
     timeline.subscribe("workflows.alerts_merged", gathering.on_accounts_merged, kinds=["account.merged"])
-    extend.relation(
-        Relation(
-            "workflows.RewardCode", export=_rewards_of,
-            reason="A code stays with the person it was given to; one of the same list that both have stays where it is.",
-        )
-    )  # fmt: skip
-    extend.relation(
-        Relation(
-            "workflows.SegmentMember", merge="stay", export=lambda contact: (),
-            reason="Who is in a list is found anew with every look.",
-        )
-    )  # fmt: skip
     extend.relation(
         Relation(
             "workflows.HistoricalTask", erase=forgetting.forget_past_tasks, export=lambda contact: (),
