@@ -157,7 +157,9 @@ def _sees_run(run: Run, owner: User) -> bool:
 
 
 def _of_event(event: Event, webhook: Webhook, owner: User) -> dict[str, Any]:
-    data: dict[str, Any] = {"change": dict(event.data), "facts": dict(event.facts), "origin": event.origin}
+    # Facts are of the account and the contact (ARR, plan, role), whatever the event is about.
+    facts = dict(event.facts) if may_read(webhook, ApiScope.ACCOUNTS_READ) else {}
+    data: dict[str, Any] = {"change": dict(event.data), "facts": facts, "origin": event.origin}
     known = _subjects.get(event.subject_type)
     if known is not None:
         row = None

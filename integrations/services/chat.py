@@ -19,7 +19,7 @@ from core import clock, fetch, jobs, outbox, secrets
 from core.errors import Invalid, Refused
 from core.outbox import State
 from core.secrets import CannotDecrypt
-from integrations.chat import cards
+from integrations.chat import cards, queries
 from integrations.chat.domain import (
     HOSTS,
     KIND_LABELS,
@@ -65,6 +65,11 @@ def create_channel(
 ) -> ChatChannel:
     """A channel that may be written to through `url`, which is sealed and never shown again. Refuses an address that is not
     the vendor's, and one that leads into an internal network."""
+    if not queries.may_keep(actor):
+        raise Refused(
+            "A channel tells of everybody’s customers, and you see some of them. Ask somebody who sees all.",
+            status=403,
+        )
     if ChatChannel.objects.count() >= MOST_CHANNELS:
         raise Refused(f"There are {MOST_CHANNELS} channels already. Remove one first.", code="too_many")
     channel = ChatChannel(kind=_kind(kind), created_by=actor)

@@ -61,7 +61,8 @@ def words_of_filter(name: str, value: str) -> str:
         return alert_kinds.label_of(value)
     if name == "severity":
         return SEVERITY_LABELS.get(Severity(value), value) if value in set(Severity) else value
-    person = User.objects.filter(pk=int(value)).first() if value.isascii() and value.isdigit() else None
+    is_id = value.isascii() and value.isdigit() and len(value) < 19
+    person = User.objects.filter(pk=int(value)).first() if is_id else None
     return str(person) if person else value
 
 

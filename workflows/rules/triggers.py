@@ -5,6 +5,7 @@ from typing import Any
 
 from accounts import metric_values
 from accounts.conditions import Kind, Known, fold
+from accounts.domain import Sharing
 from accounts.models import CustomField, Event, LifecycleStage, Metric, Segment, TrackedEvent
 from accounts.services.tracked import KIND as TRACKED
 from core.errors import Invalid
@@ -212,7 +213,9 @@ ENTERED, LEFT = "segment.entered", "segment.left"
 
 
 def _segments() -> list[tuple[str, str]]:
-    return [(str(segment.pk), segment.name) for segment in Segment.objects.order_by("name", "pk")]
+    """Rules are everybody's to read, so they name only lists that are shared with everybody."""
+    shared = Segment.objects.filter(sharing=Sharing.EVERYBODY)
+    return [(str(segment.pk), segment.name) for segment in shared.order_by("name", "pk")]
 
 
 def _segment_words(verb: str) -> Callable[[Settings], str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts import history
+from accounts import cleaning, history
 from core.errors import Invalid, Refused
 from team import audit
 from team.models import User
@@ -127,7 +127,8 @@ def _who_saved(rule: Rule) -> str:
 
 def _save(rule: Rule, actor: User, note: str) -> None:
     history.sign(rule, actor)
-    rule._change_reason = " ".join(note.split())[:MAX_NOTE]  # type: ignore[attr-defined]  # read by simple_history
+    said = cleaning.text(note[:500], field="note", label="Note", limit=500)
+    rule._change_reason = " ".join(said.split())[:MAX_NOTE]  # type: ignore[attr-defined]  # read by simple_history
     rule.save()
 
 

@@ -174,7 +174,8 @@ def finish_task(*, task: Task, outcome: str, actor: User | None, state: TaskStat
     finished = Task.objects.select_for_update(of=("self",)).filter(pk=task.pk, state=TaskState.OPEN).first()
     if finished is None:
         raise Refused("This task is finished already.", code="not_open")
-    finished.state, finished.outcome, finished.completed_at = state, outcome[:200], clock.now()
+    said = cleaning.text(outcome[:200], field="outcome", label="Outcome", limit=200)
+    finished.state, finished.outcome, finished.completed_at = state, said, clock.now()
     finished.save(update_fields=["state", "outcome", "completed_at"])
     timeline.record(
         kind="task.completed" if state == TaskState.DONE else "task.cancelled",

@@ -63,9 +63,8 @@ def loop_outcome(request: UserRequest, pk: int) -> HttpResponse:
     """Say what came of a loop that was closed without an outcome."""
     loop = get_object_or_404(queries.list_loops(user=request.user), pk=pk)
     chosen = request.POST.get("outcome", "")
-    outcome = get_object_or_404(
-        queries.outcomes(), pk=int(chosen) if chosen.isascii() and chosen.isdigit() else 0
-    )
+    is_id = chosen.isascii() and chosen.isdigit() and len(chosen) < 19
+    outcome = get_object_or_404(queries.outcomes(), pk=int(chosen) if is_id else 0)
     try:
         loop_clocks.set_outcome(loop=loop, outcome=outcome, actor=request.user)
     except Refused as refusal:
