@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from accounts.domain import Origin
 from accounts.models import Account
 from accounts.services import metrics
 from core import clock
@@ -354,7 +355,7 @@ def test_what_is_no_longer_red_or_never_moved_did_not_turn_red(
     for band, start in zip(config["bands"], (0, 85, 95), strict=True):
         band["from"] = start
     services.save_profiles(config=config, note="Stricter", actor=lead)
-    compute.recompute()
+    compute.recompute(origin=Origin.CORRECTION)
     assert AccountHealth.objects.get(account=many[1]).band == "at_risk"
     assert red(lead) == []  # the ruler moved, not the customer
 
