@@ -31,6 +31,7 @@ from core import charts
 from core.templatetags.ui import money
 from team import queries as team_queries
 from team.models import User
+from workflows.health.domain import Config
 from workflows.health.risk import RISK_LABELS, SHARES, Risk, config_in_force, with_risk
 
 PER_PAGE = 50
@@ -159,6 +160,7 @@ class Portfolio:
     without_arr: int
     elsewhere: Sequence[tuple[str, int, str]]
     picture: charts.BubbleChart
+    health: Config
     first: Sequence[Account]
 
 
@@ -200,6 +202,7 @@ def read(user: User, chosen: Chosen, query: Mapping[str, str]) -> Portfolio:
             for code, number in sorted(others.items())
         ],
         picture=_picture(drawn, today),
+        health=config_in_force(),
         first=drawn,
     )
 
@@ -249,11 +252,12 @@ def days_to(renewal: dt.date | None, today: dt.date) -> int | None:
 
 def _picture(accounts: Sequence[Any], today: dt.date) -> charts.BubbleChart:
     """The dearest by days to renewal and health. An account without either stands in no place, and is in the table."""
-    bands = config_in_force().bands
+    config = config_in_force()
+    bands = config.bands
     edges = [band.start for band in bands] + [100.0]
     tones = ["d", *(["n"] * max(len(bands) - 2, 0)), "p"] if len(bands) > 1 else ["n"]
     placed = [
-        _bubble(account, today)
+        _bubble(account, today, config)
         for account in accounts
         if account.renewal_on is not None and account.health_score is not None and account.arr
     ]
@@ -269,7 +273,7 @@ def _picture(accounts: Sequence[Any], today: dt.date) -> charts.BubbleChart:
     )
 
 
-def _bubble(account: Any, today: dt.date) -> charts.Bubble:
+def _bubble(account: Any, today: dt.date, config: Config) -> charts.Bubble:
     days = days_to(account.renewal_on, today) or 0
     worth = money(account.arr, account.currency, compact=True)
     loss = (
@@ -277,7 +281,7 @@ def _bubble(account: Any, today: dt.date) -> charts.Bubble:
         if account.expected_loss is None
         else money(account.expected_loss, account.currency, compact=True)
     )
-    shown = f"{account.health_score:.0f}"
+    shown = str(config.shown(account.health_score))
     when = f"renewal in {days} days" if days >= 0 else f"renewal {-days} days overdue"
     return charts.Bubble(
         label=account.name,
