@@ -168,9 +168,11 @@ def read(user: User, chosen: Chosen, query: Mapping[str, str]) -> Portfolio:
     """Everything but the page of the table. `query` holds the filters in force, for the ways to the rows of a cell."""
     today = team_queries.today()
     stretches = periods(today)
+    # The stretches follow on one another: the first whose last day is not over yet is the one.
     of_period = Case(
-        *(When(_q(period), then=Value(period.key)) for period in stretches),
-        default=Value(NONE),
+        When(renewal_on__isnull=True, then=Value(NONE)),
+        *(When(renewal_on__lte=one.last, then=Value(one.key)) for one in stretches if one.last is not None),
+        default=Value(LATER),
         output_field=CharField(),
     )
     counted = (
@@ -178,7 +180,7 @@ def read(user: User, chosen: Chosen, query: Mapping[str, str]) -> Portfolio:
         .annotate(period=of_period)
         .order_by()
         .values("currency", "risk", "period")
-        .annotate(accounts=Count("pk"), money=Sum("arr"), loss=Sum("expected_loss"), priced=Count("arr"))
+        .annotate(accounts=Count("pk"), money=Sum("arr"), priced=Count("arr"))
     )
     here: dict[tuple[str, str], dict[str, Any]] = {}
     others: dict[str, int] = {}
@@ -221,9 +223,10 @@ def _line(
             cells.append(Cell())
             continue
         params = {**query, "risk": risk.value, "renewal": period.key}
-        cells.append(
-            Cell(row["accounts"], row["money"] or Decimal(0), row["loss"], f"?{urlencode(params)}#accounts")
-        )
+        share, money_of = chosen.shares.get(risk), row["money"]
+        # All of a cell have the same share, so the loss of the sum is the sum of the losses.
+        loss = None if share is None or money_of is None else money_of * share / 100
+        cells.append(Cell(row["accounts"], money_of or Decimal(0), loss, f"?{urlencode(params)}#accounts"))
     total = _sum(cells)
     params = {**query, "risk": risk.value}
     params.pop("renewal", None)
