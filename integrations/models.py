@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from core.outbox import OutboxRow, due_indexes
-from integrations.chat.models import ChatChannel, ChatMessage  # noqa: F401 - models of this app
+from integrations.chat.models import ChatChannel, ChatMessage
 from integrations.domain import (
     OPEN_RUNS,
     RUN_TITLES,
@@ -29,6 +29,8 @@ from surveys.models import Response, Survey
 
 __all__ = [
     "AnswerFetch",
+    "ChatChannel",
+    "ChatMessage",
     "ConnectedSurvey",
     "Connection",
     "HookDelivery",

@@ -40,10 +40,10 @@ class PreferencesForm(forms.Form):
     )
     digest_on_workdays_only = forms.BooleanField(label="On workdays only", required=False)
 
-    def __init__(self, *args: Any, wishes: Wishes, **kwargs: Any) -> None:
+    def __init__(self, data: Any = None, *, wishes: Wishes) -> None:
         stored = wishes.stored
         initial = {name: getattr(stored, name) for name in self.base_fields} | {"digest": wishes.wants_digest}
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(data, initial=initial)
         self.wishes = wishes
         self.topics = topics.all_topics()
         for topic in self.topics:

@@ -50,7 +50,7 @@ class PlaybookTaskForm(forms.Form):
         help_text="Where nobody has it, the owner does it.",
     )  # fmt: skip
     user = PersonField(label="Person", required=False)
-    users = forms.ModelMultipleChoiceField(
+    users: Any = forms.ModelMultipleChoiceField(
         label="People", required=False, queryset=None, widget=forms.CheckboxSelectMultiple
     )
     priority = forms.ChoiceField(
@@ -97,7 +97,7 @@ class PlaybookTaskForm(forms.Form):
 
 
 class StartForm(forms.Form):
-    playbook = forms.ModelChoiceField(queryset=None, empty_label=None)
+    playbook: Any = forms.ModelChoiceField(queryset=None, empty_label=None)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -27,7 +27,7 @@ def fill(*, rng: random.Random, now: dt.datetime, people: Mapping[str, User]) ->
     _put_to_sleep(waiting[5 : 5 + len(REASONS)], rng, now)
     told = [
         Notification(
-            user_id=alert.assignee_id, topic=topics.key_of(alert), alert=alert, at=alert.last_at,
+            user_id=alert.assignee_id, topic=topics.key_of(alert), alert=alert, at=alert.last_at or now,
             read_at=None if number < 3 else now, data={"count": alert.count} if alert.count > 1 else {},
         )
         for number, alert in enumerate(waiting)

@@ -133,7 +133,8 @@ def _sentiments(
 
 def _events() -> None:
     """The changes of band that the nights would have told."""
-    rows, before = [], {}
+    rows: list[Event] = []
+    before: dict[int, HealthSnapshot] = {}
     for one in HealthSnapshot.objects.order_by("account_id", "day"):
         last = before.get(one.account_id)
         if last is not None and last.band and last.band != one.band:
@@ -152,8 +153,8 @@ def _events() -> None:
 def _judgements(now: dt.datetime, accounts: Sequence[Account], people: Mapping[str, User]) -> None:
     """Two accounts that their CSMs see otherwise than the figures do."""
     owned = [account for account in accounts if account.owner_id and account.churned_on is None]
-    healthy = [a for a in owned if a.health.band == "healthy"]  # type: ignore[attr-defined]  # the reverse of AccountHealth
-    poor = [a for a in owned if a.health.band == "at_risk"]  # type: ignore[attr-defined]
+    healthy = [a for a in owned if a.health.band == "healthy"]
+    poor = [a for a in owned if a.health.band == "at_risk"]
     for chosen, band, reason, days in (
         (
             healthy[:1],

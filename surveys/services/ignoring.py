@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce
 from accounts import timeline
 from accounts.domain import Origin
 from accounts.models import Event
+from core import clock
 from surveys.choices import InvitationState
 from surveys.models import Invitation
 
@@ -58,7 +59,7 @@ def _record(rows: Sequence[Invitation]) -> None:
                 subject_id=row.pk,
                 cause_key=f"invitation:{row.pk}:ignored",
                 origin=Origin.LIVE,
-                occurred_at=row.expires_at,
+                occurred_at=row.expires_at or clock.now(),
                 data={"in_a_row": in_a_row.get(row.contact_id or 0, 1), "channel": str(row.channel)},
                 facts=then,
             )

@@ -67,14 +67,14 @@ class HealthSerializer(serializers.ModelSerializer[AccountHealth]):
 class ContributionSerializer(serializers.Serializer[Any]):
     component = serializers.CharField()
     group = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # a field of that name, not the option
     value = serializers.JSONField(allow_null=True)
     score = serializers.FloatField(allow_null=True)
     weight = serializers.FloatField()
     contribution = serializers.FloatField()
     observed_at = serializers.SerializerMethodField()
     state = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # the same
     row = serializers.IntegerField(source="ref", allow_null=True)
 
     def get_observed_at(self, one: Any) -> dt.datetime | None:

@@ -68,7 +68,7 @@ class RuleWriteSerializer(serializers.Serializer[Any]):
     trigger = serializers.CharField(max_length=60, required=False, allow_blank=True, default="")
     trigger_settings = serializers.JSONField(required=False, default=dict)
     conditions = serializers.JSONField(required=False, default=dict)
-    steps = serializers.JSONField(required=False, default=list)
+    steps = serializers.JSONField(required=False, default=list)  # type: ignore[arg-type]  # a list is JSON too
     exit_on = serializers.ListField(
         child=serializers.ChoiceField(choices=list(checking.EXITS)), required=False, default=list
     )

@@ -113,10 +113,10 @@ def _with_relatives(chosen: set[int], config: Config) -> set[int]:
         below.setdefault(parent, []).append(child)
     found, queue = set(chosen), list(chosen)
     while queue:
-        parent = parents.get(queue.pop())
-        if parent is not None and parent not in found:
-            found.add(parent)
-            queue.append(parent)
+        above = parents.get(queue.pop())
+        if above is not None and above not in found:
+            found.add(above)
+            queue.append(above)
     queue = list(found)
     while queue:
         for child in below.get(queue.pop(), ()):

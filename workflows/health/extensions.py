@@ -58,12 +58,17 @@ def _facts(account: Account | None, contact: Contact | None) -> Mapping[str, Any
 def _facts_of_many(pairs: Sequence[Pair]) -> Iterable[Mapping[str, Any]]:
     """The band and score that counted when an event was recorded; of an account without health nothing."""
     keys = {account.pk for account, _ in pairs if account is not None}
-    rows = AccountHealth.objects.filter(account__in=keys).exclude(band="", override=None) if keys else ()
+    rows: Iterable[tuple[int, str, int | None]] = ()
     if keys:
-        rows = rows.annotate(  # type: ignore[union-attr]
-            effective=queries.effective_band(),
-            counted=Coalesce(F("override__score"), F("shown"), Value(None)),
-        ).values_list("account_id", "effective", "counted")
+        rows = (
+            AccountHealth.objects.filter(account__in=keys)
+            .exclude(band="", override=None)
+            .annotate(
+                effective=queries.effective_band(),
+                counted=Coalesce(F("override__score"), F("shown"), Value(None)),
+            )
+            .values_list("account_id", "effective", "counted")
+        )
     known = {account: {"health.band": band, "health.score": shown} for account, band, shown in rows}
     return [{} if account is None else known.get(account.pk, {}) for account, _ in pairs]
 

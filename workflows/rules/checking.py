@@ -163,7 +163,7 @@ def _steps(
     if not isinstance(raw, list):
         say.problem(here, f"{where}: the steps have to be a list.")
         return []
-    found = []
+    found: list[dict[str, Any]] = []
     for one in raw:
         budget[0] -= 1
         if budget[0] < 0:

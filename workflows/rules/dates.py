@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from accounts import segments, timeline
 from accounts.conditions import as_date
@@ -66,7 +66,7 @@ def record_due(day: dt.date, one: Asked) -> int:
         return 0
     shift = dt.timedelta(days=one.offset)
     first, last = day - ACT_WITHIN + dt.timedelta(days=1) - shift, day - shift
-    accounts = Account.objects.live()
+    accounts: QuerySet[Account] = Account.objects.live()
     if known.annotate is not None:
         accounts = known.annotate(accounts)
     # Dates in custom fields are ISO texts, which sort as the dates do.

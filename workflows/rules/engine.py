@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from accounts import conditions as language
 from accounts import timeline
 from accounts.models import Account, Contact, Event
 from core import clock, jobs, outbox
@@ -267,7 +268,7 @@ def _is_so(run: Run, row: RunStep) -> bool:
     values = conditions.values_of(run.event) if run.event is not None else {}
     values |= timeline.current_facts(run.account, run.contact)
     zone = team_queries.zone()
-    now = judging.language.Now(today=clock.now().astimezone(zone).date(), zone=zone)
+    now = language.Now(today=clock.now().astimezone(zone).date(), zone=zone)
     return judging.holds(row.settings.get("conditions") or {}, run.rule.trigger, values, now)
 
 

@@ -67,7 +67,7 @@ def start(*, rule: Rule, actor: User, days: int = DAYS, as_if_live: bool = True)
 
 
 def _failed(job: Job) -> None:
-    DryRun.objects.filter(pk=job.subject_id, state=DryRunState.RUNNING).update(
+    DryRun.objects.filter(pk=job.subject_id or 0, state=DryRunState.RUNNING).update(
         state=DryRunState.FAILED, error=job.error[:300], finished_at=Now()
     )
 

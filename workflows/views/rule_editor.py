@@ -14,7 +14,7 @@ from team.http import UserRequest, requires
 from team.permissions import can_lead, can_view
 from workflows.models import Rule
 from workflows.queries import rules as queries
-from workflows.rules import catalogue, checking, editor, fields, files, library, merge_fields
+from workflows.rules import catalogue, checking, definition, editor, fields, files, library, merge_fields
 from workflows.rules.checking import Problem
 from workflows.rules.sentences import Speaker
 from workflows.services import authoring
@@ -51,7 +51,7 @@ def rule_edit(request: UserRequest, pk: int) -> HttpResponse:
 
 def _edit(request: UserRequest, rule: Rule | None, start: dict[str, Any] | None) -> HttpResponse:
     if request.method != "POST":
-        form = editor.from_values(start if rule is None else queries.values_of(rule))  # type: ignore[arg-type]
+        form = editor.from_values((start or {}) if rule is None else definition.values_of(rule))
         if form is None:
             assert rule is not None
             messages.info(

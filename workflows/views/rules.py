@@ -195,7 +195,7 @@ def _rehearsal(request: UserRequest, rule: Rule, latest: Any) -> dict[str, Any]:
         context |= {
             "summary": dry_runs.summary(latest, request.user),
             "page": page,
-            "rows": dry_runs.shown(page.object_list),
+            "rows": dry_runs.shown(list(page.object_list)),
             "chips": _chips(dry_runs.counts(latest, request.user), show, name="show", at="#each"),
         }
     return context
