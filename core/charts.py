@@ -465,6 +465,7 @@ def trend(
 
 # --- Bubbles ----------------------------------------------------------------------------------------------------
 BIGGEST, SMALLEST = 26.0, 3.5
+NAME_SHARE, NAME_HEIGHT = 0.9, 14.0  # per hundred of the width for a letter; pixels
 
 
 def bubbles(chart: BubbleChart) -> SafeString:
@@ -499,16 +500,26 @@ def bubbles(chart: BubbleChart) -> SafeString:
         ((_c(x(value)), _c(top), _c(bottom), height - 6, label) for value, label in chart.x_marks),
     )
     most = max((item.size for item in items), default=0) or 1.0
-    drawn = []
+    drawn: list[SafeString] = []
+    named: list[tuple[float, float, float]] = []
     ordered = sorted(items, key=lambda item: -item.size)
     for place, item in enumerate(ordered):
         radius = max(SMALLEST, BIGGEST * math.sqrt(max(item.size, 0) / most))
+        # Where the name would stand, taking a picture as wide as a card on a small desktop.
+        name_y, half = max(y(item.y) - radius - 4, 11), len(item.label) * NAME_SHARE / 2
+        is_free = all(
+            abs(name_y - other_y) > NAME_HEIGHT or abs(x(item.x) - other_x) > half + other_half
+            for other_x, other_y, other_half in named
+        )
+        is_named = place < 5 and is_free
+        if is_named:
+            named.append((x(item.x), name_y, half))
         name = (
             format_html(
                 '<text class="t-ink halo k1 k0" x="{}%" y="{}" text-anchor="middle">{}</text>',
-                _c(x(item.x)), _c(max(y(item.y) - radius - 4, 11)), item.label,
+                _c(x(item.x)), _c(name_y), item.label,
             )
-            if place < 5
+            if is_named
             else EMPTY
         )  # fmt: skip
         body = format_html(

@@ -1,8 +1,9 @@
 """The portfolio: risk × ARR × days to renewal, for as many accounts as there are.
 
-Two statements, however many accounts: the totals by risk and time of renewal, and the first rows for the table and the
-picture; a later page of the table takes a third. Money is never added across currencies, for which no rates are kept: one currency is shown at a time,
-the workspace's unless another is chosen, and what lies in others is counted beside it.
+Three statements, however many accounts: the totals by risk and time of renewal, those of accounts under an override, and
+the first rows for the table and the picture; a later page of the table takes one more. Money is never added across
+currencies, for which no rates are kept: one currency is shown at a time, the workspace's unless another is chosen, and
+what lies in others is counted beside it.
 """
 
 import datetime as dt
@@ -13,15 +14,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import (
-    Case,
-    CharField,
     Count,
     F,
     Q,
     QuerySet,
     Sum,
-    Value,
-    When,
 )
 from django.urls import reverse
 
@@ -31,7 +28,8 @@ from core import charts
 from core.templatetags.ui import money
 from team import queries as team_queries
 from team.models import User
-from workflows.health.risk import RISK_LABELS, SHARES, Risk, config_in_force, with_risk
+from workflows.health.domain import Config
+from workflows.health.risk import RISK_LABELS, SHARES, Risk, config_in_force, risks_of, with_risk
 
 PER_PAGE = 50
 DRAWN = 60
@@ -159,32 +157,54 @@ class Portfolio:
     without_arr: int
     elsewhere: Sequence[tuple[str, int, str]]
     picture: charts.BubbleChart
+    health: Config
     first: Sequence[Account]
+
+
+@dataclass(slots=True)
+class _Sum:
+    """What a cell adds up to; `priced` accounts have an ARR."""
+
+    accounts: int = 0
+    money: Decimal = Decimal(0)
+    priced: int = 0
+
+    def add(self, accounts: int, money: Decimal | None, priced: int) -> None:
+        self.accounts += accounts
+        self.money += money or 0
+        self.priced += priced
+
+
+def _period_of(renewal: dt.date | None, stretches: Sequence[Period]) -> str:
+    """The stretch a renewal lies in. They follow on one another: the first whose last day is not over yet."""
+    if renewal is None:
+        return NONE
+    return next((one.key for one in stretches if one.last is not None and renewal <= one.last), LATER)
 
 
 def read(user: User, chosen: Chosen, query: Mapping[str, str]) -> Portfolio:
     """Everything but the page of the table. `query` holds the filters in force, for the ways to the rows of a cell."""
     today = team_queries.today()
     stretches = periods(today)
-    of_period = Case(
-        *(When(_q(period), then=Value(period.key)) for period in stretches),
-        default=Value(NONE),
-        output_field=CharField(),
-    )
-    counted = (
-        with_risk(list_accounts(user, chosen), shares=chosen.shares)
-        .annotate(period=of_period)
-        .order_by()
-        .values("currency", "risk", "period")
-        .annotate(accounts=Count("pk"), money=Sum("arr"), loss=Sum("expected_loss"), priced=Count("arr"))
-    )
-    here: dict[tuple[str, str], dict[str, Any]] = {}
+    # Grouped by plain columns and folded here: of expressions the database does not know how few values they have, and
+    # would sort all accounts instead of counting them up. Those under an override, a few, are counted apart.
+    rows = list_accounts(user, chosen).order_by()
+    figures = {"accounts": Count("pk"), "money": Sum("arr"), "priced": Count("arr")}
+    plain = rows.filter(health__override__isnull=True)
+    judged = rows.filter(health__override__isnull=False)
+    counted = [
+        *plain.values_list("currency", "health__band", "renewal_on").annotate(**figures),
+        *judged.values_list("currency", "health__override__band", "renewal_on").annotate(**figures),
+    ]
+    risks = risks_of(config_in_force())
+    here: dict[tuple[Risk, str], _Sum] = {}
     others: dict[str, int] = {}
-    for row in counted:
-        if row["currency"] == chosen.currency:
-            here[row["risk"], row["period"]] = row
-        else:
-            others[row["currency"]] = others.get(row["currency"], 0) + row["accounts"]
+    for currency, band, renewal, accounts, money_of, priced in counted:
+        if currency != chosen.currency:
+            others[currency] = others.get(currency, 0) + accounts
+            continue
+        place = risks.get(band or "", Risk.UNKNOWN), _period_of(renewal, stretches)
+        here.setdefault(place, _Sum()).add(accounts, money_of, priced)
     lines = [_line(risk, stretches, here, chosen, query) for risk in Risk]
     drawn = list(list_risky(user, chosen, today).select_related("owner")[:DRAWN])
     url = reverse("reports:portfolio")
@@ -194,12 +214,13 @@ def read(user: User, chosen: Chosen, query: Mapping[str, str]) -> Portfolio:
         periods=stretches,
         lines=lines,
         total=_sum([line.total for line in lines]),
-        without_arr=sum(row["accounts"] - row["priced"] for row in here.values()),
+        without_arr=sum(row.accounts - row.priced for row in here.values()),
         elsewhere=[
             (code, number, f"{url}?{urlencode({**query, 'currency': code})}")
             for code, number in sorted(others.items())
         ],
         picture=_picture(drawn, today),
+        health=config_in_force(),
         first=drawn,
     )
 
@@ -207,20 +228,21 @@ def read(user: User, chosen: Chosen, query: Mapping[str, str]) -> Portfolio:
 def _line(
     risk: Risk,
     stretches: Sequence[Period],
-    rows: Mapping[tuple[str, str], Mapping[str, Any]],
+    rows: Mapping[tuple[Risk, str], _Sum],
     chosen: Chosen,
     query: Mapping[str, str],
 ) -> Line:
     cells = []
     for period in stretches:
-        row = rows.get((risk.value, period.key))
+        row = rows.get((risk, period.key))
         if row is None:
             cells.append(Cell())
             continue
         params = {**query, "risk": risk.value, "renewal": period.key}
-        cells.append(
-            Cell(row["accounts"], row["money"] or Decimal(0), row["loss"], f"?{urlencode(params)}#accounts")
-        )
+        # All of a cell have the same share, so the loss of the sum is the sum of the losses.
+        share = chosen.shares.get(risk)
+        loss = None if share is None or not row.priced else row.money * share / 100
+        cells.append(Cell(row.accounts, row.money, loss, f"?{urlencode(params)}#accounts"))
     total = _sum(cells)
     params = {**query, "risk": risk.value}
     params.pop("renewal", None)
@@ -249,11 +271,12 @@ def days_to(renewal: dt.date | None, today: dt.date) -> int | None:
 
 def _picture(accounts: Sequence[Any], today: dt.date) -> charts.BubbleChart:
     """The dearest by days to renewal and health. An account without either stands in no place, and is in the table."""
-    bands = config_in_force().bands
+    config = config_in_force()
+    bands = config.bands
     edges = [band.start for band in bands] + [100.0]
     tones = ["d", *(["n"] * max(len(bands) - 2, 0)), "p"] if len(bands) > 1 else ["n"]
     placed = [
-        _bubble(account, today)
+        _bubble(account, today, config)
         for account in accounts
         if account.renewal_on is not None and account.health_score is not None and account.arr
     ]
@@ -269,7 +292,7 @@ def _picture(accounts: Sequence[Any], today: dt.date) -> charts.BubbleChart:
     )
 
 
-def _bubble(account: Any, today: dt.date) -> charts.Bubble:
+def _bubble(account: Any, today: dt.date, config: Config) -> charts.Bubble:
     days = days_to(account.renewal_on, today) or 0
     worth = money(account.arr, account.currency, compact=True)
     loss = (
@@ -277,7 +300,7 @@ def _bubble(account: Any, today: dt.date) -> charts.Bubble:
         if account.expected_loss is None
         else money(account.expected_loss, account.currency, compact=True)
     )
-    shown = f"{account.health_score:.0f}"
+    shown = str(config.shown(account.health_score))
     when = f"renewal in {days} days" if days >= 0 else f"renewal {-days} days overdue"
     return charts.Bubble(
         label=account.name,

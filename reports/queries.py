@@ -16,13 +16,17 @@ from surveys.models import Response
 from team import queries as team_queries
 from team.models import User
 from workflows.domain import AlertState, TaskState
-from workflows.models import Alert, Task
+from workflows.health import queries as health_queries
+from workflows.health.domain import Config
+from workflows.health.risk import config_in_force
+from workflows.models import AccountHealth, Alert, Task
 from workflows.queries import alerts as alert_queries
 from workflows.queries import tasks as task_queries
 
 SHOWN = 8
 RENEWAL_DAYS = 90
 DETRACTOR_DAYS = 90
+RED_DAYS = 7
 T = TypeVar("T")
 
 
@@ -42,6 +46,8 @@ class Today:
     tasks: Section[Task]
     overdue: int
     detractors: Section[Response]
+    red: Section[AccountHealth]
+    health: Config
     renewals: Section[Contract]
     renewal_arr: dict[str, Decimal]
 
@@ -52,7 +58,8 @@ def _section(rows: QuerySet[Any]) -> Section[Any]:
 
 def read_today(*, user: User, is_mine: bool) -> Today:
     """The state of `user`'s own accounts (`is_mine`), or of all they see. Renewals: open contracts that end within
-    90 days. Detractors, and the dissatisfied of other scales, in the last 90 days that nobody has answered."""
+    90 days. Detractors, and the dissatisfied of other scales, in the last 90 days that nobody has answered. Red: accounts
+    that came into the lowest band of health within a week and still stand in it."""
     now = clock.now()
     date = now.astimezone(team_queries.zone_of(user)).date()
     alerts = alert_queries.list_alerts(user=user).filter(state=AlertState.OPEN)
@@ -79,10 +86,11 @@ def read_today(*, user: User, is_mine: bool) -> Today:
         .select_related("account", "account__owner")
         .order_by("ends_on", "pk")
     )
+    red = health_queries.list_turned_red(user=user, since=now - dt.timedelta(days=RED_DAYS))
     if is_mine:
         alerts, tasks = alerts.filter(assignee=user), tasks.filter(assignee=user)
         mine = Q(account__owner=user)
-        detractors, renewals = detractors.filter(mine), renewals.filter(mine)
+        detractors, renewals, red = detractors.filter(mine), renewals.filter(mine), red.filter(mine)
     worth = renewals.order_by("currency").values_list("currency").annotate(total=Sum("arr"))
     return Today(
         now=now,
@@ -91,6 +99,8 @@ def read_today(*, user: User, is_mine: bool) -> Today:
         tasks=_section(tasks),
         overdue=tasks.filter(due_at__lt=now).count(),
         detractors=_section(detractors),
+        red=_section(red),
+        health=config_in_force(),
         renewals=_section(renewals),
         renewal_arr=dict(worth),
     )

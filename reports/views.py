@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
 from django.http import HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from accounts import queries as account_queries
@@ -64,7 +66,7 @@ def _chosen(request: UserRequest) -> tuple[portfolios.Chosen, dict[str, str], di
         owner=owner,
         team=team.pk if team else None,
         saved=segment,
-        currency=currency if len(currency) == 3 and currency.isalpha() else home,
+        currency=currency.upper() if len(currency) == 3 and currency.isalpha() else home,
         risk=given.get("risk", "") if given.get("risk", "") in set(Risk) else "",
         renewal=given.get("renewal", "")[:10],
         shares={**SHARES, **shares},
@@ -133,7 +135,10 @@ def portfolio_export(request: UserRequest) -> HttpResponseBase:
     """The rows of the table under the same filters, as CSV."""
     chosen, kept, _ = _chosen(request)
     today = team_queries.today()
-    rows: Any = portfolios.list_risky(request.user, chosen, today).select_related("owner")
+    try:
+        rows: Any = portfolios.list_risky(request.user, chosen, today).select_related("owner")
+    except Refused:  # the page says why
+        return redirect(f"{reverse('reports:portfolio')}?{urlencode(kept)}")
     export_services.note_export(what="portfolio", rows=rows, filters=kept, actor=request.user)
     header = [
         "account",

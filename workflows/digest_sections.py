@@ -19,12 +19,14 @@ from workflows import digest
 from workflows.alerting.domain import Severity
 from workflows.digest import MOST, Found, Line, Section, Today
 from workflows.domain import AlertState, TaskState
+from workflows.health import queries as health_queries
 from workflows.notifying.words import said, title_of
 from workflows.queries import alerts as alert_queries
 from workflows.queries import tasks as task_queries
 
 DETRACTOR_DAYS = 90
 RENEWAL_DAYS = 30
+RED_DAYS = 7
 
 
 def _is_own(today: Today) -> bool:
@@ -126,8 +128,37 @@ def renewals(today: Today) -> Found:
     return _found(rows, line, reverse("accounts:account_list"))
 
 
+def turned_red(today: Today) -> Found:
+    """Accounts that came into the lowest band of health within a week and still stand in it."""
+    rows = health_queries.list_turned_red(user=today.user, since=today.now - dt.timedelta(days=RED_DAYS))
+    if _is_own(today):
+        rows = rows.filter(account__owner=today.user)
+
+    def line(row: Any) -> Line:
+        number = row.override.score if row.override and row.override.score is not None else row.shown
+        said = [] if number is None else [f"health {number}"]
+        if row.change_30d is not None and abs(row.change_30d) >= 0.5:
+            said.append(f"{'up' if row.change_30d > 0 else 'down'} {abs(row.change_30d):.0f} in 30 days")
+        if (
+            row.account.renewal_on is not None
+            and 0 <= (row.account.renewal_on - today.day).days <= RENEWAL_DAYS
+        ):
+            said.append(f"renews on {row.account.renewal_on:%-d %b}")
+            is_urgent = True
+        else:
+            is_urgent = False
+        said.append(_ago(row.turned_at, today))
+        return Line(
+            row.account.name, f"{reverse('accounts:account_detail', args=[row.account_id])}?tab=health", ", ".join(said),
+            is_urgent,
+        )  # fmt: skip
+
+    return _found(rows, line, reverse("workflows:health_list"))
+
+
 def register() -> None:
     digest.register(Section("alerts", "Open alerts", alerts, 10))
     digest.register(Section("tasks", "Your tasks, due and overdue", tasks, 20))
     digest.register(Section("unanswered", "Nobody has replied to", unanswered, 30))
     digest.register(Section("renewals", f"Renewals within {RENEWAL_DAYS} days", renewals, 40))
+    digest.register(Section("health_red", "Health turned red", turned_red, 50))

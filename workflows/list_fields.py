@@ -40,6 +40,7 @@ READY = (
         {"all": [
             {"field": "risk", "op": "in", "value": [Risk.HIGH.value]},
             {"field": "renewal_on", "op": "within_next", "value": 120},
+            {"field": "churned_on", "op": "empty"},
         ]},
         "renewal", 60,
     ),

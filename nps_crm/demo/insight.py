@@ -1,4 +1,4 @@
-"""Alarms that have been looking for half a year, and lists that somebody keeps."""
+"""Alarms that have been looking for half a year, lists that somebody keeps, and a back-test."""
 
 import datetime as dt
 
@@ -6,8 +6,9 @@ from accounts import extend
 from accounts.models import Segment
 from team.models import User
 from workflows.alarms.evidence import Direction
+from workflows.health.backtest_domain import Against
 from workflows.models import Alarm
-from workflows.services import alarms
+from workflows.services import alarms, backtests
 
 WEEKS = 26
 KEPT = ("detractors_without_contact", "quiet_accounts", "red_with_renewal")
@@ -27,6 +28,8 @@ def fill(lead: User) -> None:
     )
     if middle is not None:
         _watch(lead, name=middle.name, segment=middle, threshold=10, min_n=30)
+    # Ten days to replay: the worker needs a second or two for it once the demo runs.
+    backtests.start(horizon_days=180, against=Against.CHURN_OR_DOWNGRADE, actor=lead)
 
 
 def _watch(lead: User, **values: object) -> None:

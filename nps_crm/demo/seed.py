@@ -626,9 +626,9 @@ def _work_under_way(cast: Cast) -> None:
     """What the rules would have left behind for the youngest detractors: alerts, tasks, a late one."""
     rule = Rule.objects.get(key="detractor-recovery")
     recent = (
-        Response.objects.filter(
-            score__lte=6, loop_status="open", account__churned_on__isnull=True
-        )  # the open loops
+        Response.objects.counted()
+        .dissatisfied()
+        .filter(loop_status="open", account__churned_on__isnull=True)  # the open loops
         .select_related("account__owner", "contact")
         .order_by("-responded_at", "-pk")
     )

@@ -9,7 +9,7 @@ import time_machine
 from django.test import Client
 from django.urls import reverse
 
-from accounts import segments
+from accounts import extend, segments
 from accounts.models import Account, Segment
 from core import clock
 from reports import portfolio as portfolios
@@ -201,6 +201,32 @@ def test_a_broken_segment_says_so(customers: None, as_lead: Client) -> None:
     html = as_lead.get(f"/portfolio/?saved={saved.pk}").content.decode()
 
     assert "This segment cannot be used." in html
+    answer = as_lead.get(f"/portfolio/export/?saved={saved.pk}")
+    assert (answer.status_code, answer["Location"]) == (302, f"/portfolio/?saved={saved.pk}")
+
+
+def test_a_score_never_shows_as_one_of_another_band(as_lead: Client, lead: User) -> None:
+    an_account("Nearly", band="watch", score=69.7)
+
+    (placed,) = read(lead).picture.items
+    assert "health 69," in placed.says
+    html = as_lead.get("/portfolio/").content.decode()
+    assert ">69<" in html
+    assert ">70<" not in html.split('id="accounts"')[1]
+
+
+def test_who_left_is_on_no_ready_list_of_risk(customers: None, lead: User) -> None:
+    Account.objects.filter(name="Gone").update(renewal_on=TODAY + dt.timedelta(days=20))
+
+    for key in ("red_with_renewal", "dearest_at_risk"):
+        rows = segments.narrow(
+            Account.objects.visible_to(lead),
+            extend.registered.ready_lists[key].conditions,
+            target="account",
+            user=lead,
+        )
+        assert "Gone" not in {row.name for row in rows}
+        assert "Red" in {row.name for row in rows}
 
 
 def test_lists_can_ask_for_risk_and_for_arr_at_risk(customers: None) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from surveys.domain import Counts, difference
 from workflows.alarms.evidence import (
     CADENCES,
+    Change,
     Direction,
     Verdict,
     Windows,
@@ -111,6 +112,17 @@ def test_what_is_noise_is_said_with_its_interval_and_its_answers() -> None:
     said = sentence(verdict, change, n_before=48, n_now=52, min_n=40, threshold=5)
 
     assert said == "fell 14, within noise (−49 to +23, n 48 and 52)"
+
+
+def test_an_interval_without_zero_never_reads_as_one_with_it() -> None:
+    def said(low: float, high: float) -> str:
+        change = Change((low + high) / 2, low, high, 3.1)
+        return sentence(Verdict.MOVED, change, n_before=9, n_now=9, min_n=9, threshold=5)
+
+    assert said(-31.2, -0.4) == "fell 16: more than noise (−31 to −0.4, n 9 and 9)"
+    assert said(0.2, 20) == "rose 10: more than noise (+0.2 to +20, n 9 and 9)"
+    assert said(-20, -0.01) == "fell 10: more than noise (−20 to −0.1 or less, n 9 and 9)"
+    assert said(-20, -0.6) == "fell 10: more than noise (−20 to −1, n 9 and 9)"
 
 
 # --- The promise -----------------------------------------------------------------------------------------------

@@ -177,6 +177,19 @@ def moved_words(points: float) -> str:
     return f"fell {-whole}" if whole < 0 else f"rose {whole}" if whole > 0 else "did not move"
 
 
+def _bounds(change: Change) -> str:
+    """The interval in whole points. A bound that only rounds to 0 is said as what it is: an interval without zero in it
+    must not read as one that has it."""
+    return f"{_bound(change.low, change.low > 0)} to {_bound(change.high, change.high < 0)}"
+
+
+def _bound(value: float, is_beside_zero: bool) -> str:
+    if not is_beside_zero or round_half_away(value):
+        return signed(value)
+    sign = "+" if value > 0 else "−"
+    return f"{sign}{abs(value):.1f}" if abs(value) >= 0.05 else f"{sign}0.1 or less"
+
+
 def sentence(
     verdict: Verdict, change: Change | None, *, n_before: int, n_now: int, min_n: int, threshold: int
 ) -> str:
@@ -184,7 +197,7 @@ def sentence(
     if change is None:
         empty = "before" if not n_before else "now"
         return f"nothing to compare yet: no answers in the window {empty} (n {n_before:,} and {n_now:,})"
-    numbers = f"{signed(change.low)} to {signed(change.high)}, n {n_before:,} and {n_now:,}"
+    numbers = f"{_bounds(change)}, n {n_before:,} and {n_now:,}"
     said = moved_words(change.points)
     match verdict:
         case Verdict.TOO_FEW:

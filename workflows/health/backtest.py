@@ -20,7 +20,7 @@ from django.db.models import Q
 from accounts.domain import ContractOutcome
 from accounts.models import Account, Contract
 from surveys.insight import rollups
-from workflows.health import compute
+from workflows.health import compute, queries
 from workflows.health import config as configuration
 from workflows.health.backtest_domain import Against
 from workflows.health.discrimination import (
@@ -115,13 +115,21 @@ def evaluate(config: Config, day: dt.date, *, horizon: int, against: Against) ->
                 profile=one.profile,
                 score=one.score,
                 own_score=one.own_score,
-                parts=tuple(part[1] for part in json.loads(one.parts)),
+                parts=_scores(config, one, when),
                 arr=arr,
                 tenure=tenure,
                 nps=nps.get(one.account),
             )
         )
     return rows
+
+
+def _scores(config: Config, past: compute.Computed, when: dt.datetime) -> tuple[float | None, ...]:
+    """The scores of an account's components at a moment, in the order of its profile."""
+    profile = config.profile(past.profile)
+    if profile is None:
+        return ()
+    return tuple(one.score for one in queries.readings_of(profile, json.loads(past.parts), when))
 
 
 def _population(day: dt.date) -> set[int]:

@@ -8,6 +8,8 @@ from typing import Any
 from django.db.models import Case, Count, F, FloatField, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Cast, Coalesce
 
+from accounts.domain import Origin
+from accounts.models import Event
 from core import clock
 from team import queries as team_queries
 from team.models import User
@@ -190,9 +192,35 @@ def annotated(rows: QuerySet[AccountHealth]) -> QuerySet[AccountHealth]:
     return found
 
 
+def list_turned_red(*, user: User, since: dt.datetime) -> QuerySet[AccountHealth]:
+    """The health of visible accounts that came into the lowest band after `since` and still stand in it, the latest first,
+    with `turned_at`. By their scores, or because a person says so; not by a change of the configuration, which moves the
+    ruler and no customer. Accounts that left are not watched any more."""
+    version = versions.in_force()
+    bands = versions.config_of(version).bands if version else ()
+    if len(bands) < 2:
+        return AccountHealth.objects.none()
+    lowest = bands[0].key
+    told = Event.objects.filter(
+        kind="health.band_changed", occurred_at__gte=since, data__to=lowest, account__isnull=False
+    ).exclude(origin=Origin.CORRECTION)
+    by_score = Q(override__isnull=True, band=lowest, account__in=told.order_by().values("account"))
+    by_person = Q(override__band=lowest, override__at__gte=since)
+    last = told.filter(account=OuterRef("account_id")).order_by("-occurred_at").values("occurred_at")[:1]
+    found: QuerySet[AccountHealth] = (
+        list_health(user=user)
+        .filter(by_score | by_person, account__churned_on__isnull=True)
+        .annotate(turned_at=Coalesce(F("override__at"), Subquery(last)))
+        .order_by("-turned_at", "account_id")
+    )
+    return found
+
+
 def count_by_band(*, user: User) -> dict[str, int]:
-    """How many visible accounts stand in each band that counts; "" is no score."""
-    rows = AccountHealth.objects.visible_to(user).filter(account__merged_into__isnull=True)
+    """How many visible accounts that have not left stand in each band that counts; "" is no score."""
+    rows = AccountHealth.objects.visible_to(user).filter(
+        account__merged_into__isnull=True, account__churned_on__isnull=True
+    )
     counted = (
         rows.order_by().annotate(effective=effective_band()).values("effective").annotate(number=Count("pk"))
     )

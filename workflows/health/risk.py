@@ -57,8 +57,9 @@ def with_risk(
         default=Value(Risk.UNKNOWN.value),
         output_field=CharField(),
     )
+    # By band and not by `risk`: a case within a case would be worked out anew for each of its branches.
     share = Case(
-        *(When(risk=risk.value, then=Value(share)) for risk, share in shares.items()),
+        *(When(health_band=band, then=Value(shares[risk])) for band, risk in risks.items() if risk in shares),
         default=Value(None),
         output_field=_MONEY,
     )

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from accounts.domain import Origin
 from accounts.models import Account
 from accounts.services import metrics
 from core import clock
 from team import queries as team_queries
 from team.models import AuditEntry, RoleScope, User
 from tests import factories
+from workflows import digest, digest_sections
 from workflows.health import compute, defaults, draft, queries, reasons, versions, what_if
 from workflows.models import AccountHealth, HealthOverride, HealthSentiment, HealthSnapshot, HealthVersion
 from workflows.services import health as services
@@ -284,6 +286,90 @@ def test_the_export_holds_the_list_and_is_audited(
     assert ",Low," in lines[1]
     assert AuditEntry.objects.filter(action="health.exported", detail__count=1).exists()
     assert browser_of(viewer).get("/health/export/").status_code == 403
+
+
+def test_the_bar_counts_the_accounts_that_the_list_shows(
+    browser_of: Any, csm: User, many: list[Account]
+) -> None:
+    many[0].churned_on = team_queries.today() - DAY
+    many[0].save()
+    browser = browser_of(csm)
+
+    for band, count in queries.count_by_band(user=csm).items():
+        assert browser.get(f"/health/?band={band or 'none'}").context["page"].paginator.count == count
+    assert "at_risk" not in queries.count_by_band(user=csm)
+
+
+# --- Turned red ----------------------------------------------------------------------------------------------
+def red(user: User) -> list[str]:
+    return [row.account.name for row in queries.list_turned_red(user=user, since=clock.now() - 7 * DAY)]
+
+
+def test_what_turned_red_stands_on_the_first_page_and_in_the_digest(
+    frozen: Any, browser_of: Any, csm: User, lead: User, stranger: User, many: list[Account]
+) -> None:
+    RoleScope.objects.update_or_create(role="csm", defaults={"scope": "own"})
+    assert red(lead) == []  # "Low" was red from its first day: it did not turn
+
+    frozen.shift(DAY)
+    told(many[2], use=5, mood=5)
+    compute.recompute()
+
+    assert red(csm) == ["High"]
+    assert red(lead) == ["High"]
+    assert red(stranger) == []
+    page = browser_of(csm).get("/").content.decode()
+    assert "Health turned red" in page
+    assert f"/accounts/{many[2].pk}/?tab=health" in page
+    today = digest.Today(lead, team_queries.zone_of(lead), team_queries.today(), clock.now())
+    found = digest_sections.turned_red(today)
+    assert [(line.title, line.note) for line in found.lines] == [("High", "health 5, today")]
+    assert "health_red" in [section.key for section in digest.sections()]
+    frozen.shift(8 * DAY)
+    assert red(csm) == []
+
+
+def test_what_is_no_longer_red_or_never_moved_did_not_turn_red(
+    frozen: Any, csm: User, lead: User, version: HealthVersion, many: list[Account]
+) -> None:
+    frozen.shift(DAY)
+    told(many[2], use=5, mood=5)
+    told(many[1], use=5, mood=5)
+    compute.recompute()
+    assert sorted(red(lead)) == ["High", "Middle"]
+
+    frozen.shift(DAY)
+    told(many[1], use=80, mood=80)
+    services.override(
+        account=many[2],
+        band="watch",
+        reason="They are moving",
+        expires_on=team_queries.today() + 9 * DAY,
+        actor=csm,
+    )
+    compute.recompute()
+    assert red(lead) == []
+
+    frozen.shift(8 * DAY)
+    config = deepcopy(version.config)
+    for band, start in zip(config["bands"], (0, 85, 95), strict=True):
+        band["from"] = start
+    services.save_profiles(config=config, note="Stricter", actor=lead)
+    compute.recompute(origin=Origin.CORRECTION)
+    assert AccountHealth.objects.get(account=many[1]).band == "at_risk"
+    assert red(lead) == []  # the ruler moved, not the customer
+
+
+def test_a_person_who_says_red_turns_it_red(csm: User, lead: User, many: list[Account]) -> None:
+    services.override(
+        account=many[2],
+        band="at_risk",
+        reason="Sponsor left",
+        expires_on=team_queries.today() + 9 * DAY,
+        actor=csm,
+    )
+
+    assert red(lead) == ["High"]
 
 
 # --- The configuration ---------------------------------------------------------------------------------------
