@@ -625,7 +625,7 @@ def _work_under_way(cast: Cast) -> None:
     rule = Rule.objects.get(key="detractor-recovery")
     recent = (
         Response.objects.filter(
-            score__lte=6, loop_status="open", account__churned_on__isnull=True
+            metric="nps", score__lte=6, loop_status="open", account__churned_on__isnull=True
         )  # the open loops
         .select_related("account__owner", "contact")
         .order_by("-responded_at", "-pk")
@@ -661,7 +661,10 @@ def _work_under_way(cast: Cast) -> None:
                 WorkCalendar(ZoneInfo("Europe/Berlin")), cast.now - dt.timedelta(days=cast.rng.randrange(0, 4)), 1
             ),
         )  # fmt: skip
-        for kind, subject, pk in (("alert.raised", "alert", alert.pk), ("task.created", "task", task.pk)):
+        happened = [("task.created", "task", task.pk)]
+        if known is None:
+            happened.append(("alert.raised", "alert", alert.pk))
+        for kind, subject, pk in happened:
             cast.events.append(
                 Event(
                     kind=kind, cause_key=f"{subject}:{pk}:{kind.split('.')[1]}", account=response.account,
