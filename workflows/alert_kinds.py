@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """One line that tells what an alert is about ("Typeform has been broken for a day"), and the page that mends it."""
+    """One line that tells what an alert is about ("Typeform has been broken for a day"), the page that mends it, and what
+    else helps ("Answered 410")."""
 
     words: str
     url: str = ""
+    more: str = ""
 
 
 @dataclass(frozen=True, slots=True)

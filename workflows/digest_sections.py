@@ -18,8 +18,9 @@ from team.domain import Role
 from workflows import digest
 from workflows.alerting.domain import Severity
 from workflows.digest import MOST, Found, Line, Section, Today
-from workflows.domain import AlertState, TaskState
+from workflows.domain import LIVE_ALERTS, AlertState, TaskState
 from workflows.health import queries as health_queries
+from workflows.models import AlertCause
 from workflows.notifying.words import said, title_of
 from workflows.queries import alerts as alert_queries
 from workflows.queries import tasks as task_queries
@@ -80,7 +81,8 @@ def tasks(today: Today) -> Found:
 
 
 def unanswered(today: Today) -> Found:
-    """Detractors, and the dissatisfied of other scales, of the last 90 days whom nobody has contacted."""
+    """Detractors, and the dissatisfied of other scales, of the last 90 days whom nobody has contacted. Those behind an alert
+    that is open, or asleep with a reason, are left to it."""
     rows = (
         Response.objects.visible_to(today.user)
         .counted()
@@ -93,6 +95,8 @@ def unanswered(today: Today) -> Found:
     )
     if _is_own(today):
         rows = rows.filter(account__owner=today.user)
+    alerted = AlertCause.objects.filter(alert__state__in=LIVE_ALERTS, response__isnull=False)
+    rows = rows.exclude(pk__in=alerted.values("response"))
     rows = rows.select_related("account", "contact").order_by("responded_at", "pk")
 
     def line(response: Any) -> Line:
@@ -102,7 +106,8 @@ def unanswered(today: Today) -> Found:
             reverse("surveys:response_detail", args=[response.pk]), _ago(response.responded_at, today),
         )  # fmt: skip
 
-    return _found(rows, line, f"{reverse('surveys:response_list')}?status=open")
+    # No list shows the same ones, and a link must lead to what it counts.
+    return _found(rows, line, "")
 
 
 def renewals(today: Today) -> Found:
@@ -125,7 +130,8 @@ def renewals(today: Today) -> Found:
             f"ends {when}{worth}", days <= 7,
         )  # fmt: skip
 
-    return _found(rows, line, reverse("accounts:account_list"))
+    whose = "&owner=me" if _is_own(today) else ""
+    return _found(rows, line, f"{reverse('accounts:account_list')}?renewal={RENEWAL_DAYS}{whose}")
 
 
 def turned_red(today: Today) -> Found:

@@ -25,7 +25,17 @@ def card_of(message: ChatMessage) -> Card | None:
         )
     if message.is_gathered:
         return _of_many(
-            list(message.carries.select_related("alert__account", "alert__contact", "alert__response"))
+            list(
+                message.carries.select_related(
+                    "alert__account",
+                    "alert__contact",
+                    "alert__response",
+                    "step__run__rule",
+                    "step__run__account__owner",
+                    "step__run__contact",
+                    "step__run__event",
+                ).order_by("pk")
+            )
         )
     if message.step is not None:
         return _of_step(message)
@@ -55,14 +65,19 @@ def _of_alert(alert: Alert, channel: ChatChannel) -> Card:
 
 
 def _of_many(carried: Sequence[ChatMessage]) -> Card | None:
-    alerts = [message.alert for message in carried if message.alert is not None]
     if not carried:
         return None
-    what = f"{len(alerts)} more alerts" if len(alerts) == len(carried) else f"{len(carried)} more messages"
+    alerts = [message.alert for message in carried if message.alert is not None]
+    said = [card for message in carried if message.step is not None and (card := _of_step(message))]
+    lines = [(title_of(alert), _url(alert)) for alert in alerts]
+    # What a rule writes stands nowhere else, so it comes whole and first.
+    lines[:0] = [(" ".join(f"{card.title} {card.quote}".split()), card.url) for card in said]
+    only_alerts = len(alerts) == len(carried)
     return Card(
-        what,
-        lines=[(title_of(alert), _url(alert)) for alert in alerts],
-        note="Gathered: more came than the messages an hour that this channel takes one by one. All stand in the app.",
+        f"{len(carried)} more {'alerts' if only_alerts else 'messages'}",
+        lines=lines,
+        note="Gathered: more came than the messages an hour that this channel takes one by one."
+        + (" All stand in the app." if only_alerts else ""),
         url=f"{settings.BASE_URL}{reverse('workflows:alert_list')}?whose=all",
         button="Open alerts",
     )

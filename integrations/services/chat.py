@@ -304,8 +304,7 @@ def _settle(
     verdict, why = verdict_of(ChatKind(channel.kind), reply.status, reply.text)
     if verdict is Verdict.SENT:
         batch.done([row])
-        if message.is_gathered:
-            message.carries.filter(state=State.PENDING).update(state=State.DONE, finished_at=clock.now())
+        _carried(message, State.DONE)
         ChatChannel.objects.filter(pk=channel.pk).update(last_sent_at=clock.now(), last_error="")
         if message.is_test and channel.state == ChannelState.BROKEN:
             with transaction.atomic():
@@ -314,6 +313,7 @@ def _settle(
         _dead(batch, row, channel, why)
     elif verdict is Verdict.REFUSED:
         batch.fail([row], why)
+        _carried(message, State.FAILED, why)
         _note(channel, why)
     elif reply.status == 429 and not message.is_test:
         # They ask to be left alone: that costs no attempt, and the whole channel rests.
@@ -328,6 +328,12 @@ def _settle(
         _note(channel, why)
 
 
+def _carried(message: ChatMessage, state: State, why: str = "") -> None:
+    """What went in this message shares its fate."""
+    waiting = message.carries.filter(state=State.PENDING)
+    waiting.update(state=state, error=why[:300], finished_at=clock.now())
+
+
 def _unknown(
     batch: "outbox.Batch[ChatMessage]",
     row: ChatMessage,
@@ -339,7 +345,9 @@ def _unknown(
     if not error.may_have_arrived:
         batch.retry([row], error.message)
     elif message.doubts:
-        batch.in_doubt([row], f"{error.message} It was sent twice; whether it arrived is unknown.")
+        why = f"{error.message} It was sent twice; whether it arrived is unknown."
+        batch.in_doubt([row], why)
+        _carried(message, State.IN_DOUBT, why)
     else:
         batch.retry([row], error.message, doubts=1)
 
@@ -388,6 +396,7 @@ def _who_looks(channel: ChatChannel) -> User | None:
 
 def given_up(row: ChatMessage) -> None:
     """A message that no try brought out: for hours the other side was away, so the channel counts as broken."""
+    _carried(row, State.DEAD, row.error)
     if not row.is_test:
         _break(row.channel, row.error or "No message came through.")
 
@@ -407,7 +416,9 @@ def matter_of(alert: Alert) -> alert_kinds.Matter:
     if channel is None:
         return alert_kinds.Matter("A chat channel takes no messages any more")
     return alert_kinds.Matter(
-        f"{channel.name} takes no messages any more", reverse("integrations:chat_detail", args=[channel.pk])
+        f"{channel.name} takes no messages any more",
+        reverse("integrations:chat_detail", args=[channel.pk]),
+        channel.last_error,
     )
 
 

@@ -626,9 +626,9 @@ def _work_under_way(cast: Cast) -> None:
     """What the rules would have left behind for the youngest detractors: alerts, tasks, a late one."""
     rule = Rule.objects.get(key="detractor-recovery")
     recent = (
-        Response.objects.counted()
-        .dissatisfied()
-        .filter(loop_status="open", account__churned_on__isnull=True)  # the open loops
+        Response.objects.filter(
+            metric="nps", score__lte=6, loop_status="open", account__churned_on__isnull=True
+        )  # the open loops
         .select_related("account__owner", "contact")
         .order_by("-responded_at", "-pk")
     )
@@ -663,7 +663,10 @@ def _work_under_way(cast: Cast) -> None:
                 WorkCalendar(ZoneInfo("Europe/Berlin")), cast.now - dt.timedelta(days=cast.rng.randrange(0, 4)), 1
             ),
         )  # fmt: skip
-        for kind, subject, pk in (("alert.raised", "alert", alert.pk), ("task.created", "task", task.pk)):
+        happened = [("task.created", "task", task.pk)]
+        if known is None:
+            happened.append(("alert.raised", "alert", alert.pk))
+        for kind, subject, pk in happened:
             cast.events.append(
                 Event(
                     kind=kind, cause_key=f"{subject}:{pk}:{kind.split('.')[1]}", account=response.account,

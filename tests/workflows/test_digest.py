@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
@@ -14,7 +15,8 @@ from team.models import User
 from team.services import people
 from tests import factories
 from workflows import digest
-from workflows.models import Digest
+from workflows.domain import TaskState
+from workflows.models import Alert, Digest, Task
 from workflows.services import alerts, digests, tasks
 
 pytestmark = pytest.mark.django_db
@@ -151,8 +153,8 @@ def test_it_says_what_waits_with_links(acme: Account, csm: User, drain: Any, fro
     (message,) = run(drain)
 
     text, html = message.body, message.alternatives[0][0]
-    # An alert, two tasks, an unanswered detractor, a renewal.
-    assert message.subject == "5 things need attention today"
+    # An alert, two tasks, a renewal.
+    assert message.subject == "4 things need attention today"
     for said in ("Ann <Vogt> at Acme answered 1", "Late", "Today", "2 days overdue", "ends in 10 days"):
         assert said in text
     for said in ("Next week", "60 days", "Call Ann"):
@@ -161,6 +163,41 @@ def test_it_says_what_waits_with_links(acme: Account, csm: User, drain: Any, fro
     assert f"{reverse('workflows:notification_preferences')}" in text
     assert f"{reverse('workflows:notification_preferences')}" in html
     assert "/alerts/" in html
+
+
+def test_a_detractor_without_a_reply_is_named_once(acme: Account, csm: User, drain: Any, frozen: Any) -> None:
+    survey = factories.a_survey()
+    for name, score in (("Ann", 1), ("Bob", 2)):
+        email = f"{name.lower()}@acme.example"
+        factories.a_contact(
+            email, account=factories.an_account(name, owner=csm), first_name=name, last_name=""
+        )
+        factories.respond(survey, score, email=email)
+    drain()
+    # Somebody closed Bob's alert and left him without a word.
+    alerts.close_alert(alert=Alert.objects.get(account__name="Bob"), outcome="", actor=None)
+    tasks.finish_tasks(chosen=Task.objects.all(), state=TaskState.DONE, outcome="", actor=csm)
+
+    (message,) = run(drain)
+
+    assert message.subject == "2 things need attention today"
+    assert "Open alerts (1)\n\n- Ann" in message.body
+    assert "Nobody has replied to (1)\n\n- Bob" in message.body
+
+
+def test_more_than_a_screenful_of_renewals_leads_to_all_of_them(csm: User, drain: Any, frozen: Any) -> None:
+    today = clock.now().date()
+    for n in range(13):
+        account = factories.an_account(f"A{n}", owner=csm)
+        Contract.objects.create(
+            account=account, starts_on=today, ends_on=today + dt.timedelta(days=9), arr=1, currency="EUR"
+        )
+
+    (message,) = run(drain)
+
+    assert (
+        f"All 13: {settings.BASE_URL}{reverse('accounts:account_list')}?renewal=30&owner=me" in message.body
+    )
 
 
 def test_it_holds_only_what_the_person_may_see(

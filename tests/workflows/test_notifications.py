@@ -17,7 +17,7 @@ from team.domain import Role
 from team.models import AuditEntry, NotificationPreference, User, Workspace
 from team.services import people
 from tests import factories
-from workflows.models import Alert, Notice, Notification, Rule, Run, RunStep
+from workflows.models import Alert, Notice, Notification, Rule, Run, RunStep, Task
 from workflows.notifying import topics
 from workflows.notifying.domain import HOUR, Way, quiet_end, room_at
 from workflows.notifying.preferences import wishes_of
@@ -70,7 +70,7 @@ def test_five_hundred_answers_make_eleven_mails_and_lose_nothing(
     assert len(mail.outbox) == 11
     assert mail.outbox[-1].subject == "490 more alerts"
     assert "and 440 more, all in the app" in mail.outbox[-1].body
-    assert team_unread(csm) == 1000  # each alert, and the call each asks for
+    assert team_unread(csm) == 500  # the call that each asks for stands on its page
     assert "500" in as_csm.get(reverse("workflows:alert_list")).content.decode()
 
 
@@ -402,3 +402,61 @@ def test_what_a_rule_tells_is_put_into_words_when_it_is_read(csm: User, as_csm: 
     ann.save()
     html = as_csm.get(reverse("workflows:notification_list")).content.decode()
     assert "Ann Vogt" not in html
+
+
+# --- Told once ---------------------------------------------------------------------------------------------------
+def test_the_call_that_an_alert_asks_for_is_not_told_beside_it(csm: User, drain: Any) -> None:
+    from surveys import ingest
+
+    ann = factories.a_contact("ann@acme.example", account=factories.an_account("Acme", owner=csm))
+    ingest.ingest([factories.answer_to(factories.a_survey(), 2, email=ann.email, external_id="a")])
+    drain()
+
+    assert Task.objects.filter(assignee=csm).count() == 1
+    assert [n.topic for n in Notification.objects.filter(user=csm)] == ["alert.detractor"]
+    assert len(mail.outbox) == 1
+
+
+def told_of_both(csm: User, *, task_first: bool) -> list[str]:
+    acme = factories.an_account("Acme", owner=csm)
+    run = Run.objects.create(
+        rule=Rule.objects.create(name="Both", trigger="response.scored", is_active=False), rule_version=1,
+        cause_key="c", account=acme, started_at=clock.now(),
+    )  # fmt: skip
+
+    def task() -> None:
+        tasks.create_task(title="Call", account=acme, assignee=csm, actor=None, run=run)
+
+    if task_first:
+        task()
+    alerts.raise_alert(kind="detractor", account=acme, assignee=csm, run=run)
+    if not task_first:
+        task()
+    return sorted(Notification.objects.filter(user=csm, read_at__isnull=True).values_list("topic", flat=True))
+
+
+@pytest.mark.parametrize("task_first", [True, False])
+def test_a_task_and_an_alert_of_one_run_are_told_as_the_alert(
+    task_first: bool, csm: User, drain: Any
+) -> None:
+    people.set_notifications(person=csm, actor=csm, choices={"task": ["app", "mail"]})
+
+    assert told_of_both(csm, task_first=task_first) == ["alert.detractor"]
+    drain()
+    assert len(mail.outbox) == 1
+
+
+def test_where_alerts_are_not_wanted_the_task_is_told(csm: User) -> None:
+    people.set_notifications(person=csm, actor=csm, choices={"alert": []})
+
+    assert told_of_both(csm, task_first=False) == ["task_given"]
+
+
+def test_a_task_that_comes_days_after_the_alert_is_told(csm: User, frozen: Any) -> None:
+    assert told_of_both(csm, task_first=False) == ["alert.detractor"]
+    frozen.shift(dt.timedelta(days=3))
+    run = Run.objects.get()
+
+    tasks.create_task(title="Ask again", account=run.account, assignee=csm, actor=None, run=run)
+
+    assert Notification.objects.filter(user=csm, topic="task_given").count() == 1

@@ -226,6 +226,20 @@ def test_closing_asks_what_came_of_it(as_csm: Client, answer: Response) -> None:
     assert "closed in time" in text(as_csm.get("/loops/?state=closed"))
 
 
+def test_what_was_closed_last_stands_first(
+    ann: Any, as_csm: Client, answer: Response, frozen: Any, csm: User, drain: Any
+) -> None:
+    second = factories.respond(factories.a_survey("Second"), 3, email=ann.email)
+    drain()
+    for row in (second, answer):
+        frozen.shift(dt.timedelta(hours=1))
+        closing.set_status(response=row, status=LoopStatus.CLOSED, outcome=None, actor=csm)
+
+    page = as_csm.get("/loops/?state=closed")
+
+    assert [loop.response_id for loop, _ in page.context["rows"]] == [answer.pk, second.pk]
+
+
 def test_an_outcome_can_be_said_afterwards(
     as_csm: Client, as_viewer: Client, answer: Response, csm: User, drain: Any
 ) -> None:

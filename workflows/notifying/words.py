@@ -62,7 +62,8 @@ def _of_alert(notification: Notification) -> Words:
         return Words(f"Given to you: {title}", _path(alert))
     if count > 1:
         return Words(title, _path(alert), f"fired {count} times since it was opened")
-    return Words(title, _path(alert))
+    matter = alert.matter
+    return Words(title, _path(alert), matter.more if matter is not None else "")
 
 
 def _path(alert: Alert) -> str:

@@ -18,7 +18,7 @@ from team.models import User
 from workflows import alert_kinds
 from workflows.alerting.domain import Gravity, Severity, Wake, is_clearly_worse, worst
 from workflows.domain import LIVE_ALERTS, AlertState
-from workflows.models import Alert, AlertCause, HandOver, Loop, Run
+from workflows.models import Alert, AlertCause, HandOver, Loop, Notification, Run
 from workflows.notifying import topics
 from workflows.services import notifications
 from workflows.services.notifications import NOTICE
@@ -99,8 +99,16 @@ def _open(key: str, *, severity: Severity, data: dict[str, Any], **fields: Any) 
     _note(alert, key, severity=severity, data=data, **{name: fields[name] for name in _OF_A_CAUSE})
     run = fields["run"]
     _record(alert, "raised", "raised", assignee=alert.assignee_id, rule=run.rule_id if run else None)
-    notifications.notify(user=alert.assignee, topic=topics.key_of(alert), alert=alert)
+    _instead(notifications.notify(user=alert.assignee, topic=topics.key_of(alert), alert=alert), fields)
     return alert
+
+
+def _instead(told: Notification | None, fields: Mapping[str, Any]) -> None:
+    if told is not None:
+        response = fields["response"]
+        notifications.instead_of_tasks(
+            told=told, run=fields["run"], response_id=response.pk if response is not None else None
+        )
 
 
 _OF_A_CAUSE = ("contact", "response", "message", "run")
@@ -139,7 +147,7 @@ def _add(
     if wakes:
         _wake(alert, Wake.WORSE)
     elif not is_asleep:
-        notifications.notify_again(user=alert.assignee, alert=alert)
+        _instead(notifications.notify_again(user=alert.assignee, alert=alert), fields)
     return alert
 
 

@@ -44,6 +44,10 @@ def _of_one(notice: Notice, item: Notification) -> EmailMultiAlternatives:
         "response": response,
         "written": item.alert.message if item.alert is not None else None,
         "is_alert": item.alert is not None,
+        "can_reply": item.alert is not None and contact is not None and bool(contact.email),
+        "is_owner": subject is not None
+        and subject.account is not None
+        and subject.account.owner_id == notice.user_id,
         "account": subject.account if subject else None,
         "contact": contact,
         "url": settings.BASE_URL + (said.path or reverse("workflows:notification_list")),

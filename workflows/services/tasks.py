@@ -29,6 +29,7 @@ from workflows.models import (
     TaskComment,
     TaskSeries,
 )
+from workflows.notifying.domain import Way
 from workflows.notifying.topics import TASK_COMMENT, TASK_GIVEN
 from workflows.queries import worktime
 from workflows.services import notifications, progress
@@ -110,7 +111,12 @@ def create_task(
         subject=("task", task.pk),
         data={"assignee": assignee.pk if assignee else None, "rule": run.rule_id if run else None},
     )
-    _notify(task, actor)
+    # What a rule asks for beside its alert is told with the alert.
+    _notify(
+        task,
+        actor,
+        but=notifications.told_by_alert(user=assignee, task=task) if actor is None else frozenset(),
+    )
     return task
 
 
@@ -129,9 +135,9 @@ def _add_items(task: Task, texts: Sequence[str]) -> None:
     )
 
 
-def _notify(task: Task, actor: User | None) -> None:
+def _notify(task: Task, actor: User | None, *, but: frozenset[Way] = frozenset()) -> None:
     if task.assignee != actor:
-        notifications.notify(user=task.assignee, topic=TASK_GIVEN, task=task)
+        notifications.notify(user=task.assignee, topic=TASK_GIVEN, task=task, but=but)
 
 
 @transaction.atomic

@@ -38,6 +38,8 @@ def loop_list(request: UserRequest) -> HttpResponse:
     ).qs
     if whose == "mine":
         found = found.filter(owner=request.user)
+    if state == "closed":
+        found = found.order_by("-resolved_at", "-pk")
     page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
     rows = list(page.object_list)
     shown = queries.readings(rows)

@@ -122,6 +122,50 @@ def test_what_comes_too_fast_goes_as_one_message(slack: Vendor, lead: User, drai
     assert set(channel.messages.values_list("state", flat=True)) == {"done"}
 
 
+def a_step(channel: ChatChannel, text: str, key: str = "s") -> RunStep:
+    rule, _ = Rule.objects.get_or_create(name="Tell", trigger="response.scored", is_active=False)
+    run = Run.objects.create(rule=rule, rule_version=1, cause_key=key, started_at=clock.now())
+    return RunStep.objects.create(
+        key=key, run=run, kind="chat_message", state="done", path="0",
+        settings={"channel": str(channel.pk), "text": text},
+    )  # fmt: skip
+
+
+def test_what_rules_write_too_fast_is_in_the_gathered_message(
+    slack: Vendor, lead: User, drain: Any, frozen: Any
+) -> None:
+    channel = a_channel(slack, lead, per_hour=1)
+    for number in range(3):
+        chat.say(
+            channel=channel, key=str(number), step=a_step(channel, f"Order {number}\nShip it", str(number))
+        )
+    raise_one("Acme")
+    drain()
+    frozen.shift(dt.timedelta(hours=1))
+    drain()
+
+    assert sent(slack)[1]["text"] == "3 more messages"
+    body = slack.calls[1].body.decode()
+    for said in ("Order 1 Ship it", "Order 2 Ship it", "Acme"):
+        assert said in body
+    assert "All stand in the app" not in body
+
+
+def test_what_is_gathered_shares_the_fate_of_its_message(
+    slack: Vendor, lead: User, drain: Any, frozen: Any
+) -> None:
+    channel = a_channel(slack, lead, per_hour=1)
+    for number in range(3):
+        raise_one(f"Account {number}")
+    drain()
+    slack.fail(reply("invalid_payload", 400, kind="text/plain"))
+    frozen.shift(dt.timedelta(hours=1))
+    drain()
+
+    states = channel.messages.order_by("pk").values_list("state", flat=True)
+    assert sorted(states) == ["done", "failed", "failed", "failed"]
+
+
 # --- When the other side does not take it ------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("status", "body"), [(404, "no_service"), (410, "channel_is_archived"), (403, "action_prohibited")]

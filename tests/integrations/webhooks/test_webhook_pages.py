@@ -102,6 +102,18 @@ def test_what_failed_is_watched_and_sent_again(
     assert len(receiver.heard) == 3
 
 
+def test_what_goes_for_the_first_time_does_not_say_that_it_tries_again(
+    made: Webhook, as_lead: Client
+) -> None:
+    someone_answers(2)
+    as_lead.post(f"/webhooks/{made.pk}/test/", {"kind": "response.scored"})
+    WebhookDelivery.objects.update(state="sending", attempts=1)
+    shown = page(as_lead, f"/webhooks/{made.pk}/")
+
+    assert "on its way" in shown
+    assert "tries again" not in shown
+
+
 def test_a_test_secret_pause_clear_and_delete(
     made: Webhook, as_lead: Client, receiver: HttpServer, drain: Drain
 ) -> None:
