@@ -18,10 +18,11 @@ from core import bulk
 from core.errors import Refused
 from team import queries as team_queries
 from workflows.models import DryRun, DryRunHit, Rule
-from workflows.rules import catalogue, engine, fields
+from workflows.rules import catalogue, fields
 from workflows.rules.course import Courses
 from workflows.rules.definition import values_of
 from workflows.rules.domain import OneRunPer, Reentry
+from workflows.rules.entering import cap_of, subject_of
 from workflows.rules.judging import Answer, Judge, is_actionable
 from workflows.rules.verdicts import Verdict
 
@@ -80,7 +81,7 @@ class Rehearsal:
         self.rule = rule_of(dry_run)
         self.zone = team_queries.zone()
         self.judge = Judge(self.rule)
-        self.cap = engine.cap_of(self.rule)
+        self.cap = cap_of(self.rule)
         self.courses = Courses(self.rule)
         self.causes: set[str] = set()
         self.entered: dict[str, dt.datetime] = {}
@@ -168,7 +169,7 @@ class Rehearsal:
         return Verdict.FIRES
 
     def _subject(self, account: int | None, contact: int | None) -> str:
-        return engine.subject_of(self.rule.one_run_per, account, contact)
+        return subject_of(self.rule.one_run_per, account, contact)
 
     def _note(
         self, cause: str, subject: str, at: dt.datetime, ends_at: dt.datetime | None, verdict: str

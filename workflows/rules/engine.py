@@ -24,7 +24,8 @@ from workflows.queries import worktime
 from workflows.rules import active, catalogue, conditions, definition, judging, reports
 from workflows.rules.checking import is_shown
 from workflows.rules.definition import BRANCH, place_words
-from workflows.rules.domain import MAX_CHAIN, REACH_CAP, OneRunPer, Reentry, StepOutcome
+from workflows.rules.domain import MAX_CHAIN, OneRunPer, Reentry, StepOutcome
+from workflows.rules.entering import cap_of, subject_of
 from workflows.rules.journeys import WAIT, after, definition_of, first_in, step_at, wait_end, was_touched
 from workflows.rules.judging import Answer
 
@@ -98,24 +99,6 @@ def enrol(*, rule: Rule, run: Run, path: str) -> Run | None:
     return start_run(
         rule=rule, event=run.event, cause_key=f"run:{run.pk}:{path}", led_by=run, account=run.account, contact=run.contact
     )  # fmt: skip
-
-
-def cap_of(rule: Rule) -> int | None:
-    """How many runs may start in a day; those of rules that write to customers are always limited."""
-    return rule.max_runs_per_day or (REACH_CAP if reaches_out(rule.steps) else None)
-
-
-def reaches_out(steps: list[dict[str, Any]]) -> bool:
-    """Whether a step writes to customers."""
-    known = (catalogue.step_types.get(str(step.get("kind"))) for _, step in definition.walk(steps))
-    return any(one is not None and one.reaches_out for one in known)
-
-
-def subject_of(one_run_per: str, account_id: int | None, contact_id: int | None) -> str:
-    """Of whom a rule has one run at a time; empty where it is about nobody."""
-    if one_run_per == OneRunPer.ACCOUNT:
-        return f"account:{account_id}" if account_id else ""
-    return f"contact:{contact_id}" if contact_id else f"account:{account_id}" if account_id else ""
 
 
 def _ancestry(event: Event, led_by: Run | None) -> list[int]:

@@ -15,6 +15,7 @@ from workflows.domain import UNDER_WAY, RunState
 from workflows.models import AlertCause, Run, RunStep, Task
 from workflows.rules import engine
 from workflows.rules.domain import EXIT_WORDS, Exit, OneRunPer
+from workflows.rules.entering import subject_of
 from workflows.rules.journeys import EXIT_KINDS, definition_of, exit_of
 
 AWAITED = ("message.received", "response.scored", "task.completed", "alert.closed", "interaction.logged")
@@ -75,7 +76,7 @@ def on_merged(event: Event) -> None:
         return
     runs = Run.objects.filter(state__in=UNDER_WAY, subject_key__isnull=False, **about)
     for run in runs.select_related("rule").order_by("started_at", "pk"):
-        subject = engine.subject_of(run.rule.one_run_per, run.account_id, run.contact_id)
+        subject = subject_of(run.rule.one_run_per, run.account_id, run.contact_id)
         if subject == run.subject_key:
             continue
         younger = Run.objects.filter(rule=run.rule, subject_key=subject).exclude(pk=run.pk).first()

@@ -16,7 +16,7 @@ from tests.conftest import Drain
 from tests.workflows.rules.conftest import TASK, WAIT, WRITE, MakeRule, PassTime, scored, tell
 from workflows.domain import RunState
 from workflows.models import Alert, Rule, Run, RunStep, Task
-from workflows.rules import active, catalogue, engine
+from workflows.rules import active, catalogue, engine, entering
 from workflows.rules.catalogue import StepType
 from workflows.services import rules as services
 
@@ -110,7 +110,7 @@ def test_runs_above_the_cap_are_held_and_a_lead_is_told_once(
 def test_a_rule_that_writes_to_customers_is_always_capped(
     make_rule: MakeRule, ann: Contact, drain: Drain, written: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "REACH_CAP", 3)
+    monkeypatch.setattr(entering, "REACH_CAP", 3)
     make_rule(steps=[WRITE])
     make_rule(steps=[TASK], name="Only inside")
     for _ in range(5):
