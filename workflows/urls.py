@@ -88,6 +88,7 @@ urlpatterns = [
     path("rules/<int:pk>/dry-run/", rules.rule_dry_run, name="rule_dry_run"),
     path("rules/<int:pk>/switch/", rules.rule_switch, name="rule_switch"),
     path("rules/<int:pk>/switch-on/", rules.rule_switch_on, name="rule_switch_on"),
+    path("rules/<int:pk>/release/", rules.rule_release, name="rule_release"),
     path("runs/", rules.run_list, name="run_list"),
     path("runs/<int:pk>/", rules.run_detail, name="run_detail"),
     path("health/", health.health_list, name="health_list"),

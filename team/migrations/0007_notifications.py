@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 def carry_over(apps, schema_editor):
     """Who declined mails of alerts, or asked for those of tasks, said so for all of them."""
-    Preference = apps.get_model("team", "0006_creates_contacts")
+    Preference = apps.get_model("team", "NotificationPreference")
     for row in Preference.objects.all().iterator():
         chosen = {}
         if not row.alert_mail:

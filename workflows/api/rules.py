@@ -300,6 +300,16 @@ class RuleViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
         return Response(VersionSerializer(found, many=True).data)
 
     @extend_schema(
+        summary="Let held runs go",
+        description="Starts the runs that were held because more began in a day than the rule allows, the oldest first.",
+        request=None,
+        responses=OpenApiTypes.OBJECT,
+    )
+    @action(detail=True, methods=["post"])
+    def release(self, request: Request, pk: str) -> Response:
+        return Response({"released": rule_services.release_held(rule=self.get_object(), actor=self.user)})
+
+    @extend_schema(
         summary="A rule in sentences",
         responses=OpenApiTypes.OBJECT,
     )

@@ -1,7 +1,7 @@
 """Rules and what becomes of them: runs and their steps."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -27,9 +27,15 @@ class RuleState(models.Model):
         return "The state of the rules"
 
 
+forget_rules: list[Callable[[], None]] = []
+"""What this process keeps of rules is dropped with these."""
+
+
 def renew_stamp() -> None:
     """Have every worker read the rules again."""
     RuleState.objects.update_or_create(pk=1, defaults={"stamp": uuid.uuid4().hex})
+    for forget in forget_rules:
+        forget()
 
 
 class RuleQuerySet(models.QuerySet["Rule"]):

@@ -35,6 +35,11 @@ def list_rules(user: User) -> QuerySet[Rule]:
     ).order_by("name", "pk")
 
 
+def by_name() -> QuerySet[Rule]:
+    """All rules, for lists to choose from."""
+    return Rule.objects.order_by("name", "pk")
+
+
 def state_of(rule: Any) -> str:
     """ "on", "off", or "draft" where it never was on. `rule` is one of `list_rules`."""
     return "on" if rule.is_active else "off" if rule.was_on else "draft"

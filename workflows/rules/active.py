@@ -6,11 +6,9 @@ A worker asks for the stamp of the rules (one row) with every event, and reads t
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any
-
-from django.db.models.signals import post_save
 
 from workflows.models import Rule, RuleState
+from workflows.models.rules import forget_rules
 from workflows.rules.judging import IMPORTED, Judge
 
 KEPT_SECONDS = 60.0
@@ -73,11 +71,11 @@ def _read(stamp: str, now: float) -> Active:
     return Active(stamp, now, dict(by_kind), frozenset(imports))
 
 
-def _forget(**_: Any) -> None:
+def _forget() -> None:
     global _kept
     _kept = None
 
 
 def register() -> None:
     """A change in this process is seen at once."""
-    post_save.connect(_forget, sender=RuleState, dispatch_uid="workflows.rules.active")
+    forget_rules.append(_forget)

@@ -357,8 +357,8 @@ class _Reader:
 
     def _user(self, raw: object) -> int | None:
         text = str(raw).strip() if isinstance(raw, (int, str)) and not isinstance(raw, bool) else ""
-        is_id = text.isascii() and text.isdigit() and len(text) < 19
-        if is_id and team_queries.list_assignable().filter(pk=int(text)).exists():
+        is_number = text.isascii() and text.isdigit() and len(text) < 19
+        if is_number and team_queries.list_assignable().filter(pk=int(text)).exists():
             return int(text)
         self.refuse(f"“{self.setting.label}” names nobody active here. Choose another person.")
         return None

@@ -222,7 +222,7 @@ def run_list(request: UserRequest) -> HttpResponse:
         "rows": run_queries.shown(page.object_list, request.user),
         "chips": _chips(run_queries.count_by_state(user=request.user), state, name="state"),
         "state": state,
-        "rules": queries.list_rules(request.user),
+        "rules": queries.by_name(),
         "rule": rule,
     }
     return render(request, "workflows/run_list.html", context)
@@ -240,6 +240,18 @@ def run_detail(request: UserRequest, pk: int) -> HttpResponse:
         "may_lead": can_lead(request.user),
     }
     return render(request, "workflows/run_detail.html", context)
+
+
+@requires(can_lead)
+@require_POST
+def rule_release(request: UserRequest, pk: int) -> HttpResponse:
+    """Let the runs go that are held because there were too many in a day."""
+    rule = get_object_or_404(queries.list_rules(request.user), pk=pk)
+    number = services.release_held(rule=rule, actor=request.user)
+    messages.info(
+        request, f"{number:,} run{'' if number == 1 else 's'} let go." if number else "Nothing was held."
+    )
+    return redirect("workflows:rule_detail", pk=pk)
 
 
 @requires(can_lead)

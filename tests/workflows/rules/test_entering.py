@@ -107,6 +107,23 @@ def test_runs_above_the_cap_are_held_and_a_lead_is_told_once(
     assert AuditEntry.objects.filter(action="rule.release").exists()
 
 
+def test_a_lead_lets_held_runs_go_from_the_page_of_the_rule(
+    make_rule: MakeRule, ann: Contact, as_lead: Any, as_csm: Any, drain: Drain
+) -> None:
+    rule = make_rule(max_runs_per_day=1)
+    for _ in range(2):
+        scored(ann)
+        drain()
+    url = f"/rules/{rule.pk}/release/"
+    assert url in as_lead.get(f"/rules/{rule.pk}/").content.decode()
+
+    assert as_csm.post(url).status_code == 403
+    assert as_lead.post(url, follow=True).status_code == 200
+    drain()
+
+    assert set(Run.objects.values_list("state", flat=True)) == {"done"}
+
+
 def test_a_rule_that_writes_to_customers_is_always_capped(
     make_rule: MakeRule, ann: Contact, drain: Drain, written: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
