@@ -205,7 +205,8 @@ def do_step(row: RunStep) -> None:
     row.run = run
     row.started_at = row.started_at or clock.now()
     if run.state not in (RunState.RUNNING, RunState.WAITING):
-        _note(row, StepOutcome.CANCELLED, "Not done: the run had ended.")
+        if not row.outcome:  # delivered again, it is what it was
+            _note(row, StepOutcome.CANCELLED, "Not done: the run had ended.")
         return
     if run.contact is not None and run.contact.erased_at is not None:
         _note(row, StepOutcome.CANCELLED, ERASED)
@@ -251,9 +252,7 @@ def _is_so(run: Run, row: RunStep) -> bool:
     values |= timeline.current_facts(run.account, run.contact)
     zone = team_queries.zone()
     now = judging.language.Now(today=clock.now().astimezone(zone).date(), zone=zone)
-    return judging.holds(
-        row.settings.get("conditions") or {}, definition_of(run)["trigger"], values, now
-    )
+    return judging.holds(row.settings.get("conditions") or {}, definition_of(run)["trigger"], values, now)
 
 
 def _left_out(run: Run, row: RunStep) -> str:

@@ -15,7 +15,13 @@ from workflows.rules.definition import BRANCH
 from workflows.services import rewards
 
 pytestmark = pytest.mark.django_db
-TEXTS = {"title": "Call {{ full_name|them }}", "text": "Look here", "subject": "Hello", "body": "Hello {code}", "tag": "vip"}
+TEXTS = {
+    "title": "Call {{ full_name|them }}",
+    "text": "Look here",
+    "subject": "Hello",
+    "body": "Hello {code}",
+    "tag": "vip",
+}
 
 
 @pytest.fixture
@@ -46,14 +52,18 @@ def test_every_kind_of_step_is_done_or_says_what_to_mend(
     described = catalogue.step_types[kind]
     step: dict[str, Any] = {"kind": kind}
     for setting in described.settings:
-        if setting.kind is not SettingKind.CONDITIONS and checking.is_shown(setting, step, described.settings):
+        if setting.kind is not SettingKind.CONDITIONS and checking.is_shown(
+            setting, step, described.settings
+        ):
             step[setting.key] = _value(setting, csm)
     if kind == BRANCH:
         asked = {"all": [{"field": "event.category", "op": "in", "value": ["detractor"]}]}
         step |= {"conditions": asked, "then": [TASK], "else": []}
     raw = {"name": "Tried", "trigger": "response.scored", "steps": [step]}
     checked = checking.check(raw)
-    lacking = [s.key for s in described.settings if s.choices is not None and s.is_required and not s.choices()]
+    lacking = [
+        s.key for s in described.settings if s.choices is not None and s.is_required and not s.choices()
+    ]
     if checked.problems:
         assert lacking, checked.problems
         assert all("Choose" in problem.message for problem in checked.problems)
@@ -69,7 +79,13 @@ def test_every_kind_of_step_is_done_or_says_what_to_mend(
         assert (run.state, row.outcome) == ("failed", "failed")
         assert "missing" in row.error
     else:
-        assert (run.state, row.outcome) == ("done", "done"), (row.error, row.note, row.state, row.attempts, row.result)
+        assert (run.state, row.outcome) == ("done", "done"), (
+            row.error,
+            row.note,
+            row.state,
+            row.attempts,
+            row.result,
+        )
 
 
 @pytest.mark.parametrize("ready", library.READY, ids=lambda ready: ready.key)
