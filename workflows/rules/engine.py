@@ -205,8 +205,7 @@ def do_step(row: RunStep) -> None:
     row.run = run
     row.started_at = row.started_at or clock.now()
     if run.state not in (RunState.RUNNING, RunState.WAITING):
-        if not row.outcome:  # delivered again, it is what it was
-            _note(row, StepOutcome.CANCELLED, "Not done: the run had ended.")
+        _note(row, StepOutcome.CANCELLED, "Not done: the run had ended.")
         return
     if run.contact is not None and run.contact.erased_at is not None:
         _note(row, StepOutcome.CANCELLED, ERASED)
