@@ -77,6 +77,7 @@ def _alerts() -> None:
     notices.register()
     alert_kinds.register("detractor", label="A detractor answered")
     alert_kinds.register("reply", label="A customer wrote back")
+    alert_kinds.register("health", label="The health of an account changed")
     words.register()
     digests.register()
     digest_sections.register()

@@ -21,9 +21,10 @@ from workflows.digest import MOST, Found, Line, Section, Today
 from workflows.domain import LIVE_ALERTS, AlertState, TaskState
 from workflows.health import queries as health_queries
 from workflows.models import AlertCause
-from workflows.notifying.words import said, title_of
+from workflows.notifying.words import title_of
 from workflows.queries import alerts as alert_queries
 from workflows.queries import tasks as task_queries
+from workflows.rules.merge_fields import score_words
 
 DETRACTOR_DAYS = 90
 RENEWAL_DAYS = 30
@@ -102,7 +103,7 @@ def unanswered(today: Today) -> Found:
     def line(response: Any) -> Line:
         who = response.contact.display_name if response.contact else "Somebody"
         return Line(
-            f"{who} at {response.account.name} answered {said(response)}",
+            f"{who} at {response.account.name} answered {score_words(response)}",
             reverse("surveys:response_detail", args=[response.pk]), _ago(response.responded_at, today),
         )  # fmt: skip
 

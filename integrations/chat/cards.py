@@ -10,8 +10,8 @@ from integrations.chat.models import ChatChannel, ChatMessage
 from team import queries as team_queries
 from workflows.alerting.domain import Severity
 from workflows.models import Alert
-from workflows.notifying import merging
 from workflows.notifying.words import quote_of, title_of
+from workflows.rules import merge_fields
 
 
 def card_of(message: ChatMessage) -> Card | None:
@@ -88,7 +88,7 @@ def _of_step(message: ChatMessage) -> Card | None:
     if step is None:
         return None
     run = step.run
-    text = merging.fill(str(step.settings.get("text", "")), run)
+    text = merge_fields.shown(str(step.settings.get("text", "")), run)
     title, _, rest = text.strip().partition("\n")
     path = (
         reverse("accounts:account_detail", args=[run.account_id])

@@ -9,6 +9,7 @@ from team.models import User
 from tests import factories
 from tests.workflows.test_api import Api
 from workflows.models import Rule, Run
+from workflows.services import rules as rule_services
 
 pytestmark = pytest.mark.django_db
 TASK = {"kind": "create_task", "title": "Call", "due_business_days": 1, "priority": "high"}
@@ -130,3 +131,27 @@ def test_runs_are_listed_with_their_steps_to_whom_they_concern(
     assert Api(lead)("post", f"/runs/{run.pk}/stop/").status_code == 409
     assert Api(lead)("post", f"/runs/{run.pk}/steps/9/retry/").status_code == 404
     assert Api(lead)("post", f"/runs/{run.pk}/steps/0/skip/").status_code == 409
+
+
+def test_a_rule_with_problems_is_not_switched_on(lead: User) -> None:
+    api = Api(lead)
+    made = api("post", "/rules/", {**RULE, "steps": [], "draft": True}).json()
+
+    answer = api("patch", f"/rules/{made['id']}/", {"is_active": True})
+
+    assert answer.status_code == 400
+    assert not Rule.objects.get(pk=made["id"]).is_active
+
+
+def test_a_rule_nobody_tried_is_tried_before_it_is_switched_on(
+    lead: User, ann: Contact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factories.respond(factories.a_survey(), 3, email=ann.email)
+    monkeypatch.setattr(rule_services, "CONFIRM_ABOVE", 0)
+    api = Api(lead)
+    address = f"/rules/{api('post', '/rules/', RULE).json()['id']}/"
+
+    refused = api("patch", address, {"is_active": True})
+    assert refused.status_code in {400, 409, 422}
+    assert "1 people" in refused.content.decode()
+    assert api("patch", address, {"is_active": True, "confirm_reach": 1}).json()["is_active"]

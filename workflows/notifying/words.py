@@ -2,19 +2,14 @@
 
 from django.urls import reverse
 
-from surveys.models import Response
 from team.models import User
 from workflows.alerting.domain import Wake
 from workflows.models import Alert, Notification
-from workflows.notifying import merging, topics
+from workflows.notifying import topics
 from workflows.notifying.topics import Topic, Words
+from workflows.rules import merge_fields
 
 LONGEST_QUOTE = 1500
-
-
-def said(response: Response) -> str:
-    """A score in words; on another scale than the NPS with its end, so that nobody takes a 4 of 5 for a 4 of 10."""
-    return str(response.score) if response.metric == "nps" else f"{response.score} of {response.scale_max}"
 
 
 def who_of(alert: Alert) -> str:
@@ -25,7 +20,7 @@ def title_of(alert: Alert) -> str:
     """What an alert is about in one line: "Ann Vogt at Acme answered 3"."""
     at = f" at {alert.account.name}" if alert.account else ""
     if alert.response is not None:
-        return f"{who_of(alert)}{at} answered {said(alert.response)}"
+        return f"{who_of(alert)}{at} answered {merge_fields.score_words(alert.response)}"
     if alert.message is not None:
         return f"{who_of(alert)}{at} wrote back"
     matter = alert.matter
@@ -93,7 +88,7 @@ def _of_step(notification: Notification) -> Words:
     if step is None:
         return Words("A rule told you of something that is no longer there")
     run = step.run
-    title, _, more = merging.fill(str(step.settings.get("text", "")), run).strip().partition("\n")
+    title, _, more = merge_fields.shown(str(step.settings.get("text", "")), run).strip().partition("\n")
     path = (
         reverse("accounts:account_detail", args=[run.account_id])
         if run.account_id

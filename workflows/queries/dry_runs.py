@@ -18,9 +18,9 @@ from workflows.rules.dry_run import rule_of
 from workflows.rules.verdicts import VERDICT_WORDS, WITHHELD_WORDS, Verdict, Withheld
 
 
-def latest_of(rule: Rule, *, version: int | None = None) -> DryRun | None:
-    """The newest dry run of the rule, or of one of its versions."""
-    found = DryRun.objects.filter(rule=rule).select_related("rule")
+def latest_of(rule: Rule, *, version: int | None = None, least_days: int = 0) -> DryRun | None:
+    """The newest dry run of the rule, or of one of its versions; with `least_days` one that looked back so far."""
+    found = DryRun.objects.filter(rule=rule, days__gte=least_days).select_related("rule")
     if version is not None:
         found = found.filter(rule_version=version)
     return found.order_by("-pk").first()
@@ -117,18 +117,28 @@ def _writes(dry_run: DryRun) -> bool:
     return any(kind in catalogue.step_types and catalogue.step_types[kind].reaches_out for kind in kinds)
 
 
+UNRECORDED: Mapping[str, str] = {
+    "renewal.in_days": "Renewals are recorded only while a rule that is on waits for this number of days. Those of other"
+    " days are not counted, so it would have run more often than this says.",
+    "date.reached": "Dates are recorded only while a rule that is on waits for this date. Those of other days are not"
+    " counted, so it would have run more often than this says.",
+    "segment.entered": "Who enters a list is recorded only while a rule that is on waits for it. Earlier ones are not"
+    " counted.",
+    "segment.left": "Who leaves a list is recorded only while a rule that is on waits for it. Earlier ones are not counted.",
+    "metric.crossed": "A crossing is recorded only while the metric or a rule that is on asks for this threshold. Earlier"
+    " ones are not counted.",
+}
+"""What nobody records unless a rule asks for it, so that the past knows less of it than there was."""
+
+
 def _notes(dry_run: DryRun) -> Iterable[str]:
     if dry_run.as_if_live:
         yield (
             "Answers and events that were imported are counted as if they had come in live. The rule itself acts on"
             " imports only where it says so."
         )
-    if dry_run.from_history:
-        number = f"{dry_run.from_history:,}"
-        yield (
-            f"{number} of the dates it waits for were not recorded at the time; they follow from the history of the"
-            " accounts, judged by what is known of them now."
-        )
+    if note := UNRECORDED.get(rule_of(dry_run).trigger):
+        yield note
 
 
 # --- The list ------------------------------------------------------------------------------------------------

@@ -175,9 +175,11 @@ class Rehearsal:
         self, cause: str, subject: str, at: dt.datetime, ends_at: dt.datetime | None, verdict: str
     ) -> None:
         self.causes.add(cause)
-        if verdict == Verdict.FIRES:
-            self.entered[subject] = at
-            self.busy[subject] = ends_at
+        if verdict == Verdict.HELD:
+            # It has entered, and stands in the way until somebody lets it go, which nobody can know.
+            self.entered[subject], self.busy[subject] = at, None
+        elif verdict == Verdict.FIRES:
+            self.entered[subject], self.busy[subject] = at, ends_at
             day = at.astimezone(self.zone).date()
             self.started[day] = self.started.get(day, 0) + 1
 

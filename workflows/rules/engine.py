@@ -252,7 +252,7 @@ def _is_so(run: Run, row: RunStep) -> bool:
     values |= timeline.current_facts(run.account, run.contact)
     zone = team_queries.zone()
     now = language.Now(today=clock.now().astimezone(zone).date(), zone=zone)
-    return judging.holds(row.settings.get("conditions") or {}, run.rule.trigger, values, now)
+    return judging.holds(row.settings.get("conditions") or {}, definition_of(run)["trigger"], values, now)
 
 
 def _left_out(run: Run, row: RunStep) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from core.errors import Refused
 from surveys import merge
-from surveys.models import Survey
+from surveys.models import Response
 from team import queries as team_queries
 from workflows.models import Run
 
@@ -16,6 +16,9 @@ TAGS: Mapping[str, str] = {
     "score": "The score that was given",
     "survey": "The survey it was given in",
 }
+
+
+UNKNOWN = "(unknown)"
 
 
 def problems(text: str) -> list[str]:
@@ -29,22 +32,31 @@ def offered() -> list[tuple[str, str]]:
 
 
 def values_of(run: Run) -> dict[str, str | None]:
-    """What the fields stand for in a run, as things are now; what nobody knows is None."""
+    """What the fields stand for in a run, as things are now; what nobody knows is None.
+
+    Score and survey are those of the answer that started it, in words: a satisfaction of 4 is "4 of 5".
+    """
     contact, account, event = run.contact, run.account, run.event
     owner = account.owner if account is not None else None
-    survey = event.data.get("survey") if event is not None else None
-    score = event.data.get("score") if event is not None else None
+    response = None
+    if event is not None and event.subject_type == "response":
+        response = Response.objects.filter(pk=event.subject_id or 0).select_related("survey").first()
     return {
         "first_name": contact.first_name if contact else None,
         "last_name": contact.last_name if contact else None,
         "full_name": contact.display_name if contact else None,
         "account_name": account.name if account else None,
         "owner_name": str(owner) if owner else None,
-        "owner_first_name": str(owner).partition(" ")[0] if owner else None,
+        "owner_first_name": owner.get_short_name() if owner else None,
         "brand": team_queries.workspace().name,
-        "score": str(score) if score is not None else None,
-        "survey": Survey.objects.filter(pk=survey).values_list("name", flat=True).first() if survey else None,
+        "score": score_words(response) if response else None,
+        "survey": response.survey.name if response else None,
     }
+
+
+def score_words(response: Response) -> str:
+    """A score in words; on another scale than the NPS with its end, so that nobody takes a 4 of 5 for a 4 of 10."""
+    return str(response.score) if response.metric == "nps" else f"{response.score} of {response.scale_max}"
 
 
 def filled(text: str, run: Run) -> str:
@@ -62,3 +74,14 @@ def filled(text: str, run: Run) -> str:
             code="missing_field",
         )
     return parsed.fill(values)
+
+
+def shown(text: str, run: Run) -> str:
+    """The text as colleagues read it, filled when they read it: nothing of it is stored, so an erased name is gone from
+    what was told, too. A field without a value says so; a text that is none of this language stays as it is."""
+    try:
+        parsed = merge.parse(text, allowed=TAGS)
+    except merge.MergeError:
+        return text
+    values = values_of(run)
+    return parsed.fill({**values, **dict.fromkeys(parsed.missing(values), UNKNOWN)})

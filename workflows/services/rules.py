@@ -8,25 +8,31 @@ from core.errors import Refused
 from team import audit
 from team.models import User
 from workflows.domain import RunState
-from workflows.models import DryRun, Rule, Run, RunStep
-from workflows.rules import engine
+from workflows.models import Rule, Run, RunStep
+from workflows.queries.dry_runs import latest_of
+from workflows.rules import checking, engine
+from workflows.rules.definition import values_of
 from workflows.rules.domain import CONFIRM_ABOVE, StepOutcome
 from workflows.rules.verdicts import DryRunState
+from workflows.services import dry_runs
 
 
 @transaction.atomic
 def switch_rule(*, rule: Rule, is_active: bool, actor: User, confirmed_reach: int | None = None) -> Rule:
     """Switch a rule on or off. Runs that are under way finish; past events are not caught up on.
 
-    A rule that would have reached more than `CONFIRM_ABOVE` people in 30 days, as the last dry run of this version found,
-    is switched on only by who confirms a number that is not below that.
+    A rule is only switched on without problems (`NotReady`). One that would have reached more than `CONFIRM_ABOVE` people
+    in 30 days, as the last dry run of this version found, is switched on only by who confirms a number that is not below
+    that; a version that was not tried yet is tried now.
     """
     rule = Rule.objects.select_for_update(of=("self",)).get(pk=rule.pk)
     if rule.is_active == is_active:
         return rule
     if is_active:
+        if problems := checking.check(values_of(rule)).problems:
+            raise checking.NotReady(problems)
         confirmed = max(confirmed_reach or 0, rule.confirmed_reach or 0)
-        _refuse_unconfirmed(rule, confirmed)
+        _refuse_unconfirmed(rule, confirmed, actor)
         rule.confirmed_reach = confirmed_reach if confirmed_reach is not None else rule.confirmed_reach
     rule.is_active = is_active
     rule.save(update_fields=["is_active", "confirmed_reach"])
@@ -36,9 +42,16 @@ def switch_rule(*, rule: Rule, is_active: bool, actor: User, confirmed_reach: in
     return rule
 
 
-def _refuse_unconfirmed(rule: Rule, confirmed: int) -> None:
-    tried = DryRun.objects.filter(rule=rule, rule_version=rule.version, state=DryRunState.DONE)
-    reach = tried.order_by("-pk").values_list("reach", flat=True).first() or 0
+def _refuse_unconfirmed(rule: Rule, confirmed: int, actor: User) -> None:
+    tried = latest_of(rule, version=rule.version, least_days=dry_runs.REACH_DAYS)
+    if tried is None or tried.state == DryRunState.FAILED:
+        tried = dry_runs.start(rule=rule, actor=actor)
+    if tried.state != DryRunState.DONE:
+        raise Refused(
+            f"“{rule.name}” has not been tried on the past yet. Start a dry run, and switch it on when that is done.",
+            code="not_tried",
+        )
+    reach = tried.reach
     if reach > CONFIRM_ABOVE and confirmed < reach:
         raise Refused(
             f"“{rule.name}” would have reached {reach:,} people in 30 days. Confirm this number to switch it on.",

@@ -120,7 +120,7 @@ def rule_switch_on(request: UserRequest, pk: int) -> HttpResponse:
         if problems:
             messages.error(request, checking.NotReady(problems).message)
         return redirect("workflows:rule_detail", pk=pk)
-    latest = dry_runs.latest_of(rule, version=rule.version)
+    latest = dry_runs.latest_of(rule, version=rule.version, least_days=rehearsing.REACH_DAYS)
     refused = ""
     if request.method == "POST":
         try:

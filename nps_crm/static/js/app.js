@@ -235,6 +235,22 @@ document.addEventListener("htmx:afterRequest", (event) => {
   event.detail.target?.removeAttribute?.("aria-busy");
   release();
 });
+// What is typed while an answer is on its way would be lost with what it replaces: it is put back into what came.
+const typed = new Map();
+document.addEventListener("input", (event) => {
+  const field = event.target;
+  if (field.id && !["checkbox", "radio", "file"].includes(field.type) && field.closest('[aria-busy="true"]')) typed.set(field.id, field.value);
+});
+document.addEventListener("htmx:afterSwap", () => {
+  const kept = [...typed];
+  typed.clear();
+  for (const [id, value] of kept) {
+    const field = document.getElementById(id);
+    if (!field || field.value === value) continue;
+    field.value = value;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+});
 document.addEventListener("htmx:afterSwap", (event) => {
   const target = event.detail.target;
   if (target?.id === "modal-body") {

@@ -5,15 +5,16 @@ from typing import Any
 import pytest
 from django.core import mail
 
-from accounts.models import Interaction, LifecycleStage
+from accounts.models import Event, Interaction, LifecycleStage
 from core import clock, secrets
 from core.errors import Refused
 from surveys.choices import Channel, SuppressionReason
+from surveys.models import Response
 from surveys.services import suppressions
 from team.models import User
 from tests import factories
 from workflows.models import Notification, RewardCode, Rule, Run, RunStep
-from workflows.rules import catalogue
+from workflows.rules import catalogue, merge_fields
 from workflows.services import rewards
 
 pytestmark = pytest.mark.django_db
@@ -168,3 +169,24 @@ def test_an_empty_list_says_so(do: Any, vouchers: Any, ann: Any) -> None:
 def test_codes_are_not_kept_in_the_clear(vouchers: Any) -> None:
     assert not any("AAA-1" in sealed for sealed in RewardCode.objects.values_list("sealed", flat=True))
     assert rewards.read(RewardCode.objects.order_by("pk")[0]) == "AAA-1"
+
+
+def test_texts_for_customers_and_for_colleagues_are_filled_alike(ann: Any) -> None:
+    answer = factories.respond(factories.a_survey(), 4, email=ann.email)
+    event = Event.objects.get(kind="response.scored", subject_id=answer.pk)
+    rule = Rule.objects.create(name="A rule", trigger="response.scored")
+    run = Run.objects.create(
+        rule=rule, rule_version=1, cause_key="fill", account=ann.account, contact=ann, event=event, started_at=clock.now()
+    )  # fmt: skip
+    text = "{{ score }} in {{ survey }}, {{ owner_first_name }}, {{ last_name }}"
+
+    assert merge_fields.filled(text, run) == merge_fields.shown(text, run)
+    assert merge_fields.filled("{{ score }}", run) == "4"
+
+
+def test_a_satisfaction_is_said_with_the_end_of_its_scale(ann: Any) -> None:
+    answer = factories.respond(factories.a_survey(), 4, email=ann.email)
+    Response.objects.filter(pk=answer.pk).update(metric="csat", scale_max=5)
+    answer.refresh_from_db()
+
+    assert merge_fields.score_words(answer) == "4 of 5"
