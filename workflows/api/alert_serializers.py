@@ -30,7 +30,7 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
         read_only_fields = fields
 
 
-class CauseSerializer(serializers.ModelSerializer[AlertCause]):
+class AlertCauseSerializer(serializers.ModelSerializer[AlertCause]):
     contact = serializers.IntegerField(source="contact_id", allow_null=True)
     response = serializers.IntegerField(source="response_id", allow_null=True)
     rule = serializers.IntegerField(source="run.rule_id", allow_null=True, default=None)

@@ -89,13 +89,13 @@ class AlertViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet)
 
     @extend_schema(
         summary="What fired an alert, newest first: the last hundred",
-        responses={200: serializers.CauseSerializer(many=True)},
+        responses={200: serializers.AlertCauseSerializer(many=True)},
         filters=False,
     )
     @action(detail=True, methods=["get"], pagination_class=None)
     def causes(self, request: Request, pk: str) -> Response:
         found = queries.causes_of(self.get_object())
-        return Response(serializers.CauseSerializer(found, many=True).data)
+        return Response(serializers.AlertCauseSerializer(found, many=True).data)
 
 
 @extend_schema_view(

@@ -66,7 +66,7 @@ class HealthProfileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Api
     @extend_schema(
         summary="See what a health configuration would change, without saving it",
         request=serializers.HealthConfigSerializer,
-        responses={200: serializers.PreviewSerializer},
+        responses={200: serializers.HealthPreviewSerializer},
     )
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:
@@ -74,7 +74,7 @@ class HealthProfileViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Api
         given.is_valid(raise_exception=True)
         checked = configuration.check(given.validated_data["config"])
         seen = compute.preview(checked, user=cast(User, request.user))
-        return Response(serializers.PreviewSerializer(seen).data)
+        return Response(serializers.HealthPreviewSerializer(seen).data)
 
     @extend_schema(
         summary="Go back to a version of the health configuration",

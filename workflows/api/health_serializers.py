@@ -30,7 +30,7 @@ class RollbackSerializer(serializers.Serializer[Any]):
     note = serializers.CharField(max_length=300, required=False, allow_blank=True, default="")
 
 
-class ChangeSerializer(serializers.Serializer[Any]):
+class HealthChangeSerializer(serializers.Serializer[Any]):
     account = serializers.IntegerField()
     before = serializers.CharField()
     after = serializers.CharField()
@@ -39,12 +39,12 @@ class ChangeSerializer(serializers.Serializer[Any]):
     profile = serializers.CharField()
 
 
-class PreviewSerializer(serializers.Serializer[Any]):
+class HealthPreviewSerializer(serializers.Serializer[Any]):
     before = serializers.DictField(child=serializers.IntegerField())
     after = serializers.DictField(child=serializers.IntegerField())
     profiles = serializers.DictField(child=serializers.IntegerField())
     changing = serializers.IntegerField()
-    changes = ChangeSerializer(many=True)
+    changes = HealthChangeSerializer(many=True)
 
 
 class HealthSerializer(serializers.ModelSerializer[AccountHealth]):

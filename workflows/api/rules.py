@@ -163,7 +163,7 @@ class RunStepSerializer(serializers.ModelSerializer[RunStep]):
         read_only_fields = fields
 
 
-class RunSerializer(serializers.ModelSerializer[Run]):
+class RuleRunSerializer(serializers.ModelSerializer[Run]):
     rule = serializers.IntegerField(source="rule_id")
     account = serializers.IntegerField(source="account_id", allow_null=True)
     contact = serializers.IntegerField(source="contact_id", allow_null=True)
@@ -428,7 +428,7 @@ class RunFilter(filters.FilterSet):
 class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
     scopes = SCOPES
     allowed = {"write": can_lead, "read": can_work}
-    serializer_class = RunSerializer
+    serializer_class = RuleRunSerializer
     filterset_class = RunFilter
     queryset = Run.objects.none()
     orderings: ClassVar[dict[str, tuple[str, ...]]] = {"id": (), "started_at": ("started_at",)}
@@ -437,23 +437,23 @@ class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
         return run_queries.list_runs(user=cast(User, self.request.user))
 
     def _again(self, run: Run) -> Response:
-        return Response(RunSerializer(self.get_queryset().get(pk=run.pk)).data)
+        return Response(RuleRunSerializer(self.get_queryset().get(pk=run.pk)).data)
 
-    @extend_schema(summary="Stop a run", request=None, responses=RunSerializer)
+    @extend_schema(summary="Stop a run", request=None, responses=RuleRunSerializer)
     @action(detail=True, methods=["post"])
     def stop(self, request: Request, pk: str) -> Response:
         run = self.get_object()
         rule_services.stop_run(run=run, actor=cast(User, request.user))
         return self._again(run)
 
-    @extend_schema(summary="Try a failed step again", request=None, responses=RunSerializer)
+    @extend_schema(summary="Try a failed step again", request=None, responses=RuleRunSerializer)
     @action(detail=True, methods=["post"], url_path=r"steps/(?P<path>[0-9a-z.]{1,60})/retry")
     def retry(self, request: Request, pk: str, path: str) -> Response:
         run = self.get_object()
         rule_services.retry_step(step=_step_of(run, path), actor=cast(User, request.user))
         return self._again(run)
 
-    @extend_schema(summary="Skip a step", request=None, responses=RunSerializer)
+    @extend_schema(summary="Skip a step", request=None, responses=RuleRunSerializer)
     @action(detail=True, methods=["post"], url_path=r"steps/(?P<path>[0-9a-z.]{1,60})/skip")
     def skip(self, request: Request, pk: str, path: str) -> Response:
         run = self.get_object()
