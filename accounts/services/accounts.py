@@ -56,6 +56,7 @@ MAX_TAGS = 30
 
 def _tags(value: Any, field: str) -> list[str]:
     """Names of tags, each once whatever its case, in the order in which they were put on."""
+    value = [] if value is None else value
     if not isinstance(value, list | tuple):
         raise Invalid("Tags are a list of words.", field=field)
     found: dict[str, str] = {}
