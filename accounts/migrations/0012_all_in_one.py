@@ -19,6 +19,7 @@ class Migration(migrations.Migration):
 
     initial = True
 
+    # As of the steps it stands for, so that a database which has taken those is not asked for more.
     dependencies = [
         ('team', '0001_initial'),
     ]

@@ -18,11 +18,12 @@ class Migration(migrations.Migration):
 
     initial = True
 
+    # As of the steps it stands for, so that a database which has taken those is not asked for more.
     dependencies = [
-        ('accounts', '0012_all_in_one'),
-        ('surveys', '0020_all_in_one'),
+        ('accounts', '0008_merges'),
+        ('surveys', '0015_held_answers'),
         ('team', '0001_initial'),
-        ('workflows', '0013_all_in_one'),
+        ('workflows', '0006_alerts_folded'),
     ]
 
     operations = [AllAtOnce([

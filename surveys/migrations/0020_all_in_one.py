@@ -18,8 +18,9 @@ class Migration(migrations.Migration):
 
     initial = True
 
+    # As of the steps it stands for, so that a database which has taken those is not asked for more.
     dependencies = [
-        ('accounts', '0012_all_in_one'),
+        ('accounts', '0007_answer_imports'),
         ('team', '0001_initial'),
     ]
 

@@ -26,9 +26,10 @@ class Migration(migrations.Migration):
 
     initial = True
 
+    # As of the steps it stands for, so that a database which has taken those is not asked for more.
     dependencies = [
-        ('accounts', '0012_all_in_one'),
-        ('surveys', '0020_all_in_one'),
+        ('accounts', '0011_tags'),
+        ('surveys', '0019_identity_journal'),
         ('team', '0001_initial'),
     ]
 
