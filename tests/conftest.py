@@ -162,7 +162,7 @@ class Drain:
 
     def __call__(self, *names: str) -> int:
         total = 0
-        for _ in range(200):
+        for _ in range(600):
             kinds = [kind for kind in outbox.kinds() if not names or kind.name in names]
             handled = sum(self._work(kind) for kind in kinds)
             if not handled:

@@ -142,7 +142,7 @@ def _navigation() -> None:
     register("act", "Rules", "workflows:rule_list", "rules", "r")
     register("act", "Health", "workflows:health_list", "health", "h")
     register(
-        "main", "Notifications", "workflows:notification_list", "inbox", "i",
+        "main", "Notifications", "workflows:notification_list", "inbox", "b",
         badge=notifications.count_unread, live="workflows:bell",
     )  # fmt: skip
 

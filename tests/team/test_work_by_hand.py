@@ -93,7 +93,7 @@ def test_a_failed_step_goes_on_with_its_run(as_administrator: Client) -> None:
         started_at=clock.now(),
         finished_at=clock.now(),
     )
-    step = RunStep.objects.create(key="run:1:0", run=run, position=0, kind="create_task", state=State.FAILED)
+    step = RunStep.objects.create(key="run:1:0", run=run, path="0", kind="create_task", state=State.FAILED)
 
     act(as_administrator, step, "try_again")
 

@@ -197,7 +197,7 @@ READY: list[Ready] = [
             "name": "Onboarding",
             "description": "The first ninety days after an account becomes a customer.",
             "trigger": "account.stage_changed",
-            "trigger_settings": {},
+            "trigger_settings": {"to": "choose"},
             "conditions": {},
             "steps": [
                 _task("Kick-off with {{ account_name|the new customer }}", 2, priority="high"),

@@ -1,6 +1,6 @@
 """Events a second through 50 active rules with two workers, beside what the queue does with nothing to do.
 
-    .venv/bin/python bench/rules.py [--events 2000] [--rounds 3]
+    .venv/bin/python bench/rule_events.py [--events 2000] [--rounds 3]
 
 Own PostgreSQL, one cluster of two workers, in turns. Floor: jobs that do nothing, from the first row to the last done.
 Product: events that are recorded with their facts, told to the engine, judged by 50 rules with conditions, of which two
