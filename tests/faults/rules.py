@@ -31,9 +31,10 @@ Account.objects.bulk_create([Account(name=f"Company {{n}}") for n in range({even
 accounts = list(Account.objects.order_by("pk"))
 Contact.objects.bulk_create([Contact(account=account, first_name="Ida") for account in accounts])
 with transaction.atomic():
-    for number, contact in enumerate(Contact.objects.select_related("account").order_by("pk")):
+    for number, contact in enumerate(Contact.objects.select_related("account").order_by("pk"), 1):
         timeline.record(
-            kind="response.scored", cause_key=f"storm:{{number}}", account=contact.account, contact=contact,
+            kind="response.scored", cause_key=f"response:{{number}}:scored", subject=("response", number),
+            account=contact.account, contact=contact,
             data={{"metric": "nps", "score": number % 7, "category": "detractor"}},
         )
 """
@@ -45,7 +46,7 @@ class Journeys(Deployment):
     """The whole product on its own database, with one rule and the events that start it."""
 
     def __init__(self, *, events: int, database_url: str = "") -> None:
-        super().__init__(database_url=database_url, DJANGO_SETTINGS_MODULE="tests.faults.synced")
+        super().__init__(database_url=database_url, DJANGO_SETTINGS_MODULE="nps_crm.settings")
         self.events = events
         subprocess.run(
             [sys.executable, "manage.py", "shell", "--verbosity", "0", "-c", SEED.format(events=events)],
@@ -94,7 +95,8 @@ def storm(*, events: int, seconds: float, kills: int = 12, seed: int = 20261122)
     journeys = Journeys(events=events)
     try:
         journeys.start("worker")
-        assert wait_until(lambda: journeys.done() > 10, 90, meanwhile=lambda: journeys.wake("tick"))
+        begun = wait_until(lambda: journeys.done() > 10, 90, meanwhile=lambda: journeys.wake("tick"))
+        assert begun, Path(journeys.log).read_text()[-3000:]
         killed = _strike(journeys, chance, seconds=seconds, kills=kills)
         journeys.stop()
         journeys.let_leases_run_out()

@@ -326,6 +326,7 @@ class Differential(TestCase):
                 event = scored(people[who], score, at - dt.timedelta(days=3 * late), origin=Origin(origin))
                 Event.objects.filter(pk=event.pk).update(recorded_at=at)
                 drain(*_WORK)
+            clock.shift(dt.timedelta(minutes=1))  # what happens at the moment itself belongs to the next look
             made = dry_runs.start(rule=rule, actor=lead, days=120, as_if_live=False)
 
         acted = _causes(Run.objects.filter(rule=rule))
