@@ -192,12 +192,13 @@ READY: list[Ready] = [
     ),
     Ready(
         "onboarding",
-        "The first ninety days of a new customer, as tasks for the owner: kick-off, a look at the first results, a review.",
+        "The first ninety days of a new customer, as tasks for the owner: kick-off, a look at the first results, a review. Choose"
+        " the stage in which your customers begin before you switch it on; until then every change of stage starts it.",
         {
             "name": "Onboarding",
             "description": "The first ninety days after an account becomes a customer.",
             "trigger": "account.stage_changed",
-            "trigger_settings": {"to": "choose"},
+            "trigger_settings": {},
             "conditions": {},
             "steps": [
                 _task("Kick-off with {{ account_name|the new customer }}", 2, priority="high"),
@@ -212,7 +213,6 @@ READY: list[Ready] = [
             "reentry": "never",
             "one_run_per": "account",
         },
-        needs="a stage to wait for: choose the one in which your customers begin",
     ),
     Ready(
         "renewal",
