@@ -241,14 +241,14 @@ document.addEventListener("input", (event) => {
   const field = event.target;
   if (field.id && !["checkbox", "radio", "file"].includes(field.type) && field.closest('[aria-busy="true"]')) typed.set(field.id, field.value);
 });
-document.addEventListener("htmx:afterSwap", () => {
+document.addEventListener("htmx:afterSettle", () => {
   const kept = [...typed];
   typed.clear();
   for (const [id, value] of kept) {
     const field = document.getElementById(id);
     if (!field || field.value === value) continue;
     field.value = value;
-    field.dispatchEvent(new Event("input", { bubbles: true }));
+    for (const kind of ["input", "change"]) field.dispatchEvent(new Event(kind, { bubbles: true }));
   }
 });
 document.addEventListener("htmx:afterSwap", (event) => {
