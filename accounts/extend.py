@@ -182,6 +182,9 @@ def panel(new: Panel) -> None:
 
 
 def relation(new: Relation) -> None:
+    """Register how a model takes part. Twice is refused: the second would take the first one's handlers away unseen."""
+    if new.model in registered.relations:
+        raise ValueError(f"{new.model}: registered twice")
     registered.relations[new.model] = new
 
 

@@ -21,4 +21,6 @@ def declare(model: str, *, personal: str = "", neutral: str = "") -> None:
     declaration = Declaration(frozenset(personal.split()), frozenset(neutral.split()))
     if both := declaration.personal & declaration.neutral:
         raise ValueError(f"{model}: declared both personal and neutral: {', '.join(sorted(both))}")
+    if model in declarations:
+        raise ValueError(f"{model}: declared twice; the second would silently take the place of the first")
     declarations[model] = declaration

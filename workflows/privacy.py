@@ -44,7 +44,6 @@ declare(
     neutral="id dedupe_key account contact response run assignee priority due_at state created_by created_at"
     " completed_at playbook_run template series occurs_on overdue_at",
 )
-declare("workflows.Notice", neutral=f"id user alert task {OUTBOX_FIELDS}")
 declare("workflows.TaskSeries", neutral="id rule starts_on at zone next_at is_active created_by created_at")
 declare("workflows.ChecklistItem", personal="text", neutral="id task position done_at done_by")
 declare("workflows.TaskComment", personal="body", neutral="id task author created_at")
@@ -105,12 +104,3 @@ declare(
     " requested_by requested_at finished_at",
 )
 declare("workflows.BackTestDay", neutral="id backtest day rows")
-declare(
-    "workflows.DryRun",
-    neutral="id rule rule_version as_if_live until days days_done events_seen from_history reach state error"
-    " requested_by created_at finished_at",
-)
-declare(
-    "workflows.DryRunHit",
-    neutral="id dry_run event account contact cause_key occurred_at verdict ends_at messages withheld",
-)
