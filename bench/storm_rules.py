@@ -23,12 +23,14 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=900)
     parser.add_argument("--kills", type=int, default=120)
+    parser.add_argument("--clusters", type=int, default=2)
+    parser.add_argument("--pause", type=float, default=2, help="seconds between two blows at the least")
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
     began = time.monotonic()
     outcome = storm(
-        events=options.events, seconds=options.seconds, kills=options.kills, seed=options.seed, clusters=2,
-        on_postgres=True, crashes=True, pause=(1.0, 5.0),
+        events=options.events, seconds=options.seconds, kills=options.kills, seed=options.seed, clusters=options.clusters,
+        on_postgres=True, crashes=True, pause=(options.pause, options.pause * 3),
     )  # fmt: skip
     events = options.events
     print(f"{events:,} events, {outcome.worker_kills} processes killed, {outcome.crashes} database crashes")

@@ -128,7 +128,7 @@ def _storm(
         begun = wait_until(lambda: journeys.done() > 10, 90, meanwhile=lambda: journeys.call("tick"))
         assert begun, Path(journeys.log).read_text()[-3000:]
         killed, crashed = _strike(
-            journeys, chance, seconds=seconds, kills=kills, clusters=clusters, database=database, pause=pause
+            journeys, chance, seconds=seconds, kills=kills, database=database, pause=pause
         )
         journeys.stop()
         journeys.let_leases_run_out()
@@ -168,10 +168,13 @@ def _storm(
 
 
 def _strike(
-    journeys: Journeys, chance: random.Random, *, seconds: float, kills: int, clusters: int,
+    journeys: Journeys, chance: random.Random, *, seconds: float, kills: int,
     database: PrivatePostgres | None, pause: tuple[float, float],
 ) -> tuple[int, int]:  # fmt: skip
-    """Kill one process after the other while steps are done; returns how many, and how often the database."""
+    """Kill one process after the other while steps are done; returns how many, and how often the database.
+
+    The supervisors live on and start their clusters again, as those of an operator do.
+    """
     killed = crashed = 0
     ends = time.monotonic() + seconds
     enough = journeys.events * STEPS * 0.8
@@ -187,7 +190,4 @@ def _strike(
         victims = [process for process in journeys.family() if process.pid != os.getpid()]
         if victims:
             killed += _kill(chance.choice(victims), with_children=chance.random() < 0.3)
-        if not journeys.family():
-            for _ in range(clusters):
-                journeys.start("worker")
     return killed, crashed
