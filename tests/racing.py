@@ -63,6 +63,11 @@ class Crossing:
 
         return go
 
+    @property
+    def reached(self) -> bool:
+        """Whether anybody came here at all."""
+        return bool(self._came)
+
     def meet(self) -> None:
         """Wait until all others have come here, have ended, or wait for a lock. Coming again waits for nobody."""
         mine = connection.connection.info.backend_pid

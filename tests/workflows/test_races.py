@@ -19,6 +19,7 @@ from workflows.domain import AlertState, RunState, TaskState
 from workflows.health import compute
 from workflows.models import (
     AccountHealth,
+    AlarmLook,
     Alert,
     AlertCause,
     Digest,
@@ -36,7 +37,7 @@ from workflows.models import (
     Task,
 )
 from workflows.rules import engine
-from workflows.services import absences, alerts, digests, loop_clocks, playbooks, rewards, tasks
+from workflows.services import absences, alarms, alerts, digests, loop_clocks, playbooks, rewards, tasks
 from workflows.services import health as health_services
 from workflows.services import loop as closing
 
@@ -295,8 +296,10 @@ def test_health_computed_beside_a_change_of_its_configuration_ends_as_the_new_on
     assert (kept.score, kept.version) == (60, HealthVersion.objects.order_by("-number").first().number)
 
 
-def test_of_two_who_change_the_configuration_at_once_one_is_told_so(lead: User) -> None:
-    first = in_force(config(profile(component("use"))))
+def test_of_two_who_change_the_configuration_at_once_one_is_told_so(account: Account, lead: User) -> None:
+    in_force(config(profile(component("use"))))
+    first = HealthVersion.objects.latest("number")
+    point(account, "calls", 80)
 
     saved = at_once(*[
         lambda weight=weight: health_services.save_profiles(
@@ -308,7 +311,7 @@ def test_of_two_who_change_the_configuration_at_once_one_is_told_so(lead: User) 
 
     (refused,) = errors(saved)
     assert getattr(refused, "code", refused) == "stale"
-    assert HealthVersion.objects.count() == 2
+    assert HealthVersion.objects.latest("number").number == first.number + 1
 
 
 # --- Who takes what first ----------------------------------------------------------------------------------------
@@ -325,7 +328,7 @@ def logged(contact: Contact, user: User) -> Any:
     from accounts.services import interactions
 
     return interactions.log_interaction(
-        account=contact.account, contact=contact, kind="call", subject="", body="", outcome="",
+        account=contact.account, contact=contact, kind="call", subject="", body="Spoke for a while", outcome="",
         happened_at=clock.now(), actor=user,
     )  # fmt: skip
 
@@ -373,7 +376,7 @@ def test_a_call_logged_while_a_colleague_closes_the_loop(
 def test_a_promise_breaks_while_its_alert_is_closed(
     answer: Response, csm: User, lead: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    late = clock.now() - dt.timedelta(hours=2)
+    late = clock.now() - dt.timedelta(days=1)
     Loop.objects.update(contact_due_at=late, contact_breached_at=late, escalated_at=late, escalations=1)
     told = alerts.raise_alert(
         kind=loop_clocks.LATE, reason=f"loop:{Loop.objects.get().pk}", account=answer.account, response=answer,
@@ -401,12 +404,13 @@ def test_a_promise_breaks_while_its_alert_is_closed(
     assert not errors(done)
     answer.refresh_from_db()
     assert answer.loop_status == "closed"
+    assert crossing.reached
 
 
 def test_an_alert_handed_over_while_its_promise_breaks(
     answer: Response, csm: User, lead: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    late = clock.now() - dt.timedelta(hours=2)
+    late = clock.now() - dt.timedelta(days=1)
     Loop.objects.update(contact_due_at=late, contact_breached_at=late, escalated_at=late, escalations=1)
     told = alerts.raise_alert(
         kind=loop_clocks.LATE, reason=f"loop:{Loop.objects.get().pk}", account=answer.account, response=answer,
@@ -433,6 +437,7 @@ def test_an_alert_handed_over_while_its_promise_breaks(
 
     assert not errors(done)
     assert Loop.objects.get().owner == csm
+    assert crossing.reached
 
 
 def test_tasks_finished_in_bulk_while_their_playbook_is_stopped(
@@ -468,7 +473,12 @@ def test_leave_that_begins_while_a_loop_is_closed(
     stand_in = factories.user("cora@example.com", role="csm", name="Cora", team=north)
     today = clock.now().date()
     leave = Leave.objects.create(
-        user=csm, starts_on=today, ends_on=today + dt.timedelta(days=7), stand_in=stand_in, created_by=csm
+        user=csm,
+        starts_on=today,
+        ends_on=today + dt.timedelta(days=7),
+        stand_in=stand_in,
+        created_by=csm,
+        open_work="hand_over",
     )
     alert, crossing = Alert.objects.get(kind="detractor"), Crossing()
     real_close, real_many = alerts.close_alert, absences.bulk_update_with_history
@@ -493,3 +503,27 @@ def test_leave_that_begins_while_a_loop_is_closed(
     leave.refresh_from_db()
     assert leave.began_at is not None
     assert Alert.objects.get(pk=alert.pk).state == AlertState.CLOSED
+
+
+# --- Alarms ------------------------------------------------------------------------------------------------------
+def test_a_look_whose_turn_two_workers_saw_is_taken_once_a_week(lead: User, frozen: Any) -> None:
+    alarm = alarms.create_alarm(actor=lead, name="Everybody")
+    frozen.shift(dt.timedelta(days=7))
+
+    looks = at_once(*[lambda: alarms.look_if_due(alarm=alarm)] * Many)
+
+    assert not errors(looks)
+    assert len([one for one in looks if one is not None]) == 1
+    assert AlarmLook.objects.count() == 2
+
+
+def test_a_worker_that_comes_past_midnight_takes_no_second_look(lead: User, frozen: Any) -> None:
+    alarm = alarms.create_alarm(actor=lead, name="Everybody")
+    frozen.shift(dt.timedelta(days=7))
+    (due,) = [one for one, _ in alarms.due_alarms(alarms.last_full_day())]
+    alarms.look_if_due(alarm=alarm)
+    frozen.shift(dt.timedelta(days=1))
+
+    assert alarms.look_if_due(alarm=due) is None
+
+    assert AlarmLook.objects.count() == 2

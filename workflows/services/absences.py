@@ -18,7 +18,9 @@ from workflows.calendars import domain as calendars
 from workflows.calendars.domain import NewWork, OpenWork
 from workflows.domain import LIVE_ALERTS, TaskState
 from workflows.models import Alert, HandOver, Leave, Loop, Task, WorkHours
+from workflows.notifying.topics import WORK_HANDED
 from workflows.queries import worktime
+from workflows.services import notifications
 
 LONGEST_DAYS = 366
 
@@ -234,6 +236,14 @@ def _hand_over(leave: Leave) -> None:
         + [HandOver(leave=leave, loop=loop, stand_in=person, at=now) for loop in loops],
         ignore_conflicts=True,
     )
+    counts = {"tasks": len(tasks), "alerts": len(alerts), "loops": len(loops)}
+    if any(counts.values()):
+        # Once for all of it: a mail for each would bury what is new.
+        notifications.notify(
+            user=person,
+            topic=WORK_HANDED,
+            data={**counts, "from": leave.user_id, "until": leave.ends_on.isoformat()},
+        )
 
 
 def _end(leave: Leave) -> None:

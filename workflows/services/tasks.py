@@ -85,6 +85,7 @@ def create_task(
         "assignee": assignee,
         "priority": priority,
         "due_at": due_at,
+        "planned_at": due_at if template is not None else None,
         "created_by": actor,
         "template": template,
         "playbook_run": playbook_run,
