@@ -30,7 +30,7 @@ def main() -> int:
     began = time.monotonic()
     outcome = storm(
         events=options.events, seconds=options.seconds, kills=options.kills, seed=options.seed, clusters=options.clusters,
-        on_postgres=True, crashes=True, pause=(options.pause, options.pause * 3),
+        on_postgres=True, crashes=True, pause=(options.pause, options.pause * 3), watchdog=20,
     )  # fmt: skip
     events = options.events
     print(f"{events:,} events, {outcome.worker_kills} processes killed, {outcome.crashes} database crashes")

@@ -46,8 +46,10 @@ TASKS, STEPS = 3, 6
 class Journeys(Deployment):
     """The whole product on its own database, with one rule and the events that start it."""
 
-    def __init__(self, *, events: int, database_url: str = "") -> None:
-        super().__init__(database_url=database_url, DJANGO_SETTINGS_MODULE="nps_crm.settings")
+    def __init__(self, *, events: int, database_url: str = "", watchdog: float = 4.0) -> None:
+        super().__init__(
+            database_url=database_url, watchdog=watchdog, DJANGO_SETTINGS_MODULE="nps_crm.settings"
+        )
         self.events = events
         subprocess.run(
             [sys.executable, "manage.py", "shell", "--verbosity", "0", "-c", SEED.format(events=events)],
@@ -102,6 +104,7 @@ class Outcome:
 def storm(
     *, events: int, seconds: float, kills: int = 12, seed: int = 20261122, clusters: int = 1,
     on_postgres: bool = False, crashes: bool = False, pause: tuple[float, float] = (0.2, 0.8),
+    watchdog: float = 4.0,
 ) -> Outcome:  # fmt: skip
     """Let `events` go through the rule while processes, whole clusters and (`crashes`) the database are killed, with a
     `pause` of so many seconds between blows; then let it end."""
@@ -109,7 +112,7 @@ def storm(
     database = PrivatePostgres() if on_postgres else None
     try:
         return _storm(
-            Journeys(events=events, database_url=database.url if database else ""), chance,
+            Journeys(events=events, database_url=database.url if database else "", watchdog=watchdog), chance,
             seconds=seconds, kills=kills, clusters=clusters, database=database if crashes else None, pause=pause,
         )  # fmt: skip
     finally:
