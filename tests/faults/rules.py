@@ -15,8 +15,8 @@ from tests.faults.postgres import PrivatePostgres
 
 SEED = """
 from accounts import timeline
-from accounts.models import Account, Contact
-from django.db import transaction
+from accounts.models import Account, Contact, Event
+from core import clock
 from workflows.models import Rule
 Rule.objects.update(is_active=False)
 task = {{"kind": "create_task", "title": "Call {{contact}}", "due_business_days": 1}}
@@ -31,13 +31,16 @@ Rule.objects.create(name="Storm", trigger="response.scored", steps=[
 Account.objects.bulk_create([Account(name=f"Company {{n}}") for n in range({events})], batch_size=1000)
 accounts = list(Account.objects.order_by("pk"))
 Contact.objects.bulk_create([Contact(account=account, first_name="Ida") for account in accounts], batch_size=1000)
-with transaction.atomic():
-    for number, contact in enumerate(Contact.objects.select_related("account").order_by("pk"), 1):
-        timeline.record(
-            kind="response.scored", cause_key=f"response:{{number}}:scored", subject=("response", number),
-            account=contact.account, contact=contact,
-            data={{"metric": "nps", "score": number % 7, "category": "detractor"}},
-        )
+people = list(Contact.objects.select_related("account").order_by("pk"))
+facts = timeline.facts_of_many([(contact.account, contact) for contact in people])
+timeline.record_many([
+    Event(
+        kind="response.scored", cause_key=f"response:{{number}}:scored", subject_type="response", subject_id=number,
+        account=contact.account, contact=contact, origin="live", occurred_at=clock.now(), facts=known,
+        data={{"metric": "nps", "score": number % 7, "category": "detractor"}},
+    )
+    for number, (contact, known) in enumerate(zip(people, facts), 1)
+])
 """
 TASKS, STEPS = 3, 6
 """What a run makes, and how many of its steps are done: of the branch itself and of one of its ways."""
@@ -143,7 +146,7 @@ def _storm(
 
         calm = wait_until(
             lambda: journeys.count("workflows_run", "state = 'done'") == events,
-            120 + events * 0.3,
+            120 + events * 0.6,
             meanwhile=nudge,
         )
         journeys.stop()
