@@ -189,7 +189,7 @@ def move_renewal(account: Any, day: dt.date | None) -> int:
 
 def test_tasks_that_count_from_the_renewal_move_with_it(renewing: PlaybookRun, csm: User) -> None:
     look, offer = renewing.tasks.order_by("pk")
-    assert offer.due_at == dt.datetime(2026, 6, 26, 15, tzinfo=dt.UTC)
+    assert offer.due_at == dt.datetime(2026, 6, 29, 15, tzinfo=dt.UTC)
 
     assert move_renewal(renewing.account, dt.date(2026, 9, 11)) == 1
     assert renewals.follow() == 0
@@ -200,7 +200,7 @@ def test_tasks_that_count_from_the_renewal_move_with_it(renewing: PlaybookRun, c
     assert said.author is None
     assert said.body == (
         "The renewal moved from 11 July 2026 to 11 September 2026. This is due on 28 August 2026 now, no longer on"
-        " 26 June 2026."
+        " 29 June 2026."
     )
     told = Notification.objects.get(user=csm, task=offer, topic="task_comment")
     assert words.of(told).title == "Due on another day: Offer"
