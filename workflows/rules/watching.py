@@ -122,8 +122,8 @@ def _tell(segment: Segment, kind: str, ids: Sequence[int], watch: SegmentWatch, 
                 contact=contact,
                 subject_type="segment",
                 subject_id=segment.pk,
-                cause_key=f"segment:{segment.pk}:{kind.rpartition('.')[2]}:{contact.pk if contact else account.pk if account else 0}:{watch.round}",
-                origin=Origin.IMPORT if (contact or account).pk in imported else Origin.LIVE,
+                cause_key=f"segment:{segment.pk}:{kind.rpartition('.')[2]}:{_key(account, contact)}:{watch.round}",
+                origin=Origin.IMPORT if _key(account, contact) in imported else Origin.LIVE,
                 occurred_at=now,
                 data={"segment": segment.pk},
                 facts=then,
@@ -131,6 +131,10 @@ def _tell(segment: Segment, kind: str, ids: Sequence[int], watch: SegmentWatch, 
             for (account, contact), then in zip(pairs, facts, strict=True)
         ]
     )
+
+
+def _key(account: Account | None, contact: Contact | None) -> int:
+    return contact.pk if contact is not None else account.pk if account is not None else 0
 
 
 def _chunks(rows: Sequence[Any]) -> Iterable[Sequence[Any]]:
