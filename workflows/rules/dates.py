@@ -2,7 +2,8 @@
 
 Once a day, early in the workspace's morning, one event is recorded for each account, date and number of days that a rule
 which is on asks for; each once, however often this runs. Days on which nobody looked are made up for as long as rules act
-on what is past (`ACT_WITHIN`), so that a holiday of the server costs no renewal.
+on what is past (`ACT_WITHIN`), so that a holiday of the server costs no renewal. Of an account that was imported after
+such a day it is told as imported: nobody was late for it here.
 """
 
 import datetime as dt
@@ -21,6 +22,7 @@ from accounts.models import Account, Event
 from core import clock, jobs
 from team import queries as team_queries
 from workflows.rules import active
+from workflows.rules.bringing import brought_in
 from workflows.rules.domain import ACT_WITHIN
 from workflows.rules.triggers import DATE, RENEWAL
 
@@ -99,6 +101,10 @@ def _record(rows: Sequence[tuple[int, dt.date]], one: Asked) -> int:
     facts = timeline.facts_of_many([(accounts[pk], None) for pk, _ in wanted.values()])
     zone = team_queries.zone()
     now = clock.now()
+    earliest = min(value for _, value in wanted.values()) + dt.timedelta(days=one.offset)
+    this_morning = _morning(now.astimezone(zone).date(), zone)
+    late = [pk for pk, value in wanted.values() if _due(value, one, zone) < this_morning]
+    imported = brought_in("account", late, since=_morning(earliest, zone)) if late else set()
     timeline.record_many(
         [
             Event(
@@ -107,8 +113,8 @@ def _record(rows: Sequence[tuple[int, dt.date]], one: Asked) -> int:
                 subject_type="account",
                 subject_id=pk,
                 cause_key=key,
-                origin=Origin.LIVE,
-                occurred_at=min(now, _morning(value + dt.timedelta(days=one.offset), zone)),
+                origin=Origin.IMPORT if pk in imported else Origin.LIVE,
+                occurred_at=min(now, _due(value, one, zone)),
                 data=one.data(value),
                 facts=then,
             )
@@ -116,6 +122,10 @@ def _record(rows: Sequence[tuple[int, dt.date]], one: Asked) -> int:
         ]
     )
     return len(wanted)
+
+
+def _due(value: dt.date, one: Asked, zone: dt.tzinfo) -> dt.datetime:
+    return _morning(value + dt.timedelta(days=one.offset), zone)
 
 
 def _morning(day: dt.date, zone: dt.tzinfo) -> dt.datetime:

@@ -51,8 +51,10 @@ def start(
     if run is None:
         _refuse_second(playbook, account, contact)
     now = clock.now()
+    counts_from_renewal = any(template.anchor == Anchor.RENEWAL for template in templates)
     started = PlaybookRun.objects.create(
-        playbook=playbook, cause_key=cause, account=account, contact=contact, run=run, started_at=now, started_by=actor
+        playbook=playbook, cause_key=cause, account=account, contact=contact, run=run, started_at=now,
+        started_by=actor, counted_from=account.renewal_on if counts_from_renewal else None,
     )  # fmt: skip
     for template in templates:
         _create_task(template, started, actor)
