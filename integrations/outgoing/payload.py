@@ -28,8 +28,9 @@ from integrations.outgoing import catalogue
 from integrations.outgoing.domain import MAX_BYTES, Cause
 from integrations.outgoing.models import Webhook, WebhookDelivery
 from surveys.api.campaigns import InvitationSerializer
+from surveys.api.in_app import InAppMessageSerializer
 from surveys.api.serializers import ResponseSerializer
-from surveys.models import InboundMessage, Invitation, Response, Survey
+from surveys.models import InAppMessage, InboundMessage, Invitation, Response, Survey
 from team.authentication import has_scope
 from team.domain import ApiScope
 from team.models import User
@@ -83,6 +84,9 @@ for _name, _subject in {
         _serialized(InvitationSerializer), ApiScope.SURVEYS_READ,
     ),
     "message": Subject(_of_account(InboundMessage), _message, ApiScope.RESPONSES_READ),
+    "in_app_message": Subject(
+        InAppMessage.objects.visible_to, _serialized(InAppMessageSerializer), ApiScope.SURVEYS_READ,
+    ),
     "contract": Subject(_of_account(Contract), _serialized(ContractSerializer), ApiScope.ACCOUNTS_READ),
     "interaction": Subject(_of_account(Interaction), _serialized(InteractionSerializer), ApiScope.ACCOUNTS_READ),
     "alert": Subject(
