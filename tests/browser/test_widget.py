@@ -240,6 +240,17 @@ def test_a_corner_card_takes_no_focus_and_moves_nothing(stage: Stage, shop: Shop
     assert page.evaluate("window.shift") == 0
 
 
+def test_the_page_may_say_who_is_there_long_after_the_script_has_come(stage: Stage, shop: Shop) -> None:
+    person()
+    shop.place()
+    stage.write(attributes="data-wait")
+    page = stage.open()
+    page.wait_for_load_state("networkidle")
+    page.evaluate(stage.signed())
+    card(page).wait_for()
+    assert not any("taken" in text for text in stage.said)
+
+
 def test_declining_is_recorded(stage: Stage, shop: Shop) -> None:
     person()
     shop.place()
