@@ -105,7 +105,7 @@ def register() -> None:
     )
     for what in ("queued", "shown", "clicked", "dismissed"):
         extend.event_renderer(
-            f"in_app_message.{what}", "surveys/_event_in_app.html", _in_app_messages_of, group="mails"
+            f"in_app_message.{what}", "surveys/_event_in_app.html", _in_app_messages_of, group="people"
         )
     extend.event_renderer("message.received", "surveys/_event_message.html", _messages_of, group="mails")
     extend.relation(

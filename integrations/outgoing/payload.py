@@ -294,6 +294,13 @@ def example(kind: str, *, message_id: str = "evt_1_1767225600") -> dict[str, Any
 
 
 _EXAMPLES: dict[str, dict[str, Any]] = {
+    "in_app_message": {
+        "id": 5001, "key": "run:12:0", "contact_id": 311, "account_id": 42, "title": "Route planning got faster",
+        "text": "Hello Ann. You asked for it in your last answer.", "button_label": "See how",
+        "button_url": "https://app.example.com/news", "state": "clicked", "queued_at": "2026-01-01T08:00:00Z",
+        "expires_at": "2026-01-15T08:00:00Z", "shown_at": "2026-01-01T09:00:00Z", "clicked_at": "2026-01-01T09:00:20Z",
+        "dismissed_at": None, "withdrawn_at": None,
+    },
     "account": {
         "id": 42, "external_id": "C-1042", "name": "Acme GmbH", "domain": "acme.example", "parent": None, "stage": 4,
         "stage_since": "2026-01-01", "owner": 7, "plan": "Scale", "segment": "Mid-market", "industry": "Logistics",

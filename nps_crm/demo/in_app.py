@@ -5,14 +5,13 @@ import random
 from collections.abc import Sequence
 
 import jwt
-from django.db.models import Q
 
 from accounts import timeline
 from accounts.domain import Origin
 from accounts.models import Contact
 from core import clock
 from surveys.choices import IN_APP_LIVE, InAppState
-from surveys.models import InAppMessage, Widget
+from surveys.models import ContactScore, InAppMessage, Widget
 from surveys.services import in_app_messages
 from surveys.widget.config import config_of
 from team.models import User
@@ -45,7 +44,8 @@ def fill(*, rng: random.Random, now: dt.datetime, lead: User) -> None:
         created_by=lead,
     )
     # Who is there, in the order of their age: the demo is the same every time.
-    there = Contact.objects.filter(erased_at__isnull=True, merged_into__isnull=True).exclude(Q(email=""))
+    answered = ContactScore.objects.filter(metric="nps", latest_score__in=(7, 8)).values("contact")
+    there = Contact.objects.live().filter(pk__in=answered, account__churned_on__isnull=True).exclude(email="")
     people = rng.sample(
         [one for one in there.order_by("pk") if not in_app_messages.is_barred(one)], OLD + WAITING
     )

@@ -253,7 +253,7 @@ def test_the_timeline_of_the_person_and_the_account_tells_of_it(
     browser.send("answer", {"kind": "dismiss", "ticket": shown(browser)["ticket"]})
     for where in (f"/contacts/{ann.pk}/", f"/accounts/{ann.account_id}/"):
         page = as_csm.get(where).content.decode()
-        for said in ("A message waits in the product", "Saw a message in the product", "Closed a message"):
+        for said in ("Left a message in the product", "Saw a message in the product", "Closed a message"):
             assert said in page
 
 
