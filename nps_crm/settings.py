@@ -100,6 +100,7 @@ MIDDLEWARE = [
     "integrations.door.DeliveryLane",
     "surveys.widget.api.WidgetLane",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "core.once.ReadOnce",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
