@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from allauth.account.models import EmailAddress
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from simple_history.utils import bulk_create_with_history
@@ -32,6 +33,7 @@ from nps_crm.demo import (
     company,
     files,
     health,
+    in_app,
     insight,
     listening,
     profiles,
@@ -139,7 +141,8 @@ def fill(say: Callable[[str], object]) -> None:
         profiles.fill(rng=random.Random(SEED + 6), now=now, accounts=cast.accounts, lead=cast.people["lead"])
         insight.fill(cast.people["lead"])
         rewards.fill(rng=random.Random(SEED + 9), now=now, lead=cast.people["lead"])
-        say("alarms and lists")
+        in_app.fill(rng=random.Random(SEED + 10), now=now, lead=cast.people["lead"])
+        say("alarms, lists, messages in the product")
     say("done")
 
 
@@ -691,7 +694,9 @@ def _next_campaign(cast: Cast, survey: Survey) -> None:
 def _in_the_app(cast: Cast, survey: Survey) -> None:
     """The widget of Fleetdesk's own app, with a campaign that runs in it: Settings, Widgets, Try it."""
     widget, _ = manage.create_widget(
-        name="FleetDesk app", origins=["https://app.fleetdesk.example"], actor=cast.people["admin"]
+        name="FleetDesk app",
+        origins=["https://app.fleetdesk.example", settings.BASE_URL],
+        actor=cast.people["admin"],
     )
     campaign = Campaign.objects.create(
         name="In the FleetDesk app",

@@ -89,6 +89,8 @@ SIGNED_IN = (
     ("widget-new", "/settings/widgets/new/"),
     ("widget", "/settings/widgets/{widget}/"),
     ("widget-test", "/settings/widgets/{widget}/test/"),
+    ("in-app-messages", "/in-product/messages/"),
+    ("in-app-message", "/in-product/messages/{in_app}/"),
     ("campaign-in-app", "/campaigns/{placed}/in-app/"),
     ("tasks", "/tasks/?whose=all"),
     ("task", "/tasks/{task}/"),
@@ -185,6 +187,7 @@ QUERIES = {
     "asked": "SELECT id FROM surveys_invitation WHERE state = 'sent' AND NOT is_test AND contact_id IS NOT NULL"
     " ORDER BY id DESC LIMIT 1",
     "widget": "SELECT id FROM surveys_widget ORDER BY id LIMIT 1",
+    "in_app": "SELECT id FROM surveys_inappmessage WHERE state = 'clicked' ORDER BY id LIMIT 1",
     "placed": "SELECT campaign_id FROM surveys_placement ORDER BY id LIMIT 1",
     "rewards": "SELECT id FROM workflows_rewardlist ORDER BY id LIMIT 1",
     "alarm": "SELECT id FROM workflows_alarm ORDER BY id LIMIT 1",

@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 
 from accounts import timeline
 from accounts.models import Contact, Event
+from surveys.models import InAppMessage
 from workflows.domain import UNDER_WAY, RunState
 from workflows.models import AlertCause, Run, RunStep, Task
 from workflows.rules import engine
@@ -18,7 +19,10 @@ from workflows.rules.domain import EXIT_WORDS, Exit, OneRunPer
 from workflows.rules.entering import subject_of
 from workflows.rules.journeys import EXIT_KINDS, definition_of, exit_of
 
-AWAITED = ("message.received", "response.scored", "task.completed", "alert.closed", "interaction.logged")
+AWAITED = (
+    "message.received", "response.scored", "task.completed", "alert.closed", "interaction.logged", "in_app_message.shown",
+    "in_app_message.clicked",
+)  # fmt: skip
 """The kinds of events that a wait can be for."""
 
 
@@ -46,13 +50,15 @@ def on_event(event: Event) -> None:
 
 
 def _runs_of(event: Event) -> Iterable[Run]:
-    """The runs under way that the event can end: those of its task or alert, else those of its person, and those about
+    """The runs under way that the event can end: those of its task, alert or message in the product, else those of its person, and those about
     the account as a whole. Not the run that it started, nor one that began after it."""
     under_way: QuerySet[Run] = Run.objects.filter(state__in=UNDER_WAY).select_related("rule")
     if event.kind in EXIT_KINDS[Exit.TASK_CLOSED]:
         return under_way.filter(pk__in=Task.objects.filter(pk=event.subject_id or 0).values("run"))
     if event.kind in EXIT_KINDS[Exit.ALERT_CLOSED]:
         return under_way.filter(pk__in=AlertCause.objects.filter(alert=event.subject_id or 0).values("run"))
+    if event.kind.startswith("in_app_message."):
+        return under_way.filter(pk=_run_of_message(event.subject_id))
     about = Q(pk__in=[])
     if event.contact_id is not None:
         about |= Q(contact_id=event.contact_id)
@@ -97,3 +103,11 @@ def register() -> None:
     kinds = sorted({*AWAITED, *(kind for kinds in EXIT_KINDS.values() for kind in kinds)})
     timeline.subscribe("workflows.journeys", on_event, kinds=kinds, live_only=True)
     timeline.subscribe("workflows.runs_merged", on_merged, kinds=["account.merged", "contact.merged"])
+
+
+def _run_of_message(message_id: int | None) -> int:
+    """The run whose step wrote a message in the product: its key is that of the step. 0 where no run did."""
+    key = InAppMessage.objects.filter(pk=message_id or 0).values_list("key", flat=True).first() or ""
+    kind, _, rest = key.partition(":")
+    number = rest.partition(":")[0]
+    return int(number) if kind == "run" and number.isascii() and number.isdigit() else 0
