@@ -54,12 +54,13 @@ from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, models, transaction
-from django.db.models import Q
+from django.db.models import Q, prefetch_related_objects
 from django.db.models.functions import Now
 
 from core import outbox_sql as sql
 from core.errors import Refused
 from core.failures import describe, log_failure
+from core.once import remembering
 
 logger = logging.getLogger(__name__)
 
@@ -663,16 +664,18 @@ def _tell(kind: Kind, row: OutboxRow) -> None:
             log_failure(logger, f"outbox {kind.name}: on_dead", error)
 
 
-def per_row(func: Callable[[Any], None]) -> "Callable[[Batch[Any]], None]":
+def per_row(func: Callable[[Any], None], *, needs: tuple[str, ...] = ()) -> "Callable[[Batch[Any]], None]":
     """A handler that runs `func(row)` and records "done" in one transaction, row by row.
 
-    `Refused` fails the row for good; any other error is retried. Only for work that is nothing but database writes.
+    `needs` names relations of the rows to what never changes: they are read for the whole batch. `Refused` fails the row for
+    good; any other error is retried. Only for work that is nothing but database writes.
     """
 
     def handle(batch: "Batch[Any]") -> None:
+        prefetch_related_objects(batch.rows, *needs)
         for row in batch.rows:
             try:
-                with transaction.atomic():
+                with remembering(), transaction.atomic():
                     func(row)
                     if not batch.done([row]):
                         raise LeaseLost

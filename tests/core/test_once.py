@@ -1,10 +1,10 @@
-"""A request that only reads asks for the workspace once; everything else asks anew."""
+"""What is asked for once: by a request that only reads, and by one piece of work."""
 
 import pytest
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from core.once import ReadOnce, once
+from core.once import ReadOnce, once, remembering
 
 
 class Settings:
@@ -56,3 +56,12 @@ def test_a_request_that_failed_keeps_nothing(settings_read: Settings) -> None:
         ReadOnce(fail)(RequestFactory().get("/"))
 
     assert once(settings_read.read) == 2
+
+
+def test_one_piece_of_work_keeps_the_first_answer_and_the_next_reads_anew(settings_read: Settings) -> None:
+    with remembering():
+        first = (once(settings_read.read), once(settings_read.read))
+    with remembering():
+        second = once(settings_read.read)
+
+    assert (first, second) == ((1, 1), 2)
