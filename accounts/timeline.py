@@ -167,7 +167,8 @@ def record(
     `cause_key` is subject and transition ("response:123:scored"): effects are unique by rule and cause, so an edit
     or a merge that records again makes no second alert. `data` must hold neutral values only.
     """
-    with transaction.atomic():
+    # A savepoint of its own would be two trips for every event, and nobody goes on after a failure in here.
+    with transaction.atomic(savepoint=False):
         run = run_at_work.get()
         event = Event.objects.create(
             kind=kind,
@@ -203,7 +204,7 @@ def record_many(events: Sequence[Event]) -> list[Event]:
     if (run := run_at_work.get()) is not None:
         for event in events:
             event.data = {**event.data, BY_RUN: run}
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         made = list(bulk.insert(Event, events))
         awaited = [event.pk for event in made if is_awaited(event.kind, event.origin)]
         if awaited:
@@ -246,4 +247,4 @@ def register() -> None:
     """Make the relay and its deliveries known to the outbox."""
     told = outbox.per_row(deliver, needs=("event",))
     outbox.register(outbox.Kind(RELAY, "accounts.EventRelay", told, pump=relay_batch))
-    outbox.register(outbox.Kind(DELIVER, EventDelivery, told, idempotent=True, keep_done=False))
+    outbox.register(outbox.Kind(DELIVER, EventDelivery, told, idempotent=True, keep_done=False, flush=False))

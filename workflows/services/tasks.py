@@ -127,6 +127,8 @@ CHECKLIST_LIMIT = 50
 def _add_items(task: Task, texts: Sequence[str]) -> None:
     """Add lines below those there are; blank ones are left out."""
     lines = [" ".join(text.split())[:200] for text in texts if text.strip()]
+    if not lines:
+        return
     last = ChecklistItem.objects.filter(task=task).order_by("-position").values_list("position", flat=True)
     start = (last.first() or 0) + 1
     if ChecklistItem.objects.filter(task=task).count() + len(lines) > CHECKLIST_LIMIT:
