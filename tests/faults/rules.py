@@ -187,7 +187,7 @@ def _strike(
     while (seen := journeys.done()) < enough and time.monotonic() < ends and killed < kills:
         time.sleep(chance.uniform(*pause))
         # On a busy machine a cluster takes long to stand up: a blow falls only where work is being done.
-        wait_until(lambda: journeys.done() > seen, 60, meanwhile=lambda: _nudge(journeys))  # noqa: B023 - called here
+        wait_until(lambda: journeys.done() > seen, 60, meanwhile=lambda: _nudge(journeys))
         if database and chance.random() < 0.1:
             database.crash()
             time.sleep(chance.uniform(0.1, 0.5))

@@ -64,7 +64,9 @@ def customers(clock: Any, number: int, *, leave: int, knows: bool = True, seed: 
     clock.move_to(BEGAN)
     made = [
         # The coin is thrown by the account's number: the same numbers, the same throws in every run.
-        factories.an_account(f"C{i}", id=10_000 + i, arr=rng.randrange(1000, 90_000), customer_since=BEGAN.date())
+        factories.an_account(
+            f"C{i}", id=10_000 + i, arr=rng.randrange(1000, 90_000), customer_since=BEGAN.date()
+        )
         for i in range(number)
     ]
     contracts, feelings = [], []
