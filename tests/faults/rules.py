@@ -139,15 +139,10 @@ def _storm(
         journeys.stop()
         journeys.let_leases_run_out()
         journeys.start("worker")
-
-        def nudge() -> None:
-            journeys.let_time_pass()
-            journeys.call("tick")
-
         calm = wait_until(
             lambda: journeys.count("workflows_run", "state = 'done'") == events,
             120 + events * 0.6,
-            meanwhile=nudge,
+            meanwhile=lambda: _nudge(journeys),
         )
         journeys.stop()
         told = journeys.sql(
@@ -173,6 +168,11 @@ def _storm(
         journeys.stop()
 
 
+def _nudge(journeys: Journeys) -> None:
+    journeys.let_time_pass()
+    journeys.call("tick")
+
+
 def _strike(
     journeys: Journeys, chance: random.Random, *, seconds: float, kills: int,
     database: PrivatePostgres | None, pause: tuple[float, float],
@@ -184,15 +184,16 @@ def _strike(
     killed = crashed = 0
     ends = time.monotonic() + seconds
     enough = journeys.events * STEPS * 0.8
-    while journeys.done() < enough and time.monotonic() < ends and killed < kills:
+    while (seen := journeys.done()) < enough and time.monotonic() < ends and killed < kills:
         time.sleep(chance.uniform(*pause))
+        # On a busy machine a cluster takes long to stand up: a blow falls only where work is being done.
+        wait_until(lambda: journeys.done() > seen, 60, meanwhile=lambda: _nudge(journeys))
         if database and chance.random() < 0.1:
             database.crash()
             time.sleep(chance.uniform(0.1, 0.5))
             database.start()
             crashed += 1
-        journeys.let_time_pass()
-        journeys.call("tick")
+        _nudge(journeys)
         victims = [process for process in journeys.family() if process.pid != os.getpid()]
         if victims:
             killed += _kill(chance.choice(victims), with_children=chance.random() < 0.3)

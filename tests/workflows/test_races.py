@@ -262,6 +262,39 @@ def test_a_double_click_starts_one_playbook(account: Account, csm: User) -> None
     assert (PlaybookRun.objects.count(), Task.objects.count()) == (1, 2)
 
 
+def test_playbooks_that_give_out_by_the_same_rounds_do_not_wait_for_each_other(
+    account: Account, csm: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds = [
+        {"users": [factories.user(f"r{n}{k}@example.com", role="csm", name=f"R {n}{k}").pk for k in range(2)]}
+        for n in range(2)
+    ]
+    made = []
+    for name, order in (("There", rounds), ("Back", rounds[::-1])):
+        made.append(Playbook.objects.create(name=name))
+        for position, settings in enumerate(order):
+            PlaybookTask.objects.create(
+                playbook=made[-1], position=position, title="Call", offset=1, route="round_robin",
+                route_settings=settings,
+            )  # fmt: skip
+    crossing, real = Crossing(), people.choose
+
+    def choose(*arguments: Any) -> Any:
+        found = real(*arguments)
+        crossing.meet()
+        return found
+
+    monkeypatch.setattr(people, "choose", choose)
+
+    started = at_once(*[
+        crossing.travel(lambda one=one: playbooks.start(playbook=one, account=account, actor=csm)) for one in made
+    ])  # fmt: skip
+
+    assert not errors(started)
+    assert crossing.reached
+    assert Task.objects.count() == 4
+
+
 def test_a_digest_planned_and_sent_by_several_goes_once(
     account: Account, csm: User, frozen: Any, mailoutbox: list[Any]
 ) -> None:
