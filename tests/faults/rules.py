@@ -134,7 +134,7 @@ def _storm(
         begun = wait_until(lambda: journeys.done() > 10, 90, meanwhile=lambda: journeys.call("tick"))
         assert begun, Path(journeys.log).read_text()[-3000:]
         killed, crashed = _strike(
-            journeys, chance, seconds=seconds, kills=kills, database=database, pause=pause
+            journeys, chance, seconds=seconds, kills=kills, clusters=clusters, database=database, pause=pause
         )
         journeys.stop()
         journeys.let_leases_run_out()
@@ -174,13 +174,10 @@ def _nudge(journeys: Journeys) -> None:
 
 
 def _strike(
-    journeys: Journeys, chance: random.Random, *, seconds: float, kills: int,
+    journeys: Journeys, chance: random.Random, *, seconds: float, kills: int, clusters: int,
     database: PrivatePostgres | None, pause: tuple[float, float],
 ) -> tuple[int, int]:  # fmt: skip
-    """Kill one process after the other while steps are done; returns how many, and how often the database.
-
-    The supervisors live on and start their clusters again, as those of an operator do.
-    """
+    """Kill one process after the other while steps are done; returns how many, and how often the database."""
     killed = crashed = 0
     ends = time.monotonic() + seconds
     enough = journeys.events * STEPS * 0.8
@@ -197,4 +194,8 @@ def _strike(
         victims = [process for process in journeys.family() if process.pid != os.getpid()]
         if victims:
             killed += _kill(chance.choice(victims), with_children=chance.random() < 0.3)
+        if not journeys.family():  # the supervisor waits before it starts another; an operator would not
+            journeys.stop()
+            for _ in range(clusters):
+                journeys.start("worker")
     return killed, crashed
