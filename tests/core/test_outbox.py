@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -264,6 +264,23 @@ def test_per_row_work_is_one_transaction_each(kind: Register) -> None:
     assert states() == {1: "done", 2: "failed", 3: "pending"}
     assert list(Job.objects.filter(kind="made").values_list("key", flat=True)) == ["made by test:1"]
     assert Job.objects.get(subject_id=2).error == "Not this one."
+
+
+@pytest.mark.parametrize("keep_done", [True, False])
+@pytest.mark.parametrize("flush", [True, False])
+def test_only_work_that_may_be_forgotten_whole_does_not_wait_for_the_disk(
+    kind: Register, *, flush: bool, keep_done: bool
+) -> None:
+    rows(1)
+    lazy = kind(outbox.per_row(lambda row: None), flush=flush, keep_done=keep_done)
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL synchronous_commit = on")
+        assert outbox.work(lazy) == 1
+        assert states() == ({1: "done"} if keep_done else {})
+        if connection.vendor == "postgresql":
+            cursor.execute("SHOW synchronous_commit")
+            assert cursor.fetchone() == ("on" if flush else "off",)
 
 
 def test_per_row_work_is_undone_when_the_lease_was_lost(kind: Register) -> None:
