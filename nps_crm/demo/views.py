@@ -74,7 +74,6 @@ def sms_detail(request: UserRequest, number: str) -> HttpResponse:
     )
 
 
-@requires(can_view)
 @never_cache
 @csp(
     {
@@ -87,6 +86,7 @@ def sms_detail(request: UserRequest, number: str) -> HttpResponse:
         "frame-ancestors": [NONE],
     }
 )
+@requires(can_view)
 def product(request: UserRequest) -> HttpResponse:
     """The demo company's product, signed in as the contact `as` or as nobody, under a strict policy."""
     chosen = request.GET.get("as", "")
