@@ -1,8 +1,8 @@
 """From an event to effects: rules become runs, runs do their steps, each exactly once.
 
-The engine is a subscriber of the timeline. It starts at most one run per rule and cause (a database constraint), and
-does every step as an outbox row whose effect and outcome are one transaction. A step that waits is a row whose time has
-not come. What ends a run early, or lets a wait end, is heard on the timeline too (workflows/rules/leaving.py).
+The engine hears of events by way of workflows/rules/leaving.py. It starts at most one run per rule and cause (a database
+constraint), and does every step as an outbox row whose effect and outcome are one transaction. A step that waits is a row
+whose time has not come.
 """
 
 import datetime as dt
@@ -356,7 +356,6 @@ def reopen(run: Run) -> None:
 
 def register() -> None:
     active.register()
-    timeline.subscribe("workflows.rules", on_event, live_only=True, also=active.wants_imported)
     outbox.register(
         outbox.Kind(
             STEP,
