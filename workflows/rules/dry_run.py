@@ -38,8 +38,10 @@ Heard = tuple[dt.datetime, Event, frozenset[str]]
 
 
 def rule_of(dry_run: DryRun) -> Rule:
-    """The rule as it was in the version that is looked at; not to be saved."""
+    """The rule as it was in the version that is looked at, or as somebody wants to save it; not to be saved."""
     rule = dry_run.rule
+    if dry_run.definition is not None:
+        return Rule(pk=rule.pk, key=rule.key, version=dry_run.rule_version, **dry_run.definition)
     if rule.version == dry_run.rule_version:
         return rule
     past = rule.history.filter(version=dry_run.rule_version).order_by("-history_date", "-history_id").first()
