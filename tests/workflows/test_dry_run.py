@@ -172,13 +172,6 @@ def test_a_run_that_is_held_stands_in_the_way_of_the_next(frozen: Any, ann: Cont
     assert verdicts(dry_runs.start(rule=rule, actor=lead)) == ["fires", "held", "under_way"]
 
 
-def test_what_nobody_records_without_a_rule_is_said(frozen: Any, lead: User) -> None:
-    rule = a_rule(lead, trigger="renewal.in_days", trigger_settings={"days": 90}, conditions={})
-
-    (_, note) = queries.summary(dry_runs.start(rule=rule, actor=lead), lead).notes
-    assert "recorded only while a rule that is on waits" in note
-
-
 def test_messages_are_counted_and_left_out_with_the_reason(frozen: Any, ann: Contact, lead: User) -> None:
     needs("email_contact")
     silent = factories.a_contact("", account=ann.account, first_name="Bo")

@@ -14,6 +14,9 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from django.db.models import F
+from django.db.models.fields.json import KeyTransform
+
 from accounts import segments, timeline
 from accounts.conditions import as_date
 from accounts.models import Account, Event, Metric, MetricPoint
@@ -29,6 +32,7 @@ from workflows.rules.triggers import CROSSED, DATE, RENEWAL, threshold_of
 REBUILT = frozenset({RENEWAL, DATE, CROSSED})
 """The triggers whose causes follow from history."""
 CHUNK = 2_000
+CUSTOM = timeline.CUSTOM_FACTS["account"]
 HEALTH_FACTS = frozenset({"health.band", "health.score"})
 
 
@@ -144,14 +148,18 @@ def _survivors() -> dict[int, int]:
 # --- Dates ---------------------------------------------------------------------------------------------------
 def _dates(asked: dates.Asked, until: dt.datetime, keep_alive: Callable[[], object]) -> Iterator[Cause]:
     """Each date that stood at an account on a morning on which it was due."""
-    known = segments.fields_for("account").get(asked.field)
-    if known is None:
+    if asked.field not in segments.fields_for("account"):
         return
     zone = team_queries.zone()
+    column = (
+        KeyTransform(asked.field.removeprefix(CUSTOM), "custom")
+        if asked.field.startswith(CUSTOM)
+        else F(asked.field)
+    )
     rows = (
         Account.history.filter(history_date__lt=until)
         .order_by("id", "history_date", "history_id")
-        .values_list("id", "history_date", "history_type", "merged_into_id", known.path)
+        .values_list("id", "history_date", "history_type", "merged_into_id", column)
     )
     for number, (account, states) in enumerate(groupby(rows.iterator(chunk_size=CHUNK), key=itemgetter(0))):
         if number % CHUNK == 0:
