@@ -288,6 +288,9 @@ def _tell(
         for row, facts in zip(some, timeline.facts_of_many(pairs), strict=True):
             of_row = because.origin_of(row["account_id"], origin)
             columns = band_event(row, version=version.number, origin=of_row, at=frame.at, day=frame.day)
+            if row["account_id"] in because.runs:
+                # Another cause than the same change by the customer on that day: a circle comes to light by it.
+                columns["cause_key"] += f":run:{because.runs[row['account_id']]}"
             columns["data"] |= because.data_of(row["account_id"])
             events.append(timeline.draft(columns | {"facts": facts}))
         timeline.record_many(events)

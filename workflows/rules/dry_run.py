@@ -24,8 +24,8 @@ from workflows.models import DryRun, DryRunHit, Rule
 from workflows.rules import catalogue, fields, past
 from workflows.rules.course import Courses
 from workflows.rules.definition import values_of
-from workflows.rules.domain import ACT_WITHIN, OneRunPer, Reentry
-from workflows.rules.entering import cap_of, subject_of
+from workflows.rules.domain import ACT_WITHIN, Reentry
+from workflows.rules.entering import cap_of, is_single, subject_of
 from workflows.rules.judging import Answer, Judge, is_actionable
 from workflows.rules.past import REBUILT, Past
 from workflows.rules.triggers import DATE, RENEWAL
@@ -97,7 +97,7 @@ class Rehearsal:
         self.rule = rule_of(dry_run)
         self.zone = team_queries.zone()
         self.judge = Judge(self.rule)
-        self.cap = cap_of(self.rule)
+        self.cap, self.is_single = cap_of(self.rule), is_single(self.rule)
         # The engine acts when an event becomes known, and a date is always found on its morning.
         self.as_recorded = not dry_run.as_if_live or self.rule.trigger in {RENEWAL, DATE}
         self.courses = Courses(self.rule, as_recorded=not dry_run.as_if_live)
@@ -192,11 +192,11 @@ class Rehearsal:
         return None
 
     def _stands_in_the_way(self, subject: str, at: dt.datetime) -> Verdict:
-        if subject and self.rule.one_run_per != OneRunPer.CAUSE and subject in self.busy:
+        if subject and self.is_single and subject in self.busy:
             ends_at = self.busy[subject]
             if ends_at is None or ends_at > at:
                 return Verdict.UNDER_WAY
-        if subject in self.entered and self.rule.reentry != Reentry.ALWAYS:
+        if subject and subject in self.entered and self.rule.reentry != Reentry.ALWAYS:
             days = self.rule.reentry_days or 0
             if self.rule.reentry == Reentry.NEVER or at < self.entered[subject] + days * DAY:
                 return Verdict.REENTRY
