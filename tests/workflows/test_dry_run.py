@@ -16,6 +16,7 @@ from accounts import timeline
 from accounts.domain import Origin
 from accounts.models import Contact, Event
 from core.errors import Refused
+from surveys.models import Response
 from team.domain import Role
 from team.models import User
 from tests import factories
@@ -184,6 +185,22 @@ def test_messages_are_counted_and_left_out_with_the_reason(frozen: Any, ann: Con
     found = queries.summary(made, lead)
     assert (found.fires, found.mails, found.people, found.left_out_count) == (2, 1, 1, 1)
     assert ("no_address", "Message left out: there is no address", 1) in found.reasons
+
+
+def test_what_an_erased_comment_said_is_unknown(frozen: Any, ann: Contact, lead: User) -> None:
+    survey = factories.a_survey()
+    for text in ("The price is high", "All fine"):
+        answer = factories.respond(survey, 3, email=ann.email, comment=text)
+    Event.objects.update(occurred_at=ago(2))
+    Response.objects.filter(pk=answer.pk).update(comment="")
+    rule = a_rule(
+        lead, trigger="comment.contains", trigger_settings={"words": "price"}, conditions={}, steps=[TASK]
+    )
+
+    made = dry_runs.start(rule=rule, actor=lead)
+
+    assert sorted(verdicts(made)) == ["fires", "unknown"]
+    assert queries.summary(made, lead).unknown == 1
 
 
 def test_an_unfinished_rule_is_not_tried(lead: User) -> None:

@@ -94,8 +94,11 @@ class Courses:
         found = self._heard(event, kind__in=self.exits)
         # Of the same moment, what was recorded later is heard later.
         later = found.filter(Q(when__gt=at) | Q(when=at, pk__gt=event.pk or 0))
-        every = later.order_by("when", "pk").iterator()
-        return next((one.when for one in every if exit_of(one) in self.rule.exit_on), None)
+        ends = (
+            one.when for one in later.order_by("when", "pk").iterator() if exit_of(one) in self.rule.exit_on
+        )
+        found_at: dt.datetime | None = next(ends, None)
+        return found_at
 
     def _wait_end(self, step: Mapping[str, Any], at: dt.datetime, event: Event) -> dt.datetime:
         """When the wait would have been over: by its length, or by what the log says happened before."""
@@ -103,10 +106,10 @@ class Courses:
         if step.get("until") != "event" or step.get("event") not in EXIT_LIKE:
             return longest
         came = self._heard(event, kind=step["event"]).filter(when__gt=at, when__lt=longest)
-        first = came.order_by("when").values_list("when", flat=True).first()
+        first: dt.datetime | None = came.order_by("when").values_list("when", flat=True).first()
         return first or longest
 
-    def _heard(self, event: Event, **kinds: Any) -> QuerySet[Event]:
+    def _heard(self, event: Event, **kinds: Any) -> QuerySet[Any]:
         """Events that a run started by `event` hears of, each with `when` it hears of them: those of the customers that
         the engine follows (workflows/rules/journeys.py), which did not happen before the cause."""
         about = events_about(
@@ -115,7 +118,8 @@ class Courses:
         found = Event.objects.filter(about, occurred_at__gte=event.occurred_at, **kinds).exclude(pk=event.pk)
         if self.as_recorded:
             found = found.filter(origin=Origin.LIVE)
-        return found.annotate(when=F("recorded_at" if self.as_recorded else "occurred_at"))
+        timed: QuerySet[Any] = found.annotate(when=F("recorded_at" if self.as_recorded else "occurred_at"))
+        return timed
 
     def _calendar(self, account_id: int | None) -> WorkCalendar:
         if len(self._calendars) > _LARGEST:
