@@ -7,6 +7,7 @@ writes one delivery per subscriber; subscribers hear of each event at least once
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
+from copy import copy
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -166,7 +167,8 @@ def record(
     `cause_key` is subject and transition ("response:123:scored"): effects are unique by rule and cause, so an edit
     or a merge that records again makes no second alert. `data` must hold neutral values only.
     """
-    with transaction.atomic():
+    # A savepoint of its own would be two trips for every event, and nobody goes on after a failure in here.
+    with transaction.atomic(savepoint=False):
         run = run_at_work.get()
         event = Event.objects.create(
             kind=kind,
@@ -209,7 +211,7 @@ def record_many(events: Sequence[Event]) -> list[Event]:
     if (run := run_at_work.get()) is not None:
         for event in events:
             event.data = {**event.data, BY_RUN: run}
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         made = list(bulk.insert(Event, events))
         awaited = [event.pk for event in made if is_awaited(event.kind, event.origin)]
         if awaited:
@@ -244,11 +246,12 @@ def deliver(row: EventDelivery) -> None:
     """Tell one subscriber of one event, in one transaction with the mark that it was told."""
     subscriber = subscribers.get(row.subscriber)
     if subscriber is not None:
-        subscriber.handle(row.event)
+        # Its own copy: what one subscriber looked up from the event may have changed when the next one is told.
+        subscriber.handle(copy(row.event))
 
 
 def register() -> None:
     """Make the relay and its deliveries known to the outbox."""
-    told = outbox.per_row(deliver)
+    told = outbox.per_row(deliver, needs=("event",))
     outbox.register(outbox.Kind(RELAY, "accounts.EventRelay", told, pump=relay_batch))
-    outbox.register(outbox.Kind(DELIVER, EventDelivery, told, idempotent=True, keep_done=False))
+    outbox.register(outbox.Kind(DELIVER, EventDelivery, told, idempotent=True, keep_done=False, flush=False))

@@ -34,11 +34,13 @@ import psutil
 django.setup()
 
 from django.core.management import call_command  # noqa: E402
-from django.db import connection  # noqa: E402
+from django.db import connection, transaction  # noqa: E402
 
+from accounts.models import Metric  # noqa: E402
 from surveys.models import Survey, SurveyVersion  # noqa: E402
 from team.models import User  # noqa: E402
 from workflows.health import compute, defaults, versions  # noqa: E402
+from workflows.health.dialect import for_all_accounts  # noqa: E402
 from workflows.health.sources import Frame, present  # noqa: E402
 from workflows.health.statement import computed  # noqa: E402
 
@@ -65,7 +67,6 @@ INSERT INTO accounts_interaction (account_id, user_id, kind, subject, body, outc
 SELECT n, {person}, 'call', '', '', '', now() - make_interval(days => n % 90 + k * 40) FROM generate_series(1, {n}) n, generate_series(0, 2) k;
 INSERT INTO workflows_healthsentiment (account_id, value, note, by_id, at)
 SELECT n, 1 + n % 5, '', {person}, now() - make_interval(days => n % 170) FROM generate_series(1, {n}) n;
-INSERT INTO accounts_metric (id, key, label, unit) VALUES (1, 'open_tickets', 'Open tickets', ''), (2, 'active_users', 'Active users', '');
 INSERT INTO accounts_metricpoint (metric_id, account_id, value, observed_at, recorded_at)
 SELECT m, n, (n * (k + 3) * m) % 18, now() - make_interval(days => 1 + k * 7), now() - make_interval(days => 1 + k * 7)
 FROM generate_series(1, {n}) n, generate_series(1, 2) m, generate_series(0, 3) k;
@@ -118,6 +119,8 @@ def fill(accounts: int) -> None:
     survey = Survey.objects.create(name="Bench", state="active")
     version = SurveyVersion.objects.create(survey=survey, number=1, content={})
     person = User.objects.create(email="bench@example.com", name="Bench", role="csm")
+    Metric.objects.create(id=1, key="open_tickets", label="Open tickets")
+    Metric.objects.create(id=2, key="active_users", label="Active users")
     for text in FILL.format(n=accounts, survey=survey.pk, version=version.pk, person=person.pk).split(";\n"):
         if text.strip():
             run(text)
@@ -143,13 +146,12 @@ def only_compute() -> None:
     version = versions.in_force()
     assert version is not None
     text, params = computed(versions.config_of(version), version.number, present())
-    with connection.cursor() as cursor:
-        cursor.execute("SET work_mem = '128MB'")
+    with transaction.atomic(), connection.cursor() as cursor:
+        for_all_accounts()
         cursor.execute(
             f"SELECT COUNT(score), AVG(score), COUNT(parts), MAX(LENGTH(parts)) FROM ({text}) c", params
         )
         cursor.fetchone()
-        cursor.execute("RESET work_mem")
 
 
 def main() -> None:
@@ -212,8 +214,8 @@ def explain() -> None:
     version = versions.in_force()
     assert version is not None
     text, params = computed(versions.config_of(version), version.number, Frame(present().at))
-    with connection.cursor() as cursor:
-        cursor.execute("SET work_mem = '128MB'")
+    with transaction.atomic(), connection.cursor() as cursor:
+        for_all_accounts()
         cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF) {text}", params)
         print("\n".join(row[0] for row in cursor.fetchall()))
 

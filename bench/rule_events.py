@@ -42,7 +42,7 @@ with transaction.atomic():
     for number in range({first}, {last}):
         person = people[number % len(people)]
         timeline.record(
-            kind="response.scored", cause_key=f"bench:{{number}}", account=person.account, contact=person,
+            kind="response.scored", cause_key=f"bench:{{number}}", subject=("response", 1_000_000 + number), account=person.account, contact=person,
             data={{"metric": "nps", "score": number % 7, "category": "detractor", "channel": "email"}},
         )
 """
@@ -93,7 +93,7 @@ def main() -> None:
     deployment = None
     try:
         deployment = Deployment(
-            database_url=postgres.url, watchdog=300, DJANGO_SETTINGS_MODULE="tests.faults.whole"
+            database_url=postgres.url, watchdog=200, DJANGO_SETTINGS_MODULE="tests.faults.whole"
         )
         shell(deployment, RULES)
         deployment.start("worker")

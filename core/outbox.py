@@ -54,12 +54,13 @@ from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, models, transaction
-from django.db.models import Q
+from django.db.models import Q, prefetch_related_objects
 from django.db.models.functions import Now
 
 from core import outbox_sql as sql
 from core.errors import Refused
 from core.failures import describe, log_failure
+from core.once import remembering
 
 logger = logging.getLogger(__name__)
 
@@ -140,6 +141,7 @@ class _KindOptions:
     scope: Condition | None = None
     idempotent: bool = False
     keep_done: bool = True
+    flush: bool = True
     max_running: int = 0
     pump: Callable[[], int] | None = None
     retry_by_hand: Callable[[Any, Any], None] | None = None
@@ -154,6 +156,9 @@ class Kind(_KindOptions):
     - `scope`: which rows of the table are of this kind at all, where several kinds share a table.
     - `idempotent`: a row whose outcome is unknown is repeated instead of left `in_doubt`.
     - `keep_done`: False deletes finished rows instead of keeping them.
+    - `flush`: False for work that is nothing but rows of this database, written in the transaction that says they are
+      done: nobody waits for the disk then, since a crash that forgets the one forgets the other, and the row is done
+      again. What leaves the house later waits for the disk, and takes everything before it along.
     - `max_running`: at most so many rows at work at once over all workers (0: no limit).
     - `pump()`: replaces claiming altogether, for a table of bare markers that are consumed in the transaction that
       handles them: does a batch, returns how many markers it consumed (0: none). `handle` is then never called.
@@ -346,7 +351,8 @@ def is_due(kind: Kind) -> bool:
     return _due(kind).exists()
 
 
-_NO_FLUSH = "lazily AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)), "
+_LAZILY = "set_config('synchronous_commit', 'off', true)"
+_NO_FLUSH = f"lazily AS MATERIALIZED (SELECT {_LAZILY}), "
 
 
 def _claim(kind: Kind, owner: str, *, limit: int, suspects: bool) -> list[Any]:
@@ -449,7 +455,7 @@ class Batch(Generic[Row]):
         """The work is done; `columns` are further columns to write, the same for all rows. Returns how many were ours."""
         if not self.kind.keep_done and not columns:
             return self._close(rows, self._delete(rows), State.DONE)
-        return self._finish(rows, State.DONE, "", columns)
+        return self._finish(rows, State.DONE, "", columns, returning=self._without_flush)
 
     def fail(self, rows: Sequence[Row], error: "str | BaseException", **columns: Any) -> int:
         """It can never work: final."""
@@ -529,7 +535,15 @@ class Batch(Generic[Row]):
     def _lease(self) -> str:
         return sql.now_plus(str(float(self.kind.lease_seconds)))
 
-    def _finish(self, rows: Sequence[Row], state: State, error: str, columns: dict[str, Any]) -> int:
+    @property
+    def _without_flush(self) -> str:
+        """A column that lets the caller's transaction end without waiting for the disk, where the kind allows it."""
+        is_lazy = not self.kind.flush and connection.in_atomic_block and sql.is_postgresql()
+        return _LAZILY if is_lazy else ""
+
+    def _finish(
+        self, rows: Sequence[Row], state: State, error: str, columns: dict[str, Any], *, returning: str = ""
+    ) -> int:
         extra, params = _assignments(columns)
         # Evidence beats doubt: who holds the row may still say what became of it after the reaper doubted it.
         found = self._update(
@@ -537,12 +551,19 @@ class Batch(Generic[Row]):
             f"state = %s, error = %s, lease_until = NULL, finished_at = {sql.now()}{extra}",
             [state.value, error, *params],
             states=("claimed", "sending", "in_doubt"),
+            returning=returning,
         )
         return self._close(rows, found, state)
 
     def _delete(self, rows: Sequence[Row]) -> dict[Any, tuple[Any, ...]]:
+        lazily = self._without_flush
         return self._run(
-            rows, f"DELETE FROM {self._table} WHERE", [], " AND owner = %s", [self.owner], returning=self._pk
+            rows,
+            f"DELETE FROM {self._table} WHERE",
+            [],
+            " AND owner = %s",
+            [self.owner],
+            returning=f"{self._pk}, {lazily}" if lazily else self._pk,
         )
 
     def _update(
@@ -663,16 +684,18 @@ def _tell(kind: Kind, row: OutboxRow) -> None:
             log_failure(logger, f"outbox {kind.name}: on_dead", error)
 
 
-def per_row(func: Callable[[Any], None]) -> "Callable[[Batch[Any]], None]":
+def per_row(func: Callable[[Any], None], *, needs: tuple[str, ...] = ()) -> "Callable[[Batch[Any]], None]":
     """A handler that runs `func(row)` and records "done" in one transaction, row by row.
 
-    `Refused` fails the row for good; any other error is retried. Only for work that is nothing but database writes.
+    `needs` names relations of the rows to what never changes: they are read for the whole batch. `Refused` fails the row for
+    good; any other error is retried. Only for work that is nothing but database writes.
     """
 
     def handle(batch: "Batch[Any]") -> None:
+        prefetch_related_objects(batch.rows, *needs)
         for row in batch.rows:
             try:
-                with transaction.atomic():
+                with remembering(), transaction.atomic():
                     func(row)
                     if not batch.done([row]):
                         raise LeaseLost

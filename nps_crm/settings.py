@@ -100,6 +100,7 @@ MIDDLEWARE = [
     "integrations.door.DeliveryLane",
     "surveys.widget.api.WidgetLane",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "core.once.ReadOnce",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -259,6 +260,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 MAX_IMPORT_BYTES = env.int("NPS_MAX_IMPORT_BYTES", 100_000_000)
 # Uploaded files and refused rows are deleted after so many days; what was imported and the counts stay.
 VISIT_KEEP_DAYS = env.int("NPS_VISIT_KEEP_DAYS", 400, validate=validate.Range(min=60, max=3650))
+IN_APP_KEEP_DAYS = env.int("NPS_IN_APP_KEEP_DAYS", 400, validate=validate.Range(min=30, max=3650))
 IMPORT_KEEP_DAYS = env.int("NPS_IMPORT_KEEP_DAYS", 30, validate=validate.Range(min=1, max=3650))
 
 # --- Mail --------------------------------------------------------------------------------------------------

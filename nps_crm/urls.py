@@ -12,6 +12,7 @@ api = [
     path("", include("surveys.api.urls")),
     path("", include("workflows.api.urls")),
     path("", include("integrations.api.urls")),
+    path("", include("reports.api.urls")),
 ]
 
 urlpatterns = [

@@ -261,6 +261,17 @@ def _sum(cells: Sequence[Cell]) -> Cell:
     )
 
 
+def count(found: Portfolio, chosen: Chosen) -> int:
+    """How many accounts stand under all filters, the cell among them: known from the totals."""
+    return sum(
+        cell.accounts
+        for line in found.lines
+        if chosen.risk in ("", line.risk)
+        for period, cell in zip(found.periods, line.cells, strict=True)
+        if chosen.renewal in ("", period.key)
+    )
+
+
 # --- The picture ---------------------------------------------------------------------------------------------
 _AHEAD, _BEHIND = 365, -30
 

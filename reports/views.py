@@ -91,7 +91,7 @@ def portfolio(request: UserRequest) -> HttpResponse:
     is_later = request.GET.get("page", "1") != "1"
     rows: Any = portfolios.list_risky(request.user, chosen, found.today).select_related("owner")
     pages = Paginator(rows if is_later else found.first, portfolios.PER_PAGE)
-    pages.count = _how_many(found, chosen)  # known from the totals: no statement of its own
+    pages.count = portfolios.count(found, chosen)  # known from the totals: no statement of its own
     context = {
         **offered,
         "chosen": chosen,
@@ -106,16 +106,6 @@ def portfolio(request: UserRequest) -> HttpResponse:
 
 
 _SHARE_LABELS = ((Risk.HIGH, "high risk"), (Risk.SOME, "some risk"), (Risk.LOW, "low risk"))
-
-
-def _how_many(found: portfolios.Portfolio, chosen: portfolios.Chosen) -> int:
-    return sum(
-        cell.accounts
-        for line in found.lines
-        if chosen.risk in ("", line.risk)
-        for period, cell in zip(found.periods, line.cells, strict=True)
-        if chosen.renewal in ("", period.key)
-    )
 
 
 def _cell_words(found: portfolios.Portfolio, chosen: portfolios.Chosen) -> str:

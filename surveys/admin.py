@@ -16,6 +16,7 @@ from surveys.models import (
     Delivery,
     ExternalAsk,
     IdentityAction,
+    InAppMessage,
     Invitation,
     MetricDefinition,
     Response,
@@ -290,3 +291,16 @@ class ExternalAskAdmin(BackOffice):
     search_fields = ("=external_id", "account__name", "contact__email")
     ordering = ("-pk",)
     exclude = ("recipient_key",)
+
+
+@admin.register(InAppMessage)
+class InAppMessageAdmin(BackOffice):
+    """Messages in the product; their own page withdraws one."""
+
+    page = "surveys:in_app_message"
+    list_display = ("queued_at", "contact", "account", "state", "expires_at", "shown_at", "key")
+    list_filter = ("state",)
+    list_select_related = ("contact", "account")
+    search_fields = ("=key", "account__name", "contact__email")
+    ordering = ("-pk",)
+    exclude = ("session",)

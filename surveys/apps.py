@@ -20,7 +20,16 @@ class SurveysConfig(AppConfig):
             triggers,
         )
         from surveys.insight import rollups
-        from surveys.services import campaigns, definitions, delivery, inbox, responses, sms, visits
+        from surveys.services import (
+            campaigns,
+            definitions,
+            delivery,
+            in_app_messages,
+            inbox,
+            responses,
+            sms,
+            visits,
+        )
 
         rollups.register()
         post_migrate.connect(definitions.ensure_definitions, sender=self, dispatch_uid="surveys.definitions")
@@ -38,6 +47,7 @@ class SurveysConfig(AppConfig):
         provider_events.register()
         inbound_mail.register()
         visits.register()
+        in_app_messages.register()
         navigation.register("ask", "Surveys", "surveys:survey_list", "surveys", "s")
         navigation.register("ask", "Campaigns", "surveys:campaign_list", "campaigns", "p")
         navigation.register("main", "Feedback", "surveys:response_list", "feedback", "f")

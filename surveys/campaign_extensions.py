@@ -11,10 +11,11 @@ from accounts.models import Account, Contact, Event
 from core import clock
 from surveys import eligibility, texts
 from surveys.queries import campaigns as queries
+from surveys.queries import in_app_messages as in_app_queries
 from surveys.queries import messages
 from surveys.queries import preferences as preference_queries
 from surveys.services import campaigns as services
-from surveys.services import forgetting, preferences
+from surveys.services import forgetting, in_app_messages, preferences
 from team import queries as team_queries
 from team.models import User
 from team.permissions import can_lead
@@ -46,6 +47,11 @@ def _invitations_of(events: Sequence[Event]) -> Mapping[int, Any]:
 
 def _messages_of(events: Sequence[Event]) -> Mapping[int, Any]:
     found = messages.by_ids(e.subject_id for e in events if e.subject_id is not None)
+    return {e.pk: found.get(e.subject_id) for e in events if e.subject_id is not None}
+
+
+def _in_app_messages_of(events: Sequence[Event]) -> Mapping[int, Any]:
+    found = in_app_queries.by_ids(e.subject_id for e in events if e.subject_id is not None)
     return {e.pk: found.get(e.subject_id) for e in events if e.subject_id is not None}
 
 
@@ -97,6 +103,10 @@ def register() -> None:
     extend.event_renderer(
         "preferences.changed", "surveys/_event_preferences.html", _languages_of, group="mails"
     )
+    for what in ("queued", "shown", "clicked", "dismissed"):
+        extend.event_renderer(
+            f"in_app_message.{what}", "surveys/_event_in_app.html", _in_app_messages_of, group="people"
+        )
     extend.event_renderer("message.received", "surveys/_event_message.html", _messages_of, group="mails")
     extend.relation(
         Relation(
@@ -126,6 +136,12 @@ def register() -> None:
         Relation(
             "surveys.InboundMessage", erase=forgetting.forget_messages,
             reason="What a person wrote follows the person; erased, the words go.",
+        )
+    )  # fmt: skip
+    extend.relation(
+        Relation(
+            "surveys.InAppMessage", erase=in_app_messages.forget, export=in_app_messages.export,
+            reason="What waits for a person in the product follows the person; erased, its words go.",
         )
     )  # fmt: skip
     extend.relation(

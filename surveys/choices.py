@@ -173,6 +173,21 @@ class IntentState(StrEnum):
     DISMISSED = "dismissed"
 
 
+class InAppState(StrEnum):
+    """What became of a message in the product. Clicked is stronger than dismissed: two tabs may show the same one."""
+
+    WAITING = "waiting"
+    SHOWN = "shown"
+    CLICKED = "clicked"
+    DISMISSED = "dismissed"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+
+
+# What may still be shown.
+IN_APP_LIVE = (InAppState.WAITING, InAppState.SHOWN)
+
+
 class SuppressionReason(StrEnum):
     UNSUBSCRIBED = "unsubscribed"
     BOUNCED = "bounced"

@@ -52,6 +52,12 @@ declare(
     neutral="id widget contact first_seen_at last_seen_at last_shown_at answered_at declined_at session",
 )
 declare(
+    "surveys.InAppMessage",
+    personal="title text",
+    neutral="id key contact account button_label button_url state queued_at expires_at widget session shown_at clicked_at"
+    " dismissed_at withdrawn_at withdrawn_by",
+)
+declare(
     "surveys.Wave",
     neutral="id campaign number version starts_on spread_until state planned_through planned_count excluded_count created_at planned_at",
 )

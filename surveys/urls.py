@@ -8,6 +8,7 @@ from surveys.views import (
     campaigns,
     experiments,
     feedback,
+    in_app,
     inbound,
     inbox,
     intents,
@@ -131,6 +132,17 @@ urlpatterns += [
     path("contacts/<int:pk>/ask/", asks.ask_by_hand, name="ask_by_hand"),
     path("accounts/<int:pk>/asks/", asks.account_asks, name="account_asks"),
     path("settings/asking/", asks.ask_rules, name="ask_rules"),
+]
+
+# Messages to single people in the product.
+urlpatterns += [
+    path("in-product/messages/", in_app.in_app_message_list, name="in_app_message_list"),
+    path("in-product/messages/<int:pk>/", in_app.in_app_message, name="in_app_message"),
+    path(
+        "in-product/messages/<int:pk>/withdraw/",
+        in_app.in_app_message_withdraw,
+        name="in_app_message_withdraw",
+    ),
 ]
 
 # What was answered.

@@ -7,6 +7,7 @@ from allauth.mfa.models import Authenticator
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
 from core import clock
+from core.once import once
 from team.domain import DEFAULT_SCOPES, Role, RowScope
 from team.models import ApiKey, AuditEntry, NotificationPreference, RoleScope, Team, User, Workspace
 from team.scope import scope_of
@@ -14,6 +15,10 @@ from team.scope import scope_of
 
 def workspace() -> Workspace:
     """The workspace's settings; made with defaults the first time."""
+    return once(_read_workspace)
+
+
+def _read_workspace() -> Workspace:
     found = Workspace.objects.filter(pk=1).first()
     if found is None:
         # Read back what was made: defaults are texts until the database has turned them into times.

@@ -43,7 +43,7 @@ def _tasks() -> None:
     from team.permissions import can_work
     from workflows import alert_kinds
     from workflows.rules.steps import playbooks
-    from workflows.services import absences, loop, loop_clocks, recurring, tasks
+    from workflows.services import absences, loop, loop_clocks, recurring, renewals, tasks
 
     loop.register()
     playbooks.register()
@@ -51,6 +51,7 @@ def _tasks() -> None:
     tasks.register()
     recurring.register()
     absences.register()
+    renewals.register()
     alert_kinds.register(loop_clocks.LATE, label="A promise to a customer was broken")
     places.register(
         places.Place(

@@ -5,7 +5,7 @@ work waits for them.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,12 +96,11 @@ def _by_role(account: Account | None, role: str) -> User | None:
 
 def _next_in_turn(settings: Mapping[str, Any]) -> User | None:
     """The person after the last one who had a turn, by id, without those on leave; their turn is taken."""
-    people = team_queries.list_assignable()
+    people, key = team_queries.list_assignable(), _turn_key(settings)
     if settings.get("team"):
-        people, key = people.filter(team=settings["team"]), f"team:{settings['team']}"
+        people = people.filter(team=settings["team"])
     else:
-        ids = sorted({int(pk) for pk in settings.get("users") or ()})
-        people, key = people.filter(pk__in=ids), f"users:{_digest(ids)}"
+        people = people.filter(pk__in=_ids(settings))
     candidates = sorted(people, key=lambda person: person.pk)
     away = worktime.leaves_now(candidates)
     candidates = [person for person in candidates if person.pk not in away] or candidates
@@ -114,6 +113,23 @@ def _next_in_turn(settings: Mapping[str, Any]) -> User | None:
         turn.last = chosen.pk
         turn.save(update_fields=["last"])
     return chosen
+
+
+def hold_turns(every: Iterable[Mapping[str, Any]]) -> None:
+    """Take all rounds by which several pieces of work are about to be given out, in one order: two who give out by the same
+    rounds in another order would wait for each other in a circle. `every` are settings as `choose` reads them."""
+    keys = sorted({_turn_key(settings) for settings in every})
+    for key in keys:
+        Turn.objects.get_or_create(key=key)
+    list(Turn.objects.select_for_update().filter(key__in=keys).order_by("key"))
+
+
+def _turn_key(settings: Mapping[str, Any]) -> str:
+    return f"team:{settings['team']}" if settings.get("team") else f"users:{_digest(_ids(settings))}"
+
+
+def _ids(settings: Mapping[str, Any]) -> list[int]:
+    return sorted({int(pk) for pk in settings.get("users") or ()})
 
 
 def _digest(ids: list[int]) -> str:

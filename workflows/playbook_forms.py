@@ -46,10 +46,10 @@ class PlaybookTaskForm(forms.Form):
     anchor = forms.ChoiceField(label="Counted from", choices=[(a.value, text) for a, text in ANCHORS.items()])
     route = forms.ChoiceField(label="Who does it", choices=[(r.value, text) for r, text in ROUTES.items()])
     role = forms.ChoiceField(
-        label="Role", required=False, choices=[("", "")] + [(r.value, text) for r, text in OWNER_ROLE_LABELS.items()],
+        label="Role", required=False, choices=[("", "None chosen")] + [(r.value, text) for r, text in OWNER_ROLE_LABELS.items()],
         help_text="Where nobody has it, the owner does it.",
     )  # fmt: skip
-    user = PersonField(label="Person", required=False)
+    user = PersonField(label="Person", required=False, empty_label="Nobody chosen")
     users: Any = forms.ModelMultipleChoiceField(
         label="People", required=False, queryset=None, widget=forms.CheckboxSelectMultiple
     )

@@ -42,7 +42,7 @@ declare(
     "workflows.Task",
     personal="title description outcome",
     neutral="id dedupe_key account contact response run assignee priority due_at state created_by created_at"
-    " completed_at playbook_run template series occurs_on overdue_at",
+    " completed_at playbook_run template series occurs_on overdue_at planned_at",
 )
 declare("workflows.TaskSeries", neutral="id rule starts_on at zone next_at is_active created_by created_at")
 declare("workflows.ChecklistItem", personal="text", neutral="id task position done_at done_by")
@@ -54,7 +54,7 @@ declare(
 )
 declare(
     "workflows.PlaybookRun",
-    neutral="id playbook cause_key account contact run state started_at started_by finished_at stopped_by",
+    neutral="id playbook cause_key account contact run state started_at counted_from started_by finished_at stopped_by",
 )
 declare("workflows.WorkHours", neutral="id user weekdays day_start day_end country region")
 declare(

@@ -112,11 +112,18 @@ def join_html(pieces: Pieces, values: Values) -> str:
 
 
 def quoted_printable(text: str) -> bytes:
-    """`text` in quoted-printable with CRLF line ends and lines of at most 76 characters."""
+    """`text` in quoted-printable with CRLF line ends and lines of at most 76 characters, the last of at most 75.
+
+    The last line leaves room for the soft line break that is put behind what fills a hole.
+    """
     if _PLAIN_QP(text):
         return text.encode("ascii")
     encoded = b2a_qp(text.encode("utf-8", "replace"), istext=True)
-    return encoded.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    encoded = encoded.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    if len(encoded) - encoded.rfind(b"\n") <= _LINE:
+        return encoded
+    cut = -3 if encoded[-3:-2] == b"=" else -1
+    return encoded[:cut] + b"=\r\n" + encoded[cut:]
 
 
 def encoded_words(text: str) -> str:

@@ -116,6 +116,11 @@ def _asks(kind: str, label: str, about: str, change: Mapping[str, Field]) -> Eve
     return EventType(kind, label, "Asking", about, ApiScope.SURVEYS_READ, "invitation", change)
 
 
+def _shown(kind: str, label: str, about: str) -> EventType:
+    change = {"has_button": Field("whether it had a button", True)}
+    return EventType(kind, label, "Asking", about, ApiScope.SURVEYS_READ, "in_app_message", change)
+
+
 def _accounts(
     kind: str, label: str, about: str, change: Mapping[str, Field] | None = None, *, group: str = "Accounts",
     subject: str = "",
@@ -150,6 +155,9 @@ register(
           {"reason": Field("declined or unsubscribed", "unsubscribed")}),
     _asks("survey.bounced", "Not delivered", "A survey could not be delivered.",
           {"reason": Field("why", "hard_bounce")}),
+    _shown("in_app_message.shown", "Message seen", "A person saw a message in the product for the first time."),
+    _shown("in_app_message.clicked", "Message followed", "A person followed the button of a message in the product."),
+    _shown("in_app_message.dismissed", "Message closed", "A person closed a message in the product."),
     _accounts("account.created", "Account created", "A customer company was added."),
     _accounts("account.updated", "Account changed", "Fields of an account changed.",
               {"fields": Field("names of the fields that changed", ["plan", "seats"])}),

@@ -28,8 +28,9 @@ from integrations.outgoing import catalogue
 from integrations.outgoing.domain import MAX_BYTES, Cause
 from integrations.outgoing.models import Webhook, WebhookDelivery
 from surveys.api.campaigns import InvitationSerializer
+from surveys.api.in_app import InAppMessageSerializer
 from surveys.api.serializers import ResponseSerializer
-from surveys.models import InboundMessage, Invitation, Response, Survey
+from surveys.models import InAppMessage, InboundMessage, Invitation, Response, Survey
 from team.authentication import has_scope
 from team.domain import ApiScope
 from team.models import User
@@ -83,6 +84,9 @@ for _name, _subject in {
         _serialized(InvitationSerializer), ApiScope.SURVEYS_READ,
     ),
     "message": Subject(_of_account(InboundMessage), _message, ApiScope.RESPONSES_READ),
+    "in_app_message": Subject(
+        InAppMessage.objects.visible_to, _serialized(InAppMessageSerializer), ApiScope.SURVEYS_READ,
+    ),
     "contract": Subject(_of_account(Contract), _serialized(ContractSerializer), ApiScope.ACCOUNTS_READ),
     "interaction": Subject(_of_account(Interaction), _serialized(InteractionSerializer), ApiScope.ACCOUNTS_READ),
     "alert": Subject(
@@ -290,6 +294,13 @@ def example(kind: str, *, message_id: str = "evt_1_1767225600") -> dict[str, Any
 
 
 _EXAMPLES: dict[str, dict[str, Any]] = {
+    "in_app_message": {
+        "id": 5001, "key": "run:12:0", "contact_id": 311, "account_id": 42, "title": "Route planning got faster",
+        "text": "Hello Ann. You asked for it in your last answer.", "button_label": "See how",
+        "button_url": "https://app.example.com/news", "state": "clicked", "queued_at": "2026-01-01T08:00:00Z",
+        "expires_at": "2026-01-15T08:00:00Z", "shown_at": "2026-01-01T09:00:00Z", "clicked_at": "2026-01-01T09:00:20Z",
+        "dismissed_at": None, "withdrawn_at": None,
+    },
     "account": {
         "id": 42, "external_id": "C-1042", "name": "Acme GmbH", "domain": "acme.example", "parent": None, "stage": 4,
         "stage_since": "2026-01-01", "owner": 7, "plan": "Scale", "segment": "Mid-market", "industry": "Logistics",

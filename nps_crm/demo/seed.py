@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from allauth.account.models import EmailAddress
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from simple_history.utils import bulk_create_with_history
@@ -32,6 +33,7 @@ from nps_crm.demo import (
     company,
     files,
     health,
+    in_app,
     insight,
     listening,
     profiles,
@@ -48,7 +50,9 @@ from team.models import NotificationPreference, Team, User, Workspace
 from workflows.alerting.domain import severity_of_score, worst
 from workflows.calendars.domain import WorkCalendar, add_days
 from workflows.domain import Priority
-from workflows.models import Alert, AlertCause, Rule, Run, Task
+from workflows.models import Alert, AlertCause, Rule, Run, RunStep, Task
+from workflows.rules import library
+from workflows.services import authoring
 
 SEED = 20260
 ACCOUNTS = 120
@@ -115,7 +119,11 @@ def fill(say: Callable[[str], object]) -> None:
         say("asking after tickets, before renewals, by links")
         _interactions(cast)
         _segments(cast)
+        # What rules did says which event they did it for, so the answers' events are there before.
+        Event.objects.bulk_create(cast.events, batch_size=BATCH)
+        cast.events.clear()
         _work_under_way(cast)
+        _rule_in_preparation(cast)
         alerts.fill(rng=random.Random(SEED + 3), now=now, people=cast.people)
         Event.objects.bulk_create(cast.events, batch_size=BATCH)
         _next_campaign(cast, survey)
@@ -139,7 +147,8 @@ def fill(say: Callable[[str], object]) -> None:
         profiles.fill(rng=random.Random(SEED + 6), now=now, accounts=cast.accounts, lead=cast.people["lead"])
         insight.fill(cast.people["lead"])
         rewards.fill(rng=random.Random(SEED + 9), now=now, lead=cast.people["lead"])
-        say("alarms and lists")
+        in_app.fill(rng=random.Random(SEED + 10), now=now, lead=cast.people["lead"])
+        say("alarms, lists, messages in the product")
     say("done")
 
 
@@ -632,6 +641,12 @@ def _work_under_way(cast: Cast) -> None:
         .select_related("account__owner", "contact")
         .order_by("-responded_at", "-pk")
     )
+    scored = {
+        event.subject_id: event
+        for event in Event.objects.filter(
+            kind="response.scored", subject_type="response", subject_id__in=[one.pk for one in recent[:14]]
+        )
+    }
     for response in recent[:14]:
         assignee = (
             response.account.owner if response.account and response.account.owner else cast.people["lead"]
@@ -639,7 +654,7 @@ def _work_under_way(cast: Cast) -> None:
         cause = f"response:{response.pk}:scored"
         run = Run.objects.create(
             rule=rule, rule_version=rule.version, cause_key=cause, account=response.account, contact=response.contact,
-            state="done", started_at=response.responded_at, finished_at=response.responded_at,
+            event=scored.get(response.pk), state="done", started_at=response.responded_at, finished_at=response.responded_at,
         )  # fmt: skip
         known = Alert.objects.filter(account=response.account, kind="detractor", state="open").first()
         alert = known or Alert(
@@ -663,6 +678,15 @@ def _work_under_way(cast: Cast) -> None:
                 WorkCalendar(ZoneInfo("Europe/Berlin")), cast.now - dt.timedelta(days=cast.rng.randrange(0, 4)), 1
             ),
         )  # fmt: skip
+        made = {"create_alert": {"alert": alert.pk}, "create_task": {"task": task.pk}}
+        RunStep.objects.bulk_create(
+            RunStep(
+                key=f"run:{run.pk}:{place}", run=run, path=str(place), kind=step["kind"], state="done", outcome="done",
+                settings={key: value for key, value in step.items() if key != "kind"}, result=made[step["kind"]],
+                started_at=response.responded_at, finished_at=response.responded_at,
+            )
+            for place, step in enumerate(rule.steps) if step["kind"] in made
+        )  # fmt: skip
         happened = [("task.created", "task", task.pk)]
         if known is None:
             happened.append(("alert.raised", "alert", alert.pk))
@@ -674,6 +698,13 @@ def _work_under_way(cast: Cast) -> None:
                     occurred_at=response.responded_at, data={"rule": rule.pk, "assignee": assignee.pk},
                 )
             )  # fmt: skip
+
+
+def _rule_in_preparation(cast: Cast) -> None:
+    """A rule from the library that nobody has switched on yet."""
+    ready = library.find("fell_two_categories")
+    if ready is not None:
+        authoring.create_rule(values=ready.values, actor=cast.people["lead"], note="From the library")
 
 
 def _next_campaign(cast: Cast, survey: Survey) -> None:
@@ -691,7 +722,9 @@ def _next_campaign(cast: Cast, survey: Survey) -> None:
 def _in_the_app(cast: Cast, survey: Survey) -> None:
     """The widget of Fleetdesk's own app, with a campaign that runs in it: Settings, Widgets, Try it."""
     widget, _ = manage.create_widget(
-        name="FleetDesk app", origins=["https://app.fleetdesk.example"], actor=cast.people["admin"]
+        name="FleetDesk app",
+        origins=["https://app.fleetdesk.example", settings.BASE_URL],
+        actor=cast.people["admin"],
     )
     campaign = Campaign.objects.create(
         name="In the FleetDesk app",

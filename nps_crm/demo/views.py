@@ -1,12 +1,15 @@
-"""Reading the demo's caught mail and SMS, and replying to the latter. Mounted in demos only."""
+"""Reading the demo's caught mail and SMS, replying to the latter, and its product with the widget. In demos only."""
 
-from csp.decorators import csp_replace
+from csp.constants import NONCE, NONE, SELF
+from csp.decorators import csp, csp_replace
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 
-from nps_crm.demo import mailbox, phone
+from accounts.models import Contact
+from nps_crm.demo import in_app, mailbox, phone
 from team.http import UserRequest, requires
 from team.permissions import can_view
 
@@ -69,3 +72,33 @@ def sms_detail(request: UserRequest, number: str) -> HttpResponse:
     return render(
         request, "demo/sms_detail.html", {"number": number, "messages_shown": phone.messages_of(number)}
     )
+
+
+@requires(can_view)
+@never_cache
+@csp(
+    {
+        "default-src": [NONE],
+        "script-src": [NONCE],
+        "style-src": [SELF],
+        "connect-src": [SELF],
+        "base-uri": [NONE],
+        "form-action": [NONE],
+        "frame-ancestors": [NONE],
+    }
+)
+def product(request: UserRequest) -> HttpResponse:
+    """The demo company's product, signed in as the contact `as` or as nobody, under a strict policy."""
+    chosen = request.GET.get("as", "")
+    contact = None
+    if chosen.isascii() and chosen.isdigit() and len(chosen) < 19:
+        contact = get_object_or_404(Contact.objects.visible_to(request.user).live(), pk=int(chosen))
+    widget = in_app.widget()
+    context = {
+        "contact": contact,
+        "widget": widget,
+        "token": in_app.token_of(contact, widget) if contact and widget else "",
+        "people": in_app.people_with_messages(request.user),
+        "server": f"{request.scheme}://{request.get_host()}",
+    }
+    return render(request, "demo/product.html", context)

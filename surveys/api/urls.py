@@ -5,7 +5,7 @@ from typing import Any
 from django.urls import URLPattern, URLResolver, path, re_path
 from rest_framework.routers import SimpleRouter
 
-from surveys.api import asks, campaigns, identity, surveys, views
+from surveys.api import asks, campaigns, identity, in_app, surveys, views
 
 urlpatterns: list[URLPattern | URLResolver] = []
 
@@ -37,6 +37,7 @@ _asking = SimpleRouter()
 _asking.register("campaigns", campaigns.CampaignViewSet, basename="campaign")
 _asking.register("invitations", campaigns.InvitationViewSet, basename="invitation")
 _asking.register("suppressions", campaigns.SuppressionViewSet, basename="suppression")
+_asking.register("in-app-messages", in_app.InAppMessageViewSet, basename="in-app-message")
 _asking.register("asks", asks.AskViewSet, basename="ask")
 urlpatterns += _asking.urls
 urlpatterns += [

@@ -22,6 +22,7 @@ from django.db import connection, transaction
 
 from core import clock, jobs, outbox
 from core.models import Job
+from core.once import once
 from surveys import domain
 from surveys.ingest import FOLD
 from surveys.models import AccountScore, FigureMark, FigureState, Response, Tally
@@ -42,6 +43,10 @@ REBUILD = "surveys.rebuild_figures"
 
 def state() -> FigureState:
     """The state row; made with the workspace's zone the first time."""
+    return once(_read_state)
+
+
+def _read_state() -> FigureState:
     found = FigureState.objects.filter(pk=1).first()
     if found is None:
         zone = team_queries.workspace().time_zone

@@ -12,6 +12,7 @@ from surveys.models.answer import (
 from surveys.models.asking import Delivery, ExternalAsk, InboundMessage, Invitation, PageVisit, ScoreIntent
 from surveys.models.campaign import Campaign, Exclusion, Trigger, Variant, Wave, WaveDay
 from surveys.models.figures import FigureMark, FigureState, MetricDefinition, Tally
+from surveys.models.in_app import InAppMessage
 from surveys.models.recipients import AskRule, Preference, Suppression
 from surveys.models.survey import PublicLink, Survey, SurveyVersion
 from surveys.models.widget import Placement, Visitor, Widget
@@ -29,6 +30,7 @@ __all__ = [
     "IdentityAction",
     "IdentityMove",
     "ImportedAnswer",
+    "InAppMessage",
     "InboundMessage",
     "Invitation",
     "MetricDefinition",

@@ -27,7 +27,8 @@ from core.api_wire import read_body, read_json
 from core.errors import Invalid, Refused
 from core.failures import log_failure
 from surveys.ingest import clean_comment
-from surveys.widget import identity, lane, limits, services, targeting, tickets, words
+from surveys.services import in_app_messages
+from surveys.widget import identity, lane, limits, messages, services, targeting, tickets, words
 from surveys.widget.config import Config, config_of, content_of
 from surveys.widget.decision import HONOURED, Nothing, Offer, Scope, decide
 from surveys.widget.identity import Person, Untrusted
@@ -195,15 +196,18 @@ def _count(call: Call, request: HttpRequest) -> None:
 # --- Deciding --------------------------------------------------------------------------------------------------
 def _decide(call: Call, request: HttpRequest) -> HttpResponse:
     """What to show here and now, if anything."""
-    config, now = call.config, call.now
+    config, now, person = call.config, call.now, call.who.person
     if call.test is not None:
         return _offered(call, _offer_of_test(call.test, call.body), is_test=True)
-    if config.asks_nobody or (call.who.person is None and not config.asks_strangers):
-        return _nothing(call, Nothing(reason="nothing_for_you", scope=Scope.VISITOR, until=now + HONOURED))
-    kept = _kept_nothing(call)
+    kept = (
+        Nothing(reason="nothing_for_you", scope=Scope.VISITOR, until=now + HONOURED)
+        if config.asks_nobody or (person is None and not config.asks_strangers)
+        else _kept_nothing(call)
+    )
     if kept is not None:
-        return _nothing(call, kept)
-    person = call.who.person
+        return _message_or(
+            call, kept, limits.buckets(config, call.key, request) if _may_have_one(call) else None
+        )
     due = limits.buckets(config, call.key, request)
     standing, counted = lane.look_up(
         lane.Visit(config=config, keys=call.who.keys, person=person, due=due, now=now)
@@ -218,7 +222,26 @@ def _decide(call: Call, request: HttpRequest) -> HttpResponse:
         is_new_person=config.creates_contacts and person is not None and bool(person.account),
         now=now,
     )
-    return _nothing(call, found) if isinstance(found, Nothing) else _offered(call, found)
+    return _message_or(call, found, None) if isinstance(found, Nothing) else _offered(call, found)
+
+
+def _may_have_one(call: Call) -> bool:
+    return call.who.person is not None and call.config.has_messages
+
+
+def _message_or(call: Call, nothing: Nothing, due: Mapping[str, int] | None) -> HttpResponse:
+    """No survey, so the message that waits for this person, if one does. `due`: what is still to be counted."""
+    person = call.who.person
+    if person is None or not call.config.has_messages:
+        return _nothing(call, nothing)
+    found = messages.waiting_for(config=call.config, visitor=call.who, person=person, now=call.now, due=due)
+    if found is None:
+        return _nothing(call, nothing)
+    asked = call.body.get("language")
+    said = messages.payload(found, language=asked[:20] if isinstance(asked, str) else "", config=call.config)
+    ticket = {"w": call.config.widget_id, "m": found.id, "k": short(call.key)}
+    said["ticket"] = tickets.seal(Kind.MESSAGE, ticket, now=call.now)
+    return _json({"survey": None, "message": said, **_heard(call)})
 
 
 def _visit(call: Call) -> Visit:
@@ -308,11 +331,19 @@ def _offer_of_test(test: Mapping[str, Any], body: Mapping[str, Any]) -> Offer:
 
 # --- Answering -------------------------------------------------------------------------------------------------
 def _answer(call: Call, request: HttpRequest) -> HttpResponse:
-    """A survey was seen, answered (wholly or in part), declined or closed."""
+    """A survey was seen, answered (wholly or in part), declined or closed; a message was seen, followed or closed."""
     kind = call.body.get("kind")
-    if not isinstance(kind, str) or kind not in _SAID:
-        raise Invalid(f"The kind must be one of: {', '.join(_SAID)}.", field="kind")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise Invalid(f"The kind must be one of: {', '.join(_KINDS)}.", field="kind")
     _count(call, request)
+    message = tickets.read(Kind.MESSAGE, call.body.get("ticket"), now=call.now, good_for=services.MAX_AGE)
+    if message is not None and message["w"] == call.config.widget_id:
+        said = _SAID_OF_MESSAGE.get(kind)
+        if said is None:
+            raise Invalid("A message is viewed, clicked or dismissed.", field="kind")
+        return said(call, message)
+    if kind not in _SAID:
+        raise Invalid("Only a message is clicked.", field="kind")
     return _SAID[kind](call)
 
 
@@ -425,6 +456,37 @@ _SAID: Mapping[str, Callable[[Call], HttpResponse]] = {
     "decline": _declined,
     "dismiss": _dismissed,
 }
+
+
+# --- Messages --------------------------------------------------------------------------------------------------
+def _message_seen(call: Call, ticket: Mapping[str, Any]) -> HttpResponse:
+    # Offered to a person who is signed in: nobody else may say that they see it.
+    is_theirs = (
+        ticket["k"] == short(call.key)
+        and call.now.timestamp() - ticket["t"] <= OFFER_GOOD_FOR.total_seconds()
+    )
+    if not is_theirs:
+        raise Refused(
+            "This message was offered to somebody else, or too long ago.", code="unknown_ticket", status=410
+        )
+    seen = messages.show(config=call.config, visitor=call.who, message_id=ticket["m"], now=call.now)
+    if not seen.shown:
+        return _json({"shown": False, "reason": seen.reason})
+    return _json({"shown": True, "ticket": call.body["ticket"]})
+
+
+def _message_ended(call: Call, ticket: Mapping[str, Any]) -> HttpResponse:
+    at = services.plausible(call.body.get("at"), now=call.now)
+    in_app_messages.note_end(message_id=ticket["m"], is_click=call.body["kind"] == "click", at=at)
+    return _json({"saved": True})
+
+
+_SAID_OF_MESSAGE: Mapping[str, Callable[[Call, Mapping[str, Any]], HttpResponse]] = {
+    "view": _message_seen,
+    "click": _message_ended,
+    "dismiss": _message_ended,
+}
+_KINDS = tuple({**_SAID, **_SAID_OF_MESSAGE})
 
 
 # --- Knowing and tracking --------------------------------------------------------------------------------------

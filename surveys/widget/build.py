@@ -17,7 +17,7 @@ TARGET = HERE.parent / "static"
 SCRIPT_ONLY = "7-script.js"
 _STYLE = re.compile(r"const CSS = `[^`]*`")
 BUDGET = 8 * 1024
-HEAD = "/* NPS CRM survey widget. Documentation: docs/widget.md */\n"
+HEAD = "/* NPS CRM widget: docs/widget.md */\n"
 
 
 def built() -> dict[str, str]:

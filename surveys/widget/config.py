@@ -21,9 +21,9 @@ from core import secrets as vault
 from core.secrets import CannotDecrypt
 from surveys import eligibility
 from surveys.ask_rules import Rules, Scope
-from surveys.choices import AskScope, CampaignState, Channel, SurveyKind
+from surveys.choices import IN_APP_LIVE, AskScope, CampaignState, Channel, SurveyKind
 from surveys.content import Content
-from surveys.models import Campaign, Placement, SurveyVersion, Wave, Widget
+from surveys.models import Campaign, InAppMessage, Placement, SurveyVersion, Wave, Widget
 from surveys.queries.audience import audience
 from surveys.sql_eligibility import Text
 from team import queries as team_queries
@@ -76,6 +76,8 @@ class Config:
     company: str
     zone: str
     stamp: str = ""
+    # Whether a message waits in the product for anybody: where none does, nobody is looked up for one.
+    has_messages: bool = False
     # Statements about visitors, made at their first use (queries.py).
     texts: dict[tuple[int, bool], Text] = field(default_factory=dict, repr=False, compare=False)
 
@@ -184,6 +186,7 @@ def _read(key: str) -> Config | None:
         rules=eligibility.rules(),
         company=workspace.name,
         zone=workspace.time_zone,
+        has_messages=InAppMessage.objects.filter(state__in=IN_APP_LIVE).exists(),
     )
     return _stamped(config)
 

@@ -261,8 +261,13 @@ def _email_key(person: Person) -> str | None:
         return None
 
 
+def contact_of(person: Person) -> QuerySet[Contact]:
+    """The live contact that a signed identity means, as a query of one row or none."""
+    return _contact(person.external_id, _email_key(person))
+
+
 def find_contact(person: Person) -> Contact | None:
-    return _contact(person.external_id, _email_key(person)).select_related("account").first()
+    return contact_of(person).select_related("account").first()
 
 
 def find_account(person: Person) -> Account | None:

@@ -70,11 +70,11 @@ class Busy(Exception):
 def note_visit(*, config: Config, visitor: Somebody, now: dt.datetime) -> None:
     """Remember that somebody was here, with their traits: a contact who is, can be asked in the product."""
     contact = queries.find_contact(visitor.person) if visitor.person else None
-    rows = _hold(config, visitor, now)
-    _update(rows, visitor, contact, now)
+    rows = hold_rows(config, visitor, now)
+    note_rows(rows, visitor, contact, now)
 
 
-def _hold(config: Config, visitor: Somebody, now: dt.datetime) -> list[Visitor]:
+def hold_rows(config: Config, visitor: Somebody, now: dt.datetime) -> list[Visitor]:
     """The visitor's rows, made where missing, held until the transaction ends."""
     Visitor.objects.bulk_create(
         [
@@ -87,9 +87,10 @@ def _hold(config: Config, visitor: Somebody, now: dt.datetime) -> list[Visitor]:
     return list(rows.order_by("key"))
 
 
-def _update(
+def note_rows(
     rows: Sequence[Visitor], visitor: Somebody, contact: Contact | None, now: dt.datetime, **more: Any
 ) -> None:
+    """Write who it was and when, and `more`, on the rows held."""
     for row in rows:
         # The browser's own row stays a stranger's: others may sit at it tomorrow.
         own: dict[str, Any] = {}
@@ -113,7 +114,7 @@ def show(
     """Record that an offered survey is about to be seen, unless something speaks against it by now."""
     try:
         with transaction.atomic():
-            rows = _hold(config, visitor, now)
+            rows = hold_rows(config, visitor, now)
             if visitor.session in {row.session for row in rows}:
                 return Seen(shown=False, reason="seen_this_session")
             campaign = (
@@ -131,7 +132,7 @@ def show(
             if isinstance(invitation, str):
                 return Seen(shown=False, reason=invitation)
             contact = invitation.contact if invitation else None
-            _update(rows, visitor, contact, now, session=visitor.session, last_shown_at=now)
+            note_rows(rows, visitor, contact, now, session=visitor.session, last_shown_at=now)
             SurveyVersion.objects.filter(pk=version_id, used_at__isnull=True).update(used_at=now)
             own = next((row for row in rows if row.key == visitor.keys[0]), rows[0])
             return Seen(shown=True, invitation_id=invitation.pk if invitation else 0, visitor_id=own.pk)

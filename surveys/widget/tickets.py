@@ -17,6 +17,7 @@ class Kind(StrEnum):
     ASK = "ask"
     NOTHING = "nothing"
     TEST = "test"
+    MESSAGE = "message"
 
 
 MAX_LENGTH = 600

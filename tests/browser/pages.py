@@ -89,6 +89,8 @@ SIGNED_IN = (
     ("widget-new", "/settings/widgets/new/"),
     ("widget", "/settings/widgets/{widget}/"),
     ("widget-test", "/settings/widgets/{widget}/test/"),
+    ("in-app-messages", "/in-product/messages/"),
+    ("in-app-message", "/in-product/messages/{in_app}/"),
     ("campaign-in-app", "/campaigns/{placed}/in-app/"),
     ("tasks", "/tasks/?whose=all"),
     ("task", "/tasks/{task}/"),
@@ -146,6 +148,14 @@ SIGNED_IN = (
     ("caught-sms", "/mail/sms/"),
     ("api-docs", "/api/v1/docs/"),
     ("admin", "/admin/"),
+    ("portfolio-cell", "/portfolio/?risk=high"),
+    ("alarm-edit", "/alarms/{alarm}/edit/"),
+    ("backtest", "/health/back-tests/{backtest}/"),
+    ("playbook-new", "/playbooks/new/"),
+    ("playbook-task-edit", "/playbooks/{playbook}/tasks/{playbook_task}/"),
+    ("rule-switch-on", "/rules/{rule_off}/switch-on/"),
+    ("account-health-change", "/accounts/{moved}/health/change/"),
+    ("settings-health-profile-new", "/settings/health/profiles/new/"),
 )
 PUBLIC = (
     ("sign-in", "/auth/login/"),
@@ -177,6 +187,7 @@ QUERIES = {
     "asked": "SELECT id FROM surveys_invitation WHERE state = 'sent' AND NOT is_test AND contact_id IS NOT NULL"
     " ORDER BY id DESC LIMIT 1",
     "widget": "SELECT id FROM surveys_widget ORDER BY id LIMIT 1",
+    "in_app": "SELECT id FROM surveys_inappmessage WHERE state = 'clicked' ORDER BY id LIMIT 1",
     "placed": "SELECT campaign_id FROM surveys_placement ORDER BY id LIMIT 1",
     "rewards": "SELECT id FROM workflows_rewardlist ORDER BY id LIMIT 1",
     "alarm": "SELECT id FROM workflows_alarm ORDER BY id LIMIT 1",
@@ -195,5 +206,9 @@ QUERIES = {
     " ORDER BY t.id, c.id LIMIT 1",
     "connecting": "SELECT id FROM integrations_connection WHERE state = 'draft' ORDER BY id LIMIT 1",
     "campaign": "SELECT id FROM surveys_campaign WHERE state = 'finished' ORDER BY id DESC LIMIT 1",
+    "backtest": "SELECT id FROM workflows_backtest ORDER BY id LIMIT 1",
+    "playbook_task": "SELECT t.id FROM workflows_playbooktask t JOIN workflows_playbook p ON p.id = t.playbook_id"
+    " WHERE p.key = 'detractor-recovery' ORDER BY t.position LIMIT 1",
+    "rule_off": "SELECT id FROM workflows_rule WHERE NOT is_active ORDER BY id LIMIT 1",
     "draft": "SELECT id FROM surveys_campaign WHERE state = 'draft' ORDER BY id LIMIT 1",
 }

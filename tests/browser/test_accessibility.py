@@ -1,6 +1,7 @@
 """No page breaks a rule of WCAG 2.2 AA that axe can check, nor the Content-Security-Policy, nor scrolls sideways."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -16,21 +17,37 @@ RULES = {
         "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     }
 }
+# In the dark the page is the same but for its colours.
+COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 # Django's own admin and Swagger's page are not our markup.
 FOREIGN = {"admin", "api-docs"}
 
 
-@pytest.fixture(scope="module", params=["light", "dark"])
-def signed_in(request: pytest.FixtureRequest, browser: Browser, running: demo.Demo) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1360, "height": 900}, color_scheme=request.param)
+def _signed_in(browser: Browser, running: demo.Demo, **settings: Any) -> Iterator[Page]:
+    context = browser.new_context(**settings)
     page = context.new_page()
     demo.sign_in(page, running.url, "admin@fleetdesk.example")
     yield page
     context.close()
 
 
-def _problems(page: Page) -> list[str]:
-    found = Axe().run(page, options=RULES)
+@pytest.fixture(scope="module")
+def signed_in(browser: Browser, running: demo.Demo) -> Iterator[Page]:
+    yield from _signed_in(browser, running, viewport={"width": 1360, "height": 900}, color_scheme="light")
+
+
+@pytest.fixture(scope="module")
+def dark(browser: Browser, running: demo.Demo) -> Iterator[Page]:
+    yield from _signed_in(browser, running, viewport={"width": 1360, "height": 900}, color_scheme="dark")
+
+
+@pytest.fixture(scope="module")
+def phone(browser: Browser, running: demo.Demo) -> Iterator[Page]:
+    yield from _signed_in(browser, running, viewport={"width": 390, "height": 844})
+
+
+def _problems(page: Page, options: dict[str, Any] = RULES) -> list[str]:
+    found = Axe().run(page, options=options)
     return [
         f"{violation['id']}: {node['html'][:160]}"
         for violation in found.response["violations"]
@@ -58,13 +75,11 @@ def test_public_page_is_accessible(page: Page, running: demo.Demo, name: str, pa
     assert _problems(page) == []
 
 
-@pytest.fixture(scope="module")
-def phone(browser: Browser, running: demo.Demo) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 390, "height": 844})
-    page = context.new_page()
-    demo.sign_in(page, running.url, "admin@fleetdesk.example")
-    yield page
-    context.close()
+@pytest.mark.parametrize(("name", "path"), [p for p in pages.SIGNED_IN if p[0] not in FOREIGN])
+def test_page_can_be_read_in_the_dark(dark: Page, running: demo.Demo, name: str, path: str) -> None:
+    dark.goto(running.url + fill(path, running))
+
+    assert _problems(dark, COLOURS) == []
 
 
 @pytest.mark.parametrize(("name", "path"), [p for p in pages.SIGNED_IN if p[0] not in FOREIGN])

@@ -74,6 +74,38 @@ def _check(rule: Rule) -> None:
     assert [step["kind"] for step in rule.steps[2]["then"]] == ["create_alert"]
 
 
+def test_with_script_a_journey_grows_on_one_page_and_its_sentence_beside_it(
+    page: Page, live_server: Any
+) -> None:
+    page.goto(f"{live_server.url}/rules/new/")
+    page.get_by_label("Name").fill("Call every detractor")
+    page.get_by_label("What starts it").select_option("response.scored")
+    page.locator("#rule-preview").get_by_text("When somebody answers").wait_for()
+    page.locator("#conditions").get_by_role("button", name="Condition", exact=True).click()
+    page.locator("#c-g0-r0-field").select_option("event.category")
+    page.locator("#c-g0-r0-summary").click()
+    page.get_by_label("Detractor (0–6)").check()
+    page.locator("#rule-preview").get_by_text("the category is Detractor (0–6)").wait_for()
+    page.locator("#c-g0-r0-summary").click()
+    for number, kind in enumerate(("create_task", "wait", "branch")):
+        page.locator("#s-add-open").click()
+        page.locator(f'#s-add button[value="add::{kind}"]').click()
+        page.locator(f"#s-{number}").wait_for()
+    page.locator("#s-0-title").fill("Call {{ full_name|them }}")
+    page.locator("#rule-preview").get_by_text("Call {{ full_name|them }}").wait_for()
+    page.locator("#s-2").get_by_role("button", name="Condition", exact=True).click()
+    page.locator("#s-2-conditions-g0-r0-field").select_option("arr")
+    page.locator("#s-2-conditions-g0-r0-op").select_option("gte")
+    page.locator("#s-2-conditions-g0-r0-value").fill("25000")
+    page.locator("#s-2-then-add-open").click()
+    page.locator('#s-2-then-add button[value="add:2.then:create_alert"]').click()
+    page.locator("#s-2-then-0").wait_for()
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_text("is saved as version 1").wait_for()
+    _switch_on(page)
+    _check(Rule.objects.get(name="Call every detractor"))
+
+
 def test_without_script_the_same_journey_comes_about_by_plain_forms(plain: Page, live_server: Any) -> None:
     plain.goto(f"{live_server.url}/rules/new/")
     plain.locator("#rule-name").fill("Call every detractor")

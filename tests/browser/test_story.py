@@ -56,7 +56,7 @@ def test_from_the_launch_to_the_closed_loop(lead: Page, running: demo.Demo) -> N
     expect(answer).to_have_url(re.compile("/thanks/"))
 
     alert = lead.locator("tbody tr", has_text="Reports are slow").get_by_role("link").first
-    for _ in range(40):
+    for _ in range(120):
         lead.goto(f"{running.url}/alerts/?whose=all")
         if alert.count():
             break

@@ -10,10 +10,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from accounts.models import TrackedEvent
+from accounts.models import Contact, TrackedEvent
 from surveys import content as contents
-from surveys.models import Invitation, PageVisit, Response, Visitor
+from surveys.models import InAppMessage, Invitation, PageVisit, Response, Visitor
 from surveys.questions import Question, When
+from surveys.services import in_app_messages
 from surveys.widget import config, identity, installing, limits
 from team.domain import Role
 from tests import factories
@@ -237,6 +238,17 @@ def test_a_corner_card_takes_no_focus_and_moves_nothing(stage: Stage, shop: Shop
     assert page.evaluate("document.activeElement.id") == "own"
     assert page.locator("#own").bounding_box() == place
     assert page.evaluate("window.shift") == 0
+
+
+def test_the_page_may_say_who_is_there_long_after_the_script_has_come(stage: Stage, shop: Shop) -> None:
+    person()
+    shop.place()
+    stage.write(attributes="data-wait")
+    page = stage.open()
+    page.wait_for_load_state("networkidle")
+    page.evaluate(stage.signed())
+    card(page).wait_for()
+    assert not any("taken" in text for text in stage.said)
 
 
 def test_declining_is_recorded(stage: Stage, shop: Shop) -> None:
@@ -555,3 +567,99 @@ def test_g50_a_script_that_was_tampered_with_does_not_run(stage: Stage, shop: Sh
     else:
         page.wait_for_timeout(1000)
     assert card(page).count() == is_whole
+
+
+# --- Messages to one person --------------------------------------------------------------------------------------
+LINK = "https://app.shop.example/billing"
+ROOT = "document.querySelector('body > div').shadowRoot.querySelector('.root')"
+
+
+def write(contact: Contact, **values: Any) -> InAppMessage:
+    made = in_app_messages.queue_message(
+        contact=contact, key=f"test:{contact.pk}", days=7,
+        **{"title": "Your trial is <b>longer</b>", "text": "Two weeks more.\nNothing to do.", "button_label": "See your plan",
+           "button_url": LINK, **values},
+    )  # fmt: skip
+    config.forget()
+    return made
+
+
+def state() -> str:
+    return str(InAppMessage.objects.values_list("state", flat=True).get())
+
+
+def test_it_is_read_closed_by_keyboard_and_stays_away(stage: Stage, shop: Shop) -> None:
+    write(person())
+    stage.write(before=stage.signed())
+    page = stage.open()
+    page.locator("#own").focus()
+    card(page).wait_for()
+
+    expect(page.get_by_role("heading", level=2)).to_have_text("Your trial is <b>longer</b>")
+    assert page.evaluate("document.activeElement.id") == "own", "it takes no focus"
+    found = Axe().run(page, options=RULES)
+    assert found.violations_count == 0, found.generate_report()
+    until(lambda: state() == "shown", page)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.shadowRoot.activeElement.textContent") == "See your plan"
+    page.keyboard.press("Escape")
+
+    expect(card(page)).to_have_count(0)
+    assert page.evaluate("document.activeElement.id") == "own"
+    until(lambda: state() == "dismissed", page)
+    page.evaluate("localStorage.clear()")  # another visit
+    page.reload()
+    page.wait_for_timeout(1200)
+    assert card(page).count() == 0
+    assert stage.trouble == []
+
+
+def test_its_button_opens_the_address_in_a_tab_of_its_own(stage: Stage, shop: Shop) -> None:
+    write(person())
+    stage.context.route(f"{LINK}*", lambda route: route.fulfill(body="Billing"))
+    stage.write(before=stage.signed() + "npsCrm('on','clicked',function(){window.heard=1});")
+    page = stage.open()
+    card(page).wait_for()
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="See your plan").click()
+
+    assert opened.value.url == LINK
+    assert opened.value.evaluate("window.opener") is None
+    until(lambda: state() == "clicked", page)
+    expect(card(page)).to_have_count(0)
+    assert page.evaluate("window.heard") == 1
+
+
+def test_a_script_neither_closes_nor_follows_it(stage: Stage, shop: Shop) -> None:
+    write(person())
+    stage.write(before=stage.signed())
+    page = stage.open()
+    card(page).wait_for()
+    page.evaluate(
+        """() => { const root = document.querySelector('body > div').shadowRoot;
+        root.querySelector('a').addEventListener('click', (event) => event.preventDefault());
+        for (const one of root.querySelectorAll('button, a')) one.click();
+        root.querySelector('.card').dispatchEvent(new KeyboardEvent('keydown', {key: 'Escape', bubbles: true})); }"""
+    )
+    page.wait_for_timeout(500)
+    assert (card(page).count(), state()) == (1, "shown")
+
+
+def test_it_goes_with_the_person_it_is_for(stage: Stage, shop: Shop) -> None:
+    write(person())
+    stage.write(before=stage.signed())
+    page = stage.open()
+    card(page).wait_for()
+    page.evaluate("npsCrm.identify(null)")
+    expect(card(page)).to_have_count(0)
+    page.wait_for_timeout(600)
+    assert (card(page).count(), state()) == (0, "shown"), "signing out is not closing it"
+
+
+def test_it_turns_round_for_readers_from_right_to_left(stage: Stage, shop: Shop) -> None:
+    write(person(language="ar"), title="تم تمديد الفترة")
+    stage.write(before=stage.signed())
+    page = stage.open()
+    card(page).wait_for()
+    assert page.evaluate(f"{ROOT}.dir") == "rtl"
+    assert page.evaluate(f"getComputedStyle({ROOT}.querySelector('h2')).direction") == "rtl"

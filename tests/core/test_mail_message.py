@@ -155,6 +155,15 @@ def test_every_message_obeys_the_line_rules(name: str, to_name: str) -> None:
     assert len(message.keys()) == len(set(message.keys())) == 11
 
 
+@pytest.mark.parametrize("end", ["x", "é", "=", " .", " "])
+@pytest.mark.parametrize("length", range(60, 80))
+def test_a_value_may_end_in_any_column(length: int, end: str) -> None:
+    data = build(template_for(text=["é" + "x" * length + end, Hole("name")]), name="é" + "x" * length + end)
+
+    assert max(map(len, data.partition(b"\r\n\r\n")[2].split(b"\r\n"))) <= 76
+    assert parts(read(data))[0].count("x" * length) == 2
+
+
 @given(st.text(alphabet=st.characters(exclude_categories=["Cc", "Cs", "Co", "Cf"]), max_size=200))
 def test_a_header_text_survives_its_encoding(text: str) -> None:
     text = " ".join(clean(text).split())

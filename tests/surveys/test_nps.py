@@ -146,7 +146,7 @@ def test_the_page_takes_the_same_statements_for_few_and_many_answers(
 ):
     as_lead.get(URL)
 
-    with django_assert_max_num_queries(33):  # one more asks for unread notifications
+    with django_assert_max_num_queries(21):
         as_lead.get(URL)
 
 

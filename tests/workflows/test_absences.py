@@ -11,7 +11,8 @@ from team.models import Team, User
 from tests import factories
 from workflows import people
 from workflows.calendars.domain import NewWork, OpenWork
-from workflows.models import Alert, Leave, Task
+from workflows.models import Alert, Leave, Notification, Task
+from workflows.notifying import words
 from workflows.queries import worktime
 from workflows.services import absences, tasks
 
@@ -239,3 +240,24 @@ def test_a_working_week_that_cannot_be(csm: User) -> None:
     absences.set_hours(user=csm, actor=csm, **{**week, "country": "de", "region": "by"})
     assert not worktime.calendar_of(csm).is_working_day(dt.date(2026, 1, 6))
     assert worktime.calendar_of(None).is_working_day(dt.date(2026, 1, 6))
+
+
+def test_the_stand_in_is_told_once_of_all_that_was_handed_over(
+    csm: User, colleague: User, account: Any, frozen: Any
+) -> None:
+    for _ in range(3):
+        a_task(csm, account)
+    Alert.objects.create(kind="detractor", account=account, assignee=csm, opened_at=frozen_now())
+
+    plan(csm, colleague, starts_on=TODAY)
+
+    (told,) = Notification.objects.filter(user=colleague)
+    said = words.of(told)
+    assert said.title == "3 tasks and one alert of Carla Csm are yours until 24 March 2026"
+    assert said.path == "/tasks/"
+
+
+def test_with_nothing_handed_over_nobody_is_told(csm: User, colleague: User, frozen: Any) -> None:
+    plan(csm, colleague, starts_on=TODAY)
+
+    assert not Notification.objects.filter(user=colleague).exists()

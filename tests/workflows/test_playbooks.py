@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 
 from accounts.models import Event
+from accounts.services import accounts as account_services
 from core.errors import Refused
 from team.models import User
 from tests import factories
-from workflows.domain import TaskState
-from workflows.models import Playbook, PlaybookRun, PlaybookTask, Rule, Run, RunStep, Task
+from workflows.domain import Priority, TaskState
+from workflows.models import Notification, Playbook, PlaybookRun, PlaybookTask, Rule, Run, RunStep, Task
+from workflows.notifying import words
 from workflows.rules import catalogue
-from workflows.services import playbooks, tasks
+from workflows.services import playbooks, renewals, tasks
 from workflows.work import library
 
 pytestmark = pytest.mark.django_db
@@ -168,3 +170,74 @@ def test_the_step_of_a_rule_starts_it(playbook: Playbook, ann: Any, frozen: Any)
     assert (str(playbook.pk), "Rescue") in step.settings[0].choices()
     with pytest.raises(Refused, match="is gone"):
         step.do(RunStep(run=run, kind="start_playbook", settings={"playbook": "99"}))
+
+
+# --- A renewal that moves ------------------------------------------------------------------------------------
+@pytest.fixture
+def renewing(ann: Any, csm: User, frozen: Any) -> PlaybookRun:
+    """Under way for an account that renews on 11 July: one task counts from the start, one from the renewal."""
+    made = Playbook.objects.create(name="Renewal")
+    PlaybookTask.objects.create(playbook=made, position=1, title="Look", offset=1)
+    PlaybookTask.objects.create(playbook=made, position=2, title="Offer", anchor="renewal", offset=-10)
+    return playbooks.start(playbook=made, account=ann.account, actor=csm)
+
+
+def move_renewal(account: Any, day: dt.date | None) -> int:
+    account_services.update_account(account=account, values={"renewal_on": day}, actor=None)
+    return renewals.follow()
+
+
+def test_tasks_that_count_from_the_renewal_move_with_it(renewing: PlaybookRun, csm: User) -> None:
+    look, offer = renewing.tasks.order_by("pk")
+    assert offer.due_at == dt.datetime(2026, 6, 29, 15, tzinfo=dt.UTC)
+
+    assert move_renewal(renewing.account, dt.date(2026, 9, 11)) == 1
+    assert renewals.follow() == 0
+
+    offer.refresh_from_db()
+    assert offer.due_at == dt.datetime(2026, 8, 28, 15, tzinfo=dt.UTC)
+    said = offer.comments.get()
+    assert said.author is None
+    assert said.body == (
+        "The renewal moved from 11 July 2026 to 11 September 2026. This is due on 28 August 2026 now, no longer on"
+        " 29 June 2026."
+    )
+    told = Notification.objects.get(user=csm, task=offer, topic="task_comment")
+    assert words.of(told).title == "Due on another day: Offer"
+    assert not look.comments.exists()
+    assert renewing.tasks.get(pk=look.pk).due_at == look.due_at
+
+
+def test_what_is_done_or_was_set_by_hand_stays(renewing: PlaybookRun, ann: Any, csm: User) -> None:
+    offer = renewing.tasks.order_by("pk").last()
+    assert offer is not None
+    chosen = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
+    tasks.change_task(
+        task=offer, title=offer.title, description="", assignee=csm, priority=Priority.NORMAL, due_at=chosen, actor=csm
+    )  # fmt: skip
+    other = playbooks.start(playbook=renewing.playbook, account=ann.account, contact=ann, actor=csm)
+    done = other.tasks.order_by("pk").last()
+    assert done is not None
+    tasks.finish_task(task=done, outcome="", actor=csm)
+
+    move_renewal(renewing.account, dt.date(2026, 9, 11))
+
+    assert Task.objects.get(pk=offer.pk).due_at == chosen
+    assert (
+        "chosen by hand and stays; the playbook would have it on 28 August 2026" in offer.comments.get().body
+    )
+    assert Task.objects.get(pk=done.pk).due_at == done.due_at
+    assert not done.comments.exists()
+
+
+def test_a_renewal_that_comes_nearer_puts_nothing_into_the_past(renewing: PlaybookRun, frozen: Any) -> None:
+    move_renewal(renewing.account, dt.date(2026, 3, 20))
+    offer = renewing.tasks.order_by("pk").last()
+    assert offer is not None
+    assert offer.due_at == dt.datetime(2026, 3, 17, 16, tzinfo=dt.UTC)
+
+    frozen.shift(dt.timedelta(days=1))
+
+    assert renewals.follow() == 0  # it moved once, for one change
+    assert move_renewal(renewing.account, None) == 0
+    assert offer.comments.count() == 1

@@ -175,3 +175,25 @@ def test_leave_and_working_hours(csm: User, lead: User, stranger: User, frozen: 
     assert Api(lead)("get", url).json()["day_end"] == "16:00:00"
     assert Api(csm)("put", url, {"weekdays": "0"}).json()["errors"][0]["attr"] == "weekdays"
     assert Api(stranger)("get", url).status_code == 404
+
+
+def test_tasks_of_a_playbook_are_added_changed_and_removed_afterwards(csm: User, lead: User) -> None:
+    api = Api(lead)
+    made = api("post", "/playbooks/", {"name": "Rescue", "tasks": [{"title": "Call", "offset": 1}]}).json()
+    url = f"/playbooks/{made['id']}/tasks/"
+    offer = {"title": "Offer", "anchor": "renewal", "offset": -10, "route": "role", "role": "account_manager"}
+
+    added = api("post", url, offer)
+    changed = api("patch", f"{url}{added.json()['id']}/", {"offset": -20})
+    refused = api("patch", f"{url}{added.json()['id']}/", {"anchor": "start"})
+    others = Api(csm)("post", url, offer)
+    elsewhere = api("patch", f"/playbooks/{made['id']}/tasks/{10**17}/", {"offset": 1})
+
+    assert (added.status_code, changed.status_code) == (201, 200)
+    assert {"title": "Offer", "offset": -20, "role": "account_manager"}.items() <= changed.json().items()
+    assert (refused.status_code, refused.json()["errors"][0]["attr"]) == (400, "offset")
+    assert (others.status_code, elsewhere.status_code) == (403, 404)
+    shown = api("get", f"/playbooks/{made['id']}/").json()["tasks"]
+    assert [(task["title"], task["offset"]) for task in shown] == [("Call", 1), ("Offer", -20)]
+    assert api("delete", f"{url}{shown[0]['id']}/").status_code == 204
+    assert [t["title"] for t in api("get", f"/playbooks/{made['id']}/").json()["tasks"]] == ["Offer"]

@@ -274,6 +274,40 @@ class PlaybookViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, _WorkVie
         return Response(serializers.PlaybookSerializer(self.get_object()).data)
 
     @extend_schema(
+        summary="Add a task to a playbook", description="At its end. What was started already keeps its tasks.",
+        request=serializers.PlaybookTaskSerializer, responses={201: serializers.PlaybookTaskSerializer},
+    )  # fmt: skip
+    @action(detail=True, methods=["post"])
+    def tasks(self, request: Request, pk: str) -> Response:
+        self._lead()
+        values = _read(serializers.PlaybookTaskSerializer(data=request.data))
+        made = playbook_editing.save_task(
+            playbook=self.get_object(), task=None, values={"route_settings": {}, **values}, actor=self._user
+        )
+        return Response(serializers.PlaybookTaskSerializer(made).data, status=201)
+
+    @extend_schema(
+        methods=["patch"], summary="Change a task of a playbook", request=serializers.PlaybookTaskSerializer,
+        responses=serializers.PlaybookTaskSerializer,
+    )  # fmt: skip
+    @extend_schema(methods=["delete"], summary="Remove a task from a playbook", responses={204: None})
+    @action(detail=True, methods=["patch", "delete"], url_path=r"tasks/(?P<task>[0-9]{1,18})")
+    def task(self, request: Request, pk: str, task: str) -> Response:
+        self._lead()
+        playbook = self.get_object()
+        held = get_object_or_404(playbook.tasks.all(), pk=int(task))
+        if request.method == "DELETE":
+            playbook_editing.remove_task(task=held, actor=self._user)
+            return Response(status=204)
+        given = serializers.PlaybookTaskSerializer(held, data=request.data, partial=True)
+        changed = _read(given)
+        known = {name: getattr(held, name) for name in playbook_editing.EDITABLE}
+        saved = playbook_editing.save_task(
+            playbook=playbook, task=held, values={**known, **changed}, actor=self._user
+        )
+        return Response(serializers.PlaybookTaskSerializer(saved).data)
+
+    @extend_schema(
         summary="Start a playbook on an account or contact", request=serializers.StartSerializer,
         responses={201: serializers.PlaybookRunSerializer},
     )  # fmt: skip

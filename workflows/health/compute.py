@@ -26,7 +26,7 @@ from team.domain import RowScope
 from team.models import User
 from team.scope import scope_of
 from workflows.health import versions
-from workflows.health.dialect import ids, in_ids, is_postgresql, moment
+from workflows.health.dialect import for_all_accounts, ids, in_ids, is_postgresql, moment
 from workflows.health.domain import UNCLEAR, Config, RollUp
 from workflows.health.sources import Frame
 from workflows.health.statement import COLUMNS, computed, lit, quoted
@@ -72,6 +72,7 @@ def recompute(
         # what is stored, by their own marks: it must not fall back behind those.
         while rollups.fold():
             pass
+        for_all_accounts()
     config = versions.config_of(version)
     chosen = None if accounts is None else _with_relatives(set(accounts), config)
     frame = Frame(clock.now(), accounts=chosen)
@@ -221,9 +222,6 @@ def _write_postgresql(
         f" SELECT (SELECT COUNT(*) FROM kept), {', '.join(_TOLD)} FROM (SELECT 1) one LEFT JOIN moved ON TRUE"
     )
     with connection.cursor() as cursor:
-        if frame.accounts is None:
-            # Only for a pass over all: the computed rows and the hash joins stay in memory.
-            cursor.execute("SET LOCAL work_mem = '128MB'")
         cursor.execute(statement, [*params, moment(frame.at), frame.day])
         rows = cursor.fetchall()
     return rows[0][0], [dict(zip(_TOLD, row[1:], strict=True)) for row in rows if row[1] is not None]
@@ -488,7 +486,9 @@ def preview(
         f" FROM ({text}) c LEFT JOIN {_HEALTH} h ON h.account_id = c.account_id) q"
         " WHERE place = 1 OR (band <> before AND place <= %s)"
     )
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        if accounts is None:
+            for_all_accounts()
         cursor.execute(statement, [*params, listed])
         rows = cursor.fetchall()
     before: dict[str, int] = {}
@@ -535,7 +535,9 @@ def at(
     With `is_past` false, as of now, from everything that is known.
     """
     text, params = computed(config, 0, Frame(when, is_past=is_past, accounts=accounts))
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        if accounts is None:
+            for_all_accounts()
         cursor.execute(f"SELECT {', '.join(COLUMNS)} FROM ({text}) c ORDER BY account_id", params)
         return [Computed(*row) for row in cursor.fetchall()]
 

@@ -61,7 +61,10 @@ class PlaybookTask(models.Model):
 
 
 class PlaybookRun(models.Model):
-    """A playbook that was started on an account or contact. Unique by playbook and cause."""
+    """A playbook that was started on an account or contact. Unique by playbook and cause.
+
+    `counted_from` is the renewal that its open tasks count from, where some do; when the account's moves, they follow.
+    """
 
     playbook = models.ForeignKey(Playbook, on_delete=models.PROTECT, related_name="runs")
     cause_key = models.CharField(max_length=200)
@@ -74,6 +77,7 @@ class PlaybookRun(models.Model):
     )
     state = models.CharField(max_length=10, choices=choices(PlaybookState), default=PlaybookState.RUNNING)
     started_at = models.DateTimeField()
+    counted_from = models.DateField(null=True, blank=True)
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )

@@ -73,6 +73,11 @@ class Task(models.Model):
     )
     priority = models.CharField(max_length=10, choices=choices(Priority), default=Priority.NORMAL)
     due_at = models.DateTimeField(null=True, blank=True)
+    planned_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="What its playbook says; where it is due otherwise, somebody chose so.",
+    )
     state = models.CharField(max_length=10, choices=choices(TaskState), default=TaskState.OPEN)
     outcome = models.CharField(max_length=200, blank=True, default="")
     created_by = models.ForeignKey(

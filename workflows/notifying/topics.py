@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ALERT = "alert"
 TASK_GIVEN = "task_given"
 TASK_COMMENT = "task_comment"
+WORK_HANDED = "work_handed"
 RULE_NOTICE = "rule_notice"
 EVERYWHERE = frozenset({Way.APP, Way.MAIL})
 IN_THE_APP = frozenset({Way.APP})

@@ -1,5 +1,7 @@
 """What notifications say, read from what they point at: never copied, so that an erased person is gone from them too."""
 
+import datetime as dt
+
 from django.urls import reverse
 
 from team.models import User
@@ -78,9 +80,34 @@ def _of_task(notification: Notification) -> Words:
 
 def _of_comment(notification: Notification) -> Words:
     words = _of_task(notification)
+    if notification.data.get("moved"):
+        return Words(f"Due on another day: {words.title}", words.path, words.more)
     author = User.objects.filter(pk=notification.data.get("author") or 0).first()
     path = f"{words.path}#comments" if words.path else ""
     return Words(f"{author or 'Somebody'} commented: {words.title}", path, words.more)
+
+
+def _of_handed(notification: Notification) -> Words:
+    """ "3 tasks and one alert of Carla Csm are yours while she is away"."""
+    said = notification.data
+    counts = [
+        (int(said.get("tasks", 0)), "task", "workflows:task_list"),
+        (int(said.get("alerts", 0)), "alert", "workflows:alert_list"),
+        (int(said.get("loops", 0)), "answer to follow up", "workflows:loop_list"),
+    ]
+    parts = [_count(number, what) for number, what, _ in counts if number]
+    path = next((reverse(name) for number, _, name in counts if number), "")
+    user = User.objects.filter(pk=said.get("from") or 0).first()
+    is_one = sum(number for number, _, _ in counts) == 1
+    what = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+    until = f"until {dt.date.fromisoformat(said['until']):%-d %B %Y}" if said.get("until") else ""
+    title = f"{what} of {user or 'a colleague'} {'is' if is_one else 'are'} yours {until}".strip()
+    return Words(title[:1].upper() + title[1:], path)
+
+
+def _count(number: int, what: str) -> str:
+    several = "answers to follow up" if what == "answer to follow up" else f"{what}s"
+    return f"one {what}" if number == 1 else f"{number} {several}"
 
 
 def _of_step(notification: Notification) -> Words:
@@ -105,6 +132,9 @@ def register() -> None:
         )
     )  # fmt: skip
     topics.register(Topic(topics.TASK_GIVEN, "A task is given to me", "task", topics.IN_THE_APP, _of_task))
+    topics.register(
+        Topic(topics.WORK_HANDED, "I stand in for somebody", "task", topics.EVERYWHERE, _of_handed)
+    )
     topics.register(
         Topic(topics.TASK_COMMENT, "Somebody comments on my task", "task", topics.IN_THE_APP, _of_comment)
     )

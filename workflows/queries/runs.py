@@ -126,6 +126,7 @@ _PAGES = {
     "run": "workflows:run_detail",
     "playbook_run": "workflows:playbook_run",
     "campaign": "surveys:campaign_detail",
+    "in_app_message": "surveys:in_app_message",
 }
 _MADE_WORDS = {
     "alert": "The alert",
@@ -133,6 +134,7 @@ _MADE_WORDS = {
     "run": "The run",
     "playbook_run": "The playbook",
     "account": "The account",
+    "in_app_message": "The message",
 }
 
 

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from zoneinfo import ZoneInfo
 
 from django.db.models import Q, QuerySet
 
@@ -54,7 +55,7 @@ def _calendar(
     workspace: Workspace,
     company: WorkSettings,
 ) -> WorkCalendar:
-    zone = team_queries.zone_of(user) if user is not None else team_queries.zone()
+    zone = ZoneInfo((user.time_zone if user is not None else "") or workspace.time_zone)
     country, region = (
         (hours.country, hours.region) if hours and hours.country else (company.country, company.region)
     )

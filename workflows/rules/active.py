@@ -6,9 +6,12 @@ A worker asks for the stamp of the rules (one row) with every event, and reads t
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cache
 
+from team import queries as team_queries
 from workflows.models import Rule, RuleState
 from workflows.models.rules import forget_rules
+from workflows.rules import fields
 from workflows.rules.judging import IMPORTED, Judge
 
 KEPT_SECONDS = 60.0
@@ -60,8 +63,9 @@ def wants_imported(kind: str, origin: str) -> bool:
 def _read(stamp: str, now: float) -> Active:
     by_kind: dict[str, list[Judge]] = defaultdict(list)
     imports: set[str] = set()
+    zone, known = team_queries.zone(), cache(fields.known)
     for rule in Rule.objects.filter(is_active=True).order_by("pk"):
-        judge = Judge(rule)
+        judge = Judge(rule, zone=zone, known=known)
         if judge.trigger is None:
             continue
         for kind in judge.trigger.kinds:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
 
 from accounts.conditions import Known
+from surveys.choices import Channel
 
 if TYPE_CHECKING:
     from accounts.models import Event
@@ -41,7 +42,8 @@ class Setting:
 
     `choices` gives the values offered when the form is shown, and allowed when it is read. `merge` says that the text
     may hold merge fields. `minimum` and `maximum` bound numbers and the length of texts. `shown_if` names another
-    setting and the values of it with which this one is asked for.
+    setting and the values of it with which this one is asked for. `problem(text)` says what is wrong with an address
+    beyond its form; empty where nothing is.
     """
 
     key: str
@@ -55,6 +57,7 @@ class Setting:
     maximum: int | None = None
     help: str = ""
     shown_if: tuple[str, tuple[str, ...]] | None = None
+    problem: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,8 @@ class StepType:
     written to an outbox of its own. It returns what it made, as neutral values, and raises `Refused` where the step can
     never work. A kind that steers the run (wait, branch) has no `do`: the engine knows it. `words(settings)` is a clause
     of the sentence: "give the owner the task “Call …”, due in one business day". `reaches_out` says that it writes to a
-    customer: such steps are counted in the dry run, capped, and left out where a human already replied.
+    customer: such steps are counted in the dry run, capped, and left out where a human already replied;
+    `reaches_by` is the way it takes, by which the dry run judges who could not be reached.
     """
 
     kind: str
@@ -101,6 +105,7 @@ class StepType:
     settings: tuple[Setting, ...] = ()
     do: "Callable[[RunStep], Mapping[str, Any]] | None" = None
     reaches_out: bool = False
+    reaches_by: Channel = Channel.EMAIL
     help: str = ""
 
 

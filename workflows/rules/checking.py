@@ -380,6 +380,9 @@ class _Reader:
         if not is_good or len(text) > MAX_URL:
             self.refuse(f"“{self.setting.label}” is a full address such as https://example.com/path.")
             return None
+        if self.setting.problem is not None and (problem := self.setting.problem(text)):
+            self.refuse(problem)
+            return None
         return text
 
 

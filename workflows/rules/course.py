@@ -15,6 +15,7 @@ from accounts.domain import Origin
 from accounts.models import Account, Contact, Event
 from surveys.choices import Channel
 from surveys.models import Suppression
+from surveys.services import in_app_messages
 from team import queries as team_queries
 from workflows.calendars.domain import WorkCalendar
 from workflows.models import Rule
@@ -55,7 +56,7 @@ class Courses:
         self.exits = [
             kind for one in rule.exit_on for kind in EXIT_KINDS.get(one, ()) if one not in _OF_THE_RUN
         ]
-        self._barred: dict[int, str] = {}
+        self._barred: dict[tuple[int, Channel], str] = {}
         self._calendars: dict[int | None, WorkCalendar] = {}
         self.zone = team_queries.zone()
 
@@ -71,7 +72,7 @@ class Courses:
                 if exit_at is not None and exit_at <= at:
                     return Course(exit_at, messages, withheld)
             elif catalogue.step_types[step["kind"]].reaches_out:
-                reason = self._reason(event, at)
+                reason = self._reason(event, at, catalogue.step_types[step["kind"]].reaches_by)
                 if reason:
                     withheld = reason
                 else:
@@ -138,15 +139,16 @@ class Courses:
             judging.now_of(event, self.zone),
         )
 
-    def _reason(self, event: Event, at: dt.datetime) -> str:
+    def _reason(self, event: Event, at: dt.datetime, channel: Channel) -> str:
         """Why nothing would have been written to the person at this time; empty when it would."""
         if event.contact_id is None:
             return Withheld.NO_ADDRESS
         if len(self._barred) > _LARGEST:
             self._barred.clear()
-        if event.contact_id not in self._barred:
-            self._barred[event.contact_id] = _barred(event.contact_id)
-        if reason := self._barred[event.contact_id]:
+        who = (event.contact_id, channel)
+        if who not in self._barred:
+            self._barred[who] = _barred(event.contact_id, channel)
+        if reason := self._barred[who]:
             return reason
         if (
             self.rule.reply_suppresses
@@ -159,10 +161,14 @@ class Courses:
         return ""
 
 
-def _barred(contact_id: int) -> str:
+def _barred(contact_id: int, channel: Channel) -> str:
     contact = Contact.objects.filter(pk=contact_id).first()
     if contact is None or contact.erased_at is not None:
         return Withheld.GONE
+    if channel == Channel.IN_APP:
+        if not in_app_messages.is_recognisable(contact):
+            return Withheld.NOT_RECOGNISED
+        return Withheld.UNSUBSCRIBED if in_app_messages.is_barred(contact) else ""
     if not contact.email:
         return Withheld.NO_ADDRESS
     active = Suppression.objects.filter(

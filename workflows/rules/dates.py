@@ -2,7 +2,8 @@
 
 Once a day, early in the workspace's morning, one event is recorded for each account, date and number of days that a rule
 which is on asks for; each once, however often this runs. Days on which nobody looked are made up for as long as rules act
-on what is past (`ACT_WITHIN`), so that a holiday of the server costs no renewal.
+on what is past (`ACT_WITHIN`), so that a holiday of the server costs no renewal. Of an account that was imported after
+such a day it is told as imported: nobody was late for it here.
 """
 
 import datetime as dt
@@ -22,6 +23,7 @@ from core import clock, jobs
 from team import queries as team_queries
 from workflows.models import Rule
 from workflows.rules import active
+from workflows.rules.bringing import brought_in
 from workflows.rules.domain import ACT_WITHIN
 from workflows.rules.triggers import DATE, RENEWAL
 
@@ -142,12 +144,17 @@ def _record(rows: Sequence[tuple[int, dt.date]], one: Asked) -> int:
     accounts = Account.objects.in_bulk([pk for pk, _ in wanted.values()])
     facts = timeline.facts_of_many([(accounts[pk], None) for pk, _ in wanted.values()])
     zone, now = team_queries.zone(), clock.now()
-    timeline.record_many(
-        [
-            timeline.draft(one.columns(pk, value, found_at=now, zone=zone) | {"facts": then})
-            for (pk, value), then in zip(wanted.values(), facts, strict=True)
-        ]
-    )
+    this_morning = morning(now.astimezone(zone).date(), zone)
+    due = {pk: morning(one.due(value), zone) for pk, value in wanted.values()}
+    late = [pk for pk, moment in due.items() if moment < this_morning]
+    imported = brought_in("account", late, since=min(due.values())) if late else set()
+    events = []
+    for (pk, value), then in zip(wanted.values(), facts, strict=True):
+        columns = one.columns(pk, value, found_at=now, zone=zone) | {"facts": then}
+        if pk in imported:
+            columns["origin"] = Origin.IMPORT.value
+        events.append(timeline.draft(columns))
+    timeline.record_many(events)
     return len(wanted)
 
 

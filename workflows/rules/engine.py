@@ -365,6 +365,7 @@ def register() -> None:
             RunStep,
             outbox.per_row(do_step),
             idempotent=True,
+            flush=False,
             on_dead=step_given_up,
             retry_by_hand=lambda row, actor: retry_step(row=row),
         )

@@ -5,14 +5,14 @@ it gave then; the one exception is the text of a comment, which is in no event a
 """
 
 import datetime as dt
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from accounts import conditions as language
-from accounts.conditions import Group, Node
+from accounts.conditions import Group, Known, Node
 from accounts.domain import Origin
 from accounts.models import Event
 from core.errors import Invalid
@@ -47,17 +47,26 @@ IMPORTED = frozenset({Origin.IMPORT, Origin.BACKFILL})
 
 
 class Judge:
-    """One rule, read once: its trigger and its conditions."""
+    """One rule, read once: its trigger and its conditions.
 
-    def __init__(self, rule: Rule) -> None:
+    Who reads many gives `zone`, and as `known` something that keeps what `fields.known` says of a trigger.
+    """
+
+    def __init__(
+        self,
+        rule: Rule,
+        *,
+        zone: ZoneInfo | None = None,
+        known: Callable[[str], dict[str, Known]] = fields.known,
+    ) -> None:
         self.rule = rule
-        self.zone = team_queries.zone()
+        self.zone = zone or team_queries.zone()
         self.trigger = catalogue.triggers.get(rule.trigger)
         self.problem = "" if self.trigger else "Nothing here knows its trigger."
         self.root: Group | None = None
         if rule.conditions:
             try:
-                self.root = language.parse(rule.conditions, fields.known(rule.trigger))
+                self.root = language.parse(rule.conditions, known(rule.trigger))
             except Invalid as error:
                 self.problem = error.message
 

@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from accounts import timeline
 from accounts.domain import Origin
 from accounts.models import Contact, Event
+from surveys.models import InAppMessage
 from workflows.domain import UNDER_WAY, RunState
 from workflows.models import AlertCause, Run, RunStep, Task
 from workflows.rules import active, engine
@@ -20,7 +21,10 @@ from workflows.rules.domain import EXIT_WORDS, Exit
 from workflows.rules.entering import subject_of
 from workflows.rules.journeys import EXIT_KINDS, LOGGED, definition_of, exit_of, runs_about
 
-AWAITED = ("message.received", "response.scored", "task.completed", "alert.closed", LOGGED)
+AWAITED = (
+    "message.received", "response.scored", "task.completed", "alert.closed", LOGGED, "in_app_message.shown",
+    "in_app_message.clicked",
+)  # fmt: skip
 """The kinds of events that a wait can be for."""
 
 
@@ -55,13 +59,15 @@ def end_or_go_on(event: Event) -> None:
 
 
 def _runs_of(event: Event) -> Iterable[Run]:
-    """The runs under way that the event can end: those of its task or alert, else those of its person, and those about
+    """The runs under way that the event can end: those of its task, alert or message in the product, else those of its person, and those about
     the account as a whole. Not the run that it started, nor one that began after it."""
     under_way: QuerySet[Run] = Run.objects.filter(state__in=UNDER_WAY).select_related("rule")
     if event.kind in EXIT_KINDS[Exit.TASK_CLOSED]:
         return under_way.filter(pk__in=Task.objects.filter(pk=event.subject_id or 0).values("run"))
     if event.kind in EXIT_KINDS[Exit.ALERT_CLOSED]:
         return under_way.filter(pk__in=AlertCause.objects.filter(alert=event.subject_id or 0).values("run"))
+    if event.kind.startswith("in_app_message."):
+        return under_way.filter(pk=_run_of_message(event.subject_id))
     return (
         under_way.filter(runs_about(event))
         .exclude(event=event)
@@ -101,3 +107,11 @@ def forget(contact: Contact) -> None:
 def register() -> None:
     timeline.subscribe("workflows.rules", on_event, live_only=True, also=active.wants_imported)
     timeline.subscribe("workflows.runs_merged", on_merged, kinds=["account.merged", "contact.merged"])
+
+
+def _run_of_message(message_id: int | None) -> int:
+    """The run whose step wrote a message in the product: its key is that of the step. 0 where no run did."""
+    key = InAppMessage.objects.filter(pk=message_id or 0).values_list("key", flat=True).first() or ""
+    kind, _, rest = key.partition(":")
+    number = rest.partition(":")[0]
+    return int(number) if kind == "run" and number.isascii() and number.isdigit() else 0

@@ -44,6 +44,10 @@ def _mail(subject: str, *paragraphs: str) -> dict[str, Any]:
     return {"kind": "email_contact", "subject": subject, "body": "\n\n".join(paragraphs)}
 
 
+def _in_product(title: str, text: str, *, days: int = 14) -> dict[str, Any]:
+    return {"kind": "in_app_message", "title": title, "text": text, "has_button": False, "days": days}
+
+
 def _wait(amount: int, *, until: str = "duration", unit: str = "days") -> dict[str, Any]:
     return {"kind": "wait", "until": until, "amount": amount, "unit": unit}
 
@@ -159,6 +163,29 @@ READY: list[Ready] = [
             "reentry": "after_days",
             "reentry_days": 365,
             "one_run_per": "contact",
+            "reply_suppresses": True,
+        },
+    ),
+    Ready(
+        "answer_heard",
+        "Who tells you what is wrong wonders whether anybody reads it. Says so where they work, without another mail, once a"
+        " quarter at most, and leaves it to the owner where they have already been in touch. Your product needs the widget,"
+        " and has to say who is signed in.",
+        {
+            "name": "Your answer was read",
+            "description": "A line in the product, a working day after somebody gave 8 or less.",
+            "trigger": "response.completed",
+            "conditions": _asks(_is("event.category", "detractor", "passive")),
+            "steps": [
+                _wait(1, until="business"),
+                _in_product(
+                    "Thank you, {{ first_name|there }}",
+                    "We have read your answer to our survey, and it is with the people who can change it."
+                    " If you would like to say more, {{ owner_name|your team at our side }} is glad to hear it.",
+                ),
+            ],
+            "exit_on": ["replied", "unsubscribed"],
+            **_ONCE_A_QUARTER,
             "reply_suppresses": True,
         },
     ),

@@ -65,7 +65,8 @@ def filled(text: str, run: Run) -> str:
         parsed = merge.parse(text, allowed=TAGS)
     except merge.MergeError as error:
         raise Refused(f"The text cannot be filled: {error}", field="text") from None
-    values = values_of(run)
+    # Most texts have no fields, and what fields stand for is read from five tables.
+    values = values_of(run) if parsed.tags() else {}
     if missing := parsed.missing(values):
         listed = ", ".join(f"{{{{ {name} }}}}" for name in missing)
         raise Refused(
@@ -83,5 +84,5 @@ def shown(text: str, run: Run) -> str:
         parsed = merge.parse(text, allowed=TAGS)
     except merge.MergeError:
         return text
-    values = values_of(run)
+    values = values_of(run) if parsed.tags() else {}
     return parsed.fill({**values, **dict.fromkeys(parsed.missing(values), UNKNOWN)})

@@ -19,6 +19,7 @@ from django.db.models.fields.json import KeyTransform
 
 from accounts import segments, timeline
 from accounts.conditions import as_date
+from accounts.domain import Origin
 from accounts.models import Account, Event, Metric, MetricPoint
 from accounts.services import metric_events
 from accounts.services.metric_events import Recorded
@@ -26,7 +27,9 @@ from team import queries as team_queries
 from workflows.health import then as health
 from workflows.models import Rule
 from workflows.rules import dates
+from workflows.rules.bringing import UNSEEN
 from workflows.rules.domain import ACT_WITHIN
+from workflows.rules.judging import IMPORTED
 from workflows.rules.triggers import CROSSED, DATE, RENEWAL, threshold_of
 
 REBUILT = frozenset({RENEWAL, DATE, CROSSED})
@@ -48,6 +51,12 @@ class Cause:
     def known_at(self) -> dt.datetime:
         """When the event would have been recorded, with the facts of that moment."""
         found: dt.datetime = self.columns["recorded_at"]
+        return found
+
+    @property
+    def since(self) -> dt.datetime:
+        """When it happened."""
+        found: dt.datetime = self.columns["occurred_at"]
         return found
 
 
@@ -101,10 +110,31 @@ class Past:
             stand = [self._moved.get(one.account_id, one.account_id) for one in chunk]
             living = set(Account.objects.filter(pk__in=stand).values_list("pk", flat=True))
             facts = facts_then([(one.account_id, one.known_at) for one in chunk])
+            imports = _imports_of(chunk)
             for cause, account, (then, unsure) in zip(chunk, stand, facts, strict=True):
                 if account in living:
                     event = timeline.draft(cause.columns | {"account_id": account, "facts": then})
+                    if any(
+                        cause.since - UNSEEN <= moment < cause.known_at
+                        for moment in imports[cause.account_id]
+                    ):
+                        event.origin = Origin.IMPORT.value
                     yield Rebuilt(cause.at, event, unsure)
+
+
+def _imports_of(causes: Sequence[Cause]) -> dict[int, list[dt.datetime]]:
+    """When something of these accounts was imported or brought in, where a date was found late and that may be why."""
+    late = [one for one in causes if one.since < one.known_at and one.columns["kind"] != CROSSED]
+    found: dict[int, list[dt.datetime]] = defaultdict(list)
+    if late:
+        told = Event.objects.filter(
+            origin__in=IMPORTED,
+            account__in={one.account_id for one in late},
+            recorded_at__gte=min(one.since for one in late) - UNSEEN,
+        )
+        for account, moment in told.order_by().values_list("account_id", "recorded_at"):
+            found[account].append(moment)
+    return found
 
 
 def is_large(rule: Rule, number: int) -> bool:

@@ -269,6 +269,15 @@ TRIGGERS: tuple[Trigger, ...] = (
         subject="contact",
     ),
     Trigger(
+        "in_app_message.clicked", "The button of a message is followed", ANSWERS, ("in_app_message.clicked",),
+        _always("When somebody follows the button of a message in the product"), subject="contact",
+    ),
+    Trigger(
+        "in_app_message.dismissed", "A message is closed", ANSWERS, ("in_app_message.dismissed",),
+        _always("When somebody closes a message in the product"), subject="contact",
+        help="Closed without following its button.",
+    ),
+    Trigger(
         "invitation.ignored", "Invitations are ignored", ANSWERS, ("invitation.ignored",),
         lambda settings: f"When somebody has ignored {settings.get('times', 3)} invitations in a row",
         settings=(Setting("times", "In a row", SettingKind.NUMBER, default=3, minimum=1, maximum=20),),

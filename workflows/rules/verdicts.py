@@ -32,6 +32,7 @@ class Withheld(StrEnum):
     """Why a message would not have been written."""
 
     NO_ADDRESS = "no_address"
+    NOT_RECOGNISED = "not_recognised"
     UNSUBSCRIBED = "unsubscribed"
     TOUCHED = "touched"
     GONE = "gone"
@@ -39,6 +40,7 @@ class Withheld(StrEnum):
 
 WITHHELD_WORDS = {
     Withheld.NO_ADDRESS: "Message left out: there is no address",
+    Withheld.NOT_RECOGNISED: "Message left out: the product cannot know that they are there",
     Withheld.UNSUBSCRIBED: "Message left out: they do not want mail",
     Withheld.TOUCHED: "Message left out: a colleague had been in touch with them",
     Withheld.GONE: "Message left out: the person is no longer there",

@@ -2,7 +2,8 @@
 
 Every ten minutes the members of each watched segment are compared with those of the last look, in the database. The first
 look at a segment tells nobody, nor does one after its conditions were changed: then it is another list. Nor is told what
-a merge since the last look has changed.
+a merge since the last look has changed. Who entered or left by an import since the last look is told as imported, so that
+only rules act on it that include imports.
 """
 
 import datetime as dt
@@ -22,6 +23,7 @@ from core import bulk, clock, jobs
 from core.errors import Invalid
 from workflows.models import SegmentMember, SegmentWatch
 from workflows.rules import active
+from workflows.rules.bringing import brought_in
 from workflows.rules.triggers import ENTERED, LEFT
 
 logger = logging.getLogger(__name__)
@@ -83,11 +85,11 @@ def look(segment_id: int) -> tuple[int, int]:
             SegmentMember, [SegmentMember(segment=segment, since=now, **{column: pk}) for pk in chunk]
         )
         if not is_silent:
-            _tell(segment, ENTERED, [pk for pk in chunk if pk not in corrected], watch.round, now)
+            _tell(segment, ENTERED, [pk for pk in chunk if pk not in corrected], watch, now)
     for pairs in _chunks(left):
         SegmentMember.objects.filter(pk__in=[pk for pk, _ in pairs]).delete()
         if not is_silent:
-            _tell(segment, LEFT, [pk for _, pk in pairs if pk not in corrected], watch.round, now)
+            _tell(segment, LEFT, [pk for _, pk in pairs if pk not in corrected], watch, now)
     SegmentWatch.objects.filter(pk=watch.pk).update(looked_at=now, round=watch.round + 1, conditions=digest)
     return (0, 0) if is_silent else (len(entered), len(left))
 
@@ -121,8 +123,9 @@ def _digest(segment: Segment) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _tell(segment: Segment, kind: str, ids: Sequence[int], number: int, now: dt.datetime) -> None:
+def _tell(segment: Segment, kind: str, ids: Sequence[int], watch: SegmentWatch, now: dt.datetime) -> None:
     """One event for each; who was merged or erased meanwhile has none."""
+    imported = brought_in(segment.target, ids, since=watch.looked_at)
     pairs: list[tuple[Account | None, Contact | None]]
     if segment.target == "account":
         pairs = [(account, None) for account in Account.objects.live().filter(pk__in=ids).order_by("pk")]
@@ -138,8 +141,8 @@ def _tell(segment: Segment, kind: str, ids: Sequence[int], number: int, now: dt.
                 contact=contact,
                 subject_type="segment",
                 subject_id=segment.pk,
-                cause_key=f"segment:{segment.pk}:{kind.rpartition('.')[2]}:{contact.pk if contact else account.pk if account else 0}:{number}",
-                origin=Origin.LIVE,
+                cause_key=f"segment:{segment.pk}:{kind.rpartition('.')[2]}:{_key(account, contact)}:{watch.round}",
+                origin=Origin.IMPORT if _key(account, contact) in imported else Origin.LIVE,
                 occurred_at=now,
                 data={"segment": segment.pk},
                 facts=then,
@@ -147,6 +150,10 @@ def _tell(segment: Segment, kind: str, ids: Sequence[int], number: int, now: dt.
             for (account, contact), then in zip(pairs, facts, strict=True)
         ]
     )
+
+
+def _key(account: Account | None, contact: Contact | None) -> int:
+    return contact.pk if contact is not None else account.pk if account is not None else 0
 
 
 def _chunks(rows: Sequence[Any]) -> Iterable[Sequence[Any]]:

@@ -18,7 +18,9 @@ from workflows.calendars import domain as calendars
 from workflows.calendars.domain import NewWork, OpenWork
 from workflows.domain import LIVE_ALERTS, TaskState
 from workflows.models import Alert, HandOver, Leave, Loop, Task, WorkHours
+from workflows.notifying.topics import WORK_HANDED
 from workflows.queries import worktime
+from workflows.services import notifications
 
 LONGEST_DAYS = 366
 
@@ -206,6 +208,18 @@ def _hand_over(leave: Leave) -> None:
     person = people.stand_in_of(leave.stand_in).user if leave.stand_in is not None else None
     if person is None or not person.is_active:
         return
+    loops = list(
+        Loop.objects.filter(owner=leave.user, resolved_at__isnull=True)
+        .order_by("pk")
+        .select_for_update(of=("self",))
+    )
+    Loop.objects.filter(pk__in=[loop.pk for loop in loops]).update(owner=person)
+    alerts = list(
+        Alert.objects.filter(assignee=leave.user, state__in=LIVE_ALERTS)
+        .order_by("pk")
+        .select_for_update(of=("self",))
+    )
+    Alert.objects.filter(pk__in=[alert.pk for alert in alerts]).update(assignee=person, seen_at=None)
     tasks = list(
         Task.objects.filter(assignee=leave.user, state=TaskState.OPEN)
         .order_by("pk")
@@ -215,18 +229,6 @@ def _hand_over(leave: Leave) -> None:
         task.assignee = person
     if tasks:
         bulk_update_with_history(tasks, Task, ["assignee"], default_user=leave.created_by)
-    alerts = list(
-        Alert.objects.filter(assignee=leave.user, state__in=LIVE_ALERTS)
-        .order_by("pk")
-        .select_for_update(of=("self",))
-    )
-    Alert.objects.filter(pk__in=[alert.pk for alert in alerts]).update(assignee=person, seen_at=None)
-    loops = list(
-        Loop.objects.filter(owner=leave.user, resolved_at__isnull=True)
-        .order_by("pk")
-        .select_for_update(of=("self",))
-    )
-    Loop.objects.filter(pk__in=[loop.pk for loop in loops]).update(owner=person)
     now = clock.now()
     HandOver.objects.bulk_create(
         [HandOver(leave=leave, task=task, stand_in=person, at=now) for task in tasks]
@@ -234,6 +236,14 @@ def _hand_over(leave: Leave) -> None:
         + [HandOver(leave=leave, loop=loop, stand_in=person, at=now) for loop in loops],
         ignore_conflicts=True,
     )
+    counts = {"tasks": len(tasks), "alerts": len(alerts), "loops": len(loops)}
+    if any(counts.values()):
+        # Once for all of it: a mail for each would bury what is new.
+        notifications.notify(
+            user=person,
+            topic=WORK_HANDED,
+            data={**counts, "from": leave.user_id, "until": leave.ends_on.isoformat()},
+        )
 
 
 def _end(leave: Leave) -> None:
@@ -251,10 +261,22 @@ def _give_back(leave: Leave) -> None:
     meanwhile = Q(pk__in=[])
     if leave.began_at is not None and leave.stand_in_id is not None and leave.new_work == NewWork.STAND_IN:
         meanwhile = Q(account__owner=leave.user)
+    began = leave.began_at or clock.now()
+    # Clocks, alerts, tasks: the order of services.holding.
+    Loop.objects.filter(
+        Q(pk__in=lent.filter(loop__isnull=False).values("loop")) & _still_with(lent, "loop", "owner")
+        | meanwhile & Q(owner=leave.stand_in, started_at__gte=began),
+        resolved_at__isnull=True,
+    ).update(owner=leave.user)
+    Alert.objects.filter(
+        Q(pk__in=lent.filter(alert__isnull=False).values("alert")) & _still_with(lent, "alert", "assignee")
+        | meanwhile & Q(assignee=leave.stand_in, run__isnull=False, opened_at__gte=began),
+        state__in=LIVE_ALERTS,
+    ).update(assignee=leave.user, seen_at=None)
     tasks = list(
         Task.objects.filter(
             Q(pk__in=lent.filter(task__isnull=False).values("task")) & _still_with(lent, "task", "assignee")
-            | meanwhile & Q(assignee=leave.stand_in, run__isnull=False, created_at__gte=leave.began_at or clock.now()),
+            | meanwhile & Q(assignee=leave.stand_in, run__isnull=False, created_at__gte=began),
             state=TaskState.OPEN,
         ).order_by("pk").select_for_update(of=("self",))
     )  # fmt: skip
@@ -262,17 +284,6 @@ def _give_back(leave: Leave) -> None:
         task.assignee = leave.user
     if tasks:
         bulk_update_with_history(tasks, Task, ["assignee"], default_user=leave.created_by)
-    began = leave.began_at or clock.now()
-    Alert.objects.filter(
-        Q(pk__in=lent.filter(alert__isnull=False).values("alert")) & _still_with(lent, "alert", "assignee")
-        | meanwhile & Q(assignee=leave.stand_in, run__isnull=False, opened_at__gte=began),
-        state__in=LIVE_ALERTS,
-    ).update(assignee=leave.user, seen_at=None)
-    Loop.objects.filter(
-        Q(pk__in=lent.filter(loop__isnull=False).values("loop")) & _still_with(lent, "loop", "owner")
-        | meanwhile & Q(owner=leave.stand_in, started_at__gte=began),
-        resolved_at__isnull=True,
-    ).update(owner=leave.user)
 
 
 def _still_with(lent: QuerySet[HandOver], what: str, field: str) -> Q:

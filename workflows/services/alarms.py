@@ -187,6 +187,17 @@ def look(*, alarm: Alarm, day: dt.date | None = None, is_quiet: bool = False) ->
     return made
 
 
+@transaction.atomic
+def look_if_due(*, alarm: Alarm) -> AlarmLook | None:
+    """The look whose turn it is; None where another worker has taken it, or the alarm was switched off or deleted. Its
+    promise counts the looks of a year, so none may be taken too early."""
+    held = Alarm.objects.select_for_update(of=("self",)).filter(pk=alarm.pk).first()
+    if held is None:
+        return None
+    latest = AlarmLook.objects.filter(alarm=held).aggregate(latest=Max("day"))["latest"]
+    return look(alarm=held) if is_due(held, latest, last_full_day()) else None
+
+
 def _tell(alarm: Alarm, found: AlarmLook) -> None:
     """Record the event that rules wait for, and raise the alert."""
     assert found.change is not None
@@ -238,7 +249,7 @@ def register() -> None:
         due = due_alarms(last_full_day())
         for number, (alarm, _) in enumerate(due):
             try:
-                look(alarm=alarm)
+                look_if_due(alarm=alarm)
             except Refused as refusal:
                 logger.warning("Alarm %s could not look: %s", alarm.pk, refusal.code)
             job.report(number + 1, len(due))

@@ -20,7 +20,7 @@ from workflows.alerting.domain import Gravity, Severity, Wake, is_clearly_worse,
 from workflows.domain import LIVE_ALERTS, AlertState
 from workflows.models import Alert, AlertCause, HandOver, Loop, Notification, Run
 from workflows.notifying import topics
-from workflows.services import notifications
+from workflows.services import holding, notifications
 from workflows.services.notifications import NOTICE
 
 __all__ = [
@@ -194,6 +194,7 @@ def assign_alert(*, alert: Alert, assignee: User, actor: User) -> None:
     if assignee.pk != alert.assignee_id:
         alert.seen_at = None
     alert.assignee = assignee
+    holding.clocks(alert.causes.filter(response__isnull=False).values_list("response_id", flat=True))
     alert.save(update_fields=["assignee", "seen_at"])
     # Who has the alert keeps the promise behind it; somebody decided, so neither goes back after a leave.
     loops = Loop.objects.filter(response__in=alert.causes.values("response"), resolved_at__isnull=True)
@@ -297,6 +298,7 @@ def each(ids: Sequence[int], change: Callable[[Alert], None]) -> tuple[int, int]
     """Do `change` to each alert in one transaction; returns how many were changed, and how many had been closed since."""
     number = left = 0
     with transaction.atomic():
+        holding.answers_of_alerts(ids)
         for alert in Alert.objects.select_for_update(of=("self",)).filter(pk__in=ids).order_by("pk"):
             if not alert.is_live:
                 left += 1

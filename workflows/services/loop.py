@@ -17,7 +17,7 @@ from surveys.services import messages, responses
 from team.models import User
 from workflows.domain import LIVE_ALERTS, TaskState
 from workflows.models import Alert, LoopOutcome, Task
-from workflows.services import alerts, loop_clocks, tasks
+from workflows.services import alerts, holding, loop_clocks, tasks
 
 
 def suggested_reply(*, alert: Alert, user: User) -> dict[str, str]:
@@ -95,6 +95,7 @@ def close_loop(*, alert: Alert, outcome: str, actor: User, code: LoopOutcome | N
         outcome = code.label
     if not alert.is_live:
         raise Refused("This alert is closed already.", code="already_closed")
+    holding.answers_of_alerts([alert.pk])
     alerts.close_alert(alert=alert, outcome=outcome, actor=actor)
     causes = list(alert.causes.select_related("message"))
     for written in {c.message for c in causes if c.message is not None}:
@@ -137,6 +138,7 @@ def _finish_tasks(alert: Alert, answers: Collection[int], outcome: str, actor: U
     runs = set(alert.causes.values_list("run_id", flat=True))
     asked = Q(run_id__in=[pk for pk in runs if pk]) | (Q(run__isnull=True) if None in runs else Q())
     open_tasks = Task.objects.filter(asked, response_id__in=answers, state=TaskState.OPEN)
+    holding.playbooks_of_tasks(open_tasks.values_list("pk", flat=True))
     for task in open_tasks.order_by("pk"):
         tasks.finish_task(task=task, outcome=outcome, actor=actor)
 

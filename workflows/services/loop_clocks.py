@@ -34,7 +34,7 @@ from workflows.loop.domain import ContactBy, LoopClock, LoopPause
 from workflows.models import Alert, Loop, LoopOutcome
 from workflows.queries import worktime
 from workflows.rules.domain import ACT_WITHIN
-from workflows.services import alerts
+from workflows.services import alerts, holding
 from workflows.work.domain import Route
 
 LATE = "loop_late"
@@ -152,6 +152,7 @@ def note_interaction(interaction: Interaction) -> None:
 
 @transaction.atomic
 def _note_contact(loop_id: int, interaction: Interaction) -> None:
+    holding.answers(Loop.objects.filter(pk=loop_id).values_list("response_id", flat=True))
     loop = Loop.objects.select_for_update(of=("self",)).get(pk=loop_id)
     if loop.contacted_at is not None or loop.resolved_at is not None:
         return

@@ -18,6 +18,9 @@ from workflows.work.domain import Anchor, Route, Unit
 
 MAX_TASKS = 50
 MAX_OFFSET = 730
+EDITABLE = (
+    "title", "description", "priority", "anchor", "offset", "unit", "route", "route_settings", "checklist",
+)  # fmt: skip
 
 
 @transaction.atomic
@@ -83,8 +86,7 @@ def copy_playbook(*, playbook: Playbook, actor: User) -> Playbook:
 def save_task(
     *, playbook: Playbook, task: PlaybookTask | None, values: Mapping[str, Any], actor: User
 ) -> PlaybookTask:
-    """Add a task to a playbook, or change one. `values`: title, description, priority, anchor, offset, unit, route,
-    route_settings, checklist."""
+    """Add a task to a playbook, or change one. `values`: all of `EDITABLE`."""
     Playbook.objects.select_for_update(of=("self",)).get(pk=playbook.pk)
     if task is None:
         if playbook.tasks.count() >= MAX_TASKS:

@@ -18,7 +18,7 @@ from workflows.domain import Priority, TaskState
 from workflows.models import Playbook, PlaybookRun, PlaybookTask, Run, Task
 from workflows.queries import worktime
 from workflows.services import progress, tasks
-from workflows.work.domain import Anchor, PlaybookState, Unit
+from workflows.work.domain import Anchor, PlaybookState, Route, Unit
 
 
 @transaction.atomic
@@ -51,9 +51,12 @@ def start(
     if run is None:
         _refuse_second(playbook, account, contact)
     now = clock.now()
+    counts_from_renewal = any(template.anchor == Anchor.RENEWAL for template in templates)
     started = PlaybookRun.objects.create(
-        playbook=playbook, cause_key=cause, account=account, contact=contact, run=run, started_at=now, started_by=actor
+        playbook=playbook, cause_key=cause, account=account, contact=contact, run=run, started_at=now,
+        started_by=actor, counted_from=account.renewal_on if counts_from_renewal else None,
     )  # fmt: skip
+    people.hold_turns(one.route_settings for one in templates if one.route == Route.ROUND_ROBIN)
     for template in templates:
         _create_task(template, started, actor)
     timeline.record(

@@ -9,7 +9,7 @@ from workflows.work.domain import PlaybookState
 
 
 def lock(started_id: int | None) -> None:
-    """Take the playbook before its tasks: stopping it takes them in this order too."""
+    """Take the playbook before its tasks (services.holding)."""
     if started_id is not None:
         PlaybookRun.objects.select_for_update(of=("self",)).get(pk=started_id)
 

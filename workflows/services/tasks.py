@@ -32,7 +32,7 @@ from workflows.models import (
 from workflows.notifying.domain import Way
 from workflows.notifying.topics import TASK_COMMENT, TASK_GIVEN
 from workflows.queries import worktime
-from workflows.services import notifications, progress
+from workflows.services import holding, notifications, progress
 
 
 def due_in_business_days(*, days: int, assignee: User | None, start: dt.datetime) -> dt.datetime:
@@ -85,6 +85,7 @@ def create_task(
         "assignee": assignee,
         "priority": priority,
         "due_at": due_at,
+        "planned_at": due_at if template is not None else None,
         "created_by": actor,
         "template": template,
         "playbook_run": playbook_run,
@@ -126,6 +127,8 @@ CHECKLIST_LIMIT = 50
 def _add_items(task: Task, texts: Sequence[str]) -> None:
     """Add lines below those there are; blank ones are left out."""
     lines = [" ".join(text.split())[:200] for text in texts if text.strip()]
+    if not lines:
+        return
     last = ChecklistItem.objects.filter(task=task).order_by("-position").values_list("position", flat=True)
     start = (last.first() or 0) + 1
     if ChecklistItem.objects.filter(task=task).count() + len(lines) > CHECKLIST_LIMIT:
@@ -257,8 +260,9 @@ TOLD_ONE_BY_ONE = 10
 """Of more tasks than these the new assignee gets no mail each: their list says it better."""
 
 
-def _each_slice(chosen: QuerySet[Task], change: Callable[[list[Task]], int]) -> int:
-    """Change the open tasks of a filter, in key order, each slice locked and in a transaction of its own."""
+def _each_slice(chosen: QuerySet[Task], change: Callable[[list[Task]], int], *, ends: bool = False) -> int:
+    """Change the open tasks of a filter, in key order, each slice locked and in a transaction of its own. Where it `ends`
+    them, the playbooks that may end with them are locked before."""
     last = number = 0
     while True:
         waiting = chosen.filter(state=TaskState.OPEN, pk__gt=last).order_by("pk")
@@ -266,6 +270,8 @@ def _each_slice(chosen: QuerySet[Task], change: Callable[[list[Task]], int]) -> 
         if not ids:
             return number
         with transaction.atomic():
+            if ends:
+                holding.playbooks_of_tasks(ids)
             rows = Task.objects.filter(pk__in=ids, state=TaskState.OPEN).order_by("pk")
             number += change(list(rows.select_for_update(of=("self",))))
         last = max(ids)
@@ -332,7 +338,7 @@ def finish_tasks(*, chosen: QuerySet[Task], state: TaskState, outcome: str, acto
             finish_task(task=task, outcome=outcome, actor=actor, state=state)
         return len(rows)
 
-    return _each_slice(chosen, finish)
+    return _each_slice(chosen, finish, ends=True)
 
 
 def _save_many(rows: Sequence[Task], fields: list[str], actor: User | None) -> None:

@@ -30,12 +30,12 @@ function quietly(act, otherwise) {
 }
 
 function say(text) {
-  quietly(() => console.info("[nps-crm] " + text));
+  quietly(() => text && console.info("[nps-crm] " + text));
 }
 
 function randomId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   let text = "";
-  each(bytes, (byte) => { text += (byte + 256).toString(16).slice(1); });
+  each(bytes, (byte) => { text += byte.toString(36); });
   return text;
 }

@@ -1,4 +1,5 @@
-// Talking to the server. Bodies are text/plain, which needs no preflight; nothing takes longer than three seconds.
+// Talking to the server. Bodies are texts, which browsers send as text/plain: that needs no preflight. Nothing takes longer
+// than three seconds.
 function wireOf(server, key, memory, common) {
   const address = (what) => server + "/w/" + key + "/" + what;
 
@@ -8,10 +9,8 @@ function wireOf(server, key, memory, common) {
     // A page's own fetch may throw at once: within a promise that is a refusal like any other.
     return new Promise((done) => done(nativeFetch(address(what), {
       method: "POST",
-      mode: "cors",
       credentials: "omit",
       keepalive: true,
-      headers: { "content-type": "text/plain" },
       body: stringify(Object.assign(common(), body)),
       signal: stop.signal,
     }))).then((answer) => answer.text().then((text) => ({ status: answer.status, said: quietly(() => parse(text), {}) || {} })));
@@ -23,7 +22,7 @@ function wireOf(server, key, memory, common) {
     return post(what, body).then(
       (answer) => {
         if (answer.status >= 500 || answer.status === 429) keep(what, body);
-        else if (answer.status >= 400 && answer.said.errors) say(answer.said.errors[0].detail);
+        else if (answer.status >= 400) say(answer.said.errors?.[0]?.detail);
         return answer;
       },
       () => { keep(what, body); return { status: 0, said: {} }; },
@@ -51,7 +50,7 @@ function wireOf(server, key, memory, common) {
   function leave(what, body) {
     body.at = body.at || now();
     const text = stringify(Object.assign(common(), body));
-    const sent = quietly(() => navigator.sendBeacon(address(what), new Blob([text], { type: "text/plain" })), false);
+    const sent = quietly(() => navigator.sendBeacon(address(what), text), false);
     if (!sent) keep(what, body);
   }
 

@@ -4,7 +4,7 @@ const CSS = `
 :host{all:initial}
 *{box-sizing:border-box;font:inherit;letter-spacing:normal;color:inherit;margin:0}
 .root{--bg:#fff;--ink:#16191b;--soft:#5b6268;--line:#c9ced2;--fill:#f2f4f5;--brand:VAR_LIGHT;--on:VAR_ON_LIGHT;--bad:#b3261e;
-font:400 15px/1.45 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;color:var(--ink);text-align:start}
+font:400 15px/1.45 system-ui,sans-serif;color:var(--ink);text-align:start}
 .root[data-theme=dark]{DARK}
 @media (prefers-color-scheme:dark){.root[data-theme=auto]{DARK}}
 .card{position:relative;inline-size:100%;max-inline-size:420px;max-block-size:min(640px,calc(100vh - 32px));overflow:auto;
@@ -30,7 +30,7 @@ font-variant-numeric:tabular-nums}
 .scale.stars [aria-checked=true]{background:var(--fill)}
 .ends{display:flex;justify-content:space-between;gap:16px;font-size:13px;color:var(--soft)}
 .more{margin-block-start:14px;display:grid;gap:12px}
-.more[hidden],.said[hidden],[hidden]{display:none}
+[hidden]{display:none!important}
 label,legend{font-weight:500;padding:0}
 fieldset{border:0;padding:0;min-inline-size:0}
 .tick{display:flex;gap:8px;align-items:flex-start;font-weight:400;padding-block:3px;min-block-size:24px}
@@ -40,6 +40,8 @@ textarea{display:block;inline-size:100%;min-block-size:76px;margin-block-start:6
 background:var(--bg);resize:vertical}
 .bar{display:flex;justify-content:space-between;align-items:center;gap:12px;margin-block-start:14px;flex-wrap:wrap}
 .send{min-block-size:40px;padding-inline:18px;border:0;border-radius:8px;background:var(--brand);color:var(--on);font-weight:600;cursor:pointer}
+.text{white-space:pre-line;overflow-wrap:anywhere;margin-block-start:6px}
+a.send{display:grid;place-items:center;text-decoration:none}
 .plain{min-block-size:28px;padding:4px 0;border:0;background:none;color:var(--soft);font-size:13px;text-decoration:underline;cursor:pointer}
 .error{color:var(--bad);font-size:14px}
 a{color:inherit;font-weight:600;text-decoration:underline}
@@ -59,7 +61,7 @@ padding-block-end:calc(20px + env(safe-area-inset-bottom,0px));max-block-size:85
 const DARK = "--bg:#1b1e21;--ink:#f1f3f4;--soft:#aab1b7;--line:#4a5157;--fill:#282c30;--brand:VAR_DARK;--on:VAR_ON_DARK;--bad:#ffb4ab";
 
 function dress(shadow, colours) {
-  const colour = (name, otherwise) => (/^#[0-9a-f]{6}$/.test(colours && colours[name]) ? colours[name] : otherwise);
+  const colour = (name, otherwise) => (/^#[0-9a-f]{6}$/.test(colours?.[name]) ? colours[name] : otherwise);
   const text = CSS.split("DARK}").join(DARK + "}")
     .replace("VAR_LIGHT", colour("light", "#1f4e8c")).replace("VAR_ON_LIGHT", colour("on_light", "#ffffff"))
     .split("VAR_DARK").join(colour("dark", "#8ab4f8")).split("VAR_ON_DARK").join(colour("on_dark", "#111314"));

@@ -1,4 +1,4 @@
-// The survey itself, drawn with text nodes only. `told` hears of trusted gestures: score, more, decline, dismiss.
+// What is shown, drawn with text nodes only. `told` hears of trusted gestures: score, more, decline, click, dismiss.
 function make(name, attributes, children) {
   const made = doc.createElement(name);
   for (const key in attributes) if (attributes[key] !== undefined) made.setAttribute(key, attributes[key]);
@@ -9,6 +9,47 @@ function make(name, attributes, children) {
 }
 
 let serial = 0;
+
+// Only what a person does counts, not what a script makes believe.
+function onClick(made, act) {
+  made.addEventListener("click", (event) => { if (event.isTrusted) act(event); });
+}
+
+function cardOf(mode, id, words, children, told) {
+  const card = make(mode === "modal" ? "dialog" : "section", {
+    class: "card " + mode, role: mode === "inline" ? "group" : "dialog", "aria-labelledby": id,
+  }, [make("p", { class: "from" }, words.label)].concat(children));
+  if (mode !== "inline") {
+    const close = make("button", { type: "button", class: "close", "aria-label": words.close }, "×");
+    onClick(close, () => told("dismiss"));
+    card.appendChild(close);
+  }
+  card.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && event.isTrusted && mode !== "inline") { event.preventDefault(); told("dismiss"); }
+    // Keys typed here are nobody's shortcuts.
+    event.stopPropagation();
+  });
+  card.addEventListener("cancel", (event) => { event.preventDefault(); });
+  return card;
+}
+
+function linkTo(place, name) {
+  return make("a", { href: place.url, target: "_blank", rel: "noopener noreferrer", class: name }, place.label);
+}
+
+// A message to one person: a title, a few lines, perhaps a button that leads somewhere.
+function messageOf(message, mode, told) {
+  const id = "q" + (serial += 1);
+  const heading = make("h2", { id, tabindex: "-1", dir: "auto" }, message.title);
+  const parts = [heading, make("p", { class: "text", dir: "auto" }, message.text)];
+  const button = message.button;
+  if (button && /^https:/.test(button.url)) {
+    const link = linkTo(button, "send");
+    onClick(link, () => told("click"));
+    add(parts, make("p", { class: "bar" }, link));
+  }
+  return { card: cardOf(mode, id, message.words, parts, told), heading, state: () => ({ score: null }) };
+}
 
 function formOf(survey, mode, told) {
   const words = survey.words;
@@ -21,7 +62,6 @@ function formOf(survey, mode, told) {
   let done = false;
 
   const heading = make("h2", { id, tabindex: "-1" }, survey.question);
-  const close = make("button", { type: "button", class: "close", "aria-label": words.close }, "×");
   const kind = survey.look === "numbers" ? (survey.scores.length > 7 ? "long" : "") : "big " + survey.look;
   const scale = make("div", { class: "scale " + kind, role: "radiogroup", "aria-labelledby": id });
   const points = [];
@@ -29,7 +69,7 @@ function formOf(survey, mode, told) {
     const button = make("button", {
       type: "button", role: "radio", "aria-checked": "false", "aria-label": point.name, tabindex: i ? "-1" : "0",
     }, point.sign);
-    button.addEventListener("click", (event) => { if (event.isTrusted) choose(i, event.detail ? "pointer" : "key"); });
+    onClick(button, (event) => choose(i, event.detail ? "pointer" : "key"));
     scale.appendChild(button);
     add(points, button);
   });
@@ -66,10 +106,7 @@ function formOf(survey, mode, told) {
   const bar = make("div", { class: "bar" }, decline);
   const ask = make("div", {}, [scale, ends, more, bar]);
   const said = make("div", { class: "said", role: "status" });
-  const card = make(mode === "modal" ? "dialog" : "section", {
-    class: "card " + mode, role: mode === "inline" ? "group" : "dialog", "aria-labelledby": id, "aria-modal": mode === "modal" ? "true" : undefined,
-  }, [make("p", { class: "from" }, words.label), heading, ask, said]);
-  if (mode !== "inline") card.appendChild(close);
+  const card = cardOf(mode, id, words, [heading, ask, said], told);
 
   function tick(text) {
     const box = make("input", { type: "checkbox" });
@@ -177,22 +214,14 @@ function formOf(survey, mode, told) {
     return given;
   }
 
-  send.addEventListener("click", (event) => {
-    if (!event.isTrusted) return;
+  onClick(send, () => {
     const left = missing();
     error.textContent = left ? words.required + " (" + left.text + ")" : "";
     if (left) return;
     touched = false;
     told("more", values(true));
   });
-  decline.addEventListener("click", (event) => { if (event.isTrusted) told("decline"); });
-  close.addEventListener("click", (event) => { if (event.isTrusted) told("dismiss"); });
-  card.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && event.isTrusted && mode !== "inline") { event.preventDefault(); told("dismiss"); }
-    // Keys typed here are nobody's shortcuts.
-    event.stopPropagation();
-  });
-  card.addEventListener("cancel", (event) => { event.preventDefault(); });
+  onClick(decline, () => told("decline"));
 
   function thank() {
     done = true;
@@ -202,7 +231,7 @@ function formOf(survey, mode, told) {
     said.appendChild(make("p", {}, farewell.text || ""));
     const link = farewell.link;
     if (link && /^https?:\/\//.test(link.url)) {
-      said.appendChild(make("p", { class: "bar" }, make("a", { href: link.url, target: "_blank", rel: "noopener noreferrer" }, link.label)));
+      said.appendChild(make("p", { class: "bar" }, linkTo(link)));
     }
     heading.focus();
   }

@@ -33,7 +33,7 @@ function widgetOf(options) {
   }
 
   function heard(answer) {
-    const told = answer.said && answer.said.identity;
+    const told = answer.said?.identity;
     if (told && !told.ok) say("The identity is not believed (" + told.code + "): " + told.message);
     return answer;
   }
@@ -63,11 +63,11 @@ function widgetOf(options) {
     wire.post("decide", body).then(heard).then((answer) => {
       asking = false;
       if (answer.status !== 200) {
-        const problem = answer.said.errors && answer.said.errors[0];
-        if (problem) say(problem.detail);
+        say(answer.said.errors?.[0]?.detail);
         return;
       }
-      if (answer.said.survey) wait(answer.said.survey);
+      const offered = answer.said.survey || answer.said.message;
+      if (offered) wait(offered);
       else nothing(answer.said);
       if (again) { again = false; soon(); }
     }).catch(() => { asking = false; askedFor = ""; });
@@ -95,7 +95,7 @@ function widgetOf(options) {
         if (answer.status === 200 && answer.said.shown) show(survey, answer.said.ticket, spot);
         else { shown = null; emit("nothing", { reason: answer.said.reason || "refused" }); }
       }).catch(() => { shown = null; });
-    }), Math.max(0, survey.delay || 0) * 1000);
+    }), (survey.delay || 0) * 1000);
   }
 
   // Nobody sees what is shown behind other tabs, and scripts in the head run before there is a body.
@@ -105,28 +105,30 @@ function widgetOf(options) {
   }
 
   function show(survey, ticket, spot) {
-    const host = doc.createElement("div");
+    const host = make("div");
     const shadow = host.attachShadow({ mode: "open" });
-    const mode = survey.mode === "modal" || survey.mode === "inline" ? survey.mode : "corner";
-    const form = formOf(survey, mode, told);
+    const mode = survey.mode || "corner";
+    const form = (survey.title ? messageOf : formOf)(survey, mode, told);
     dress(shadow, survey.colours);
-    const root = make("div", { class: "root", lang: survey.language, dir: survey.direction, "data-theme": survey.theme || "auto" }, form.card);
+    const root = make("div", { class: "root", lang: survey.language, dir: survey.direction, "data-theme": survey.theme }, form.card);
     shadow.appendChild(root);
     // A page's own rules reach the host element at most; these stand above them.
     host.style.cssText = "all:initial!important;display:block!important";
     const before = doc.activeElement;
     (spot || doc.body).appendChild(host);
     if (mode === "modal") { quietly(() => form.card.showModal()); form.heading.focus(); }
-    shown = { form, ticket, host, survey };
+    shown = { form, ticket, who, shut };
     emit("shown", { mode });
+
+    const tell = (kind, given) => wire.deliver("answer", Object.assign({ kind, ticket }, given));
 
     function told(what, given) {
       if (what === "score") {
-        wire.deliver("answer", Object.assign({ kind: "answer", ticket }, given)).then((answer) => {
+        tell("answer", given).then((answer) => {
           if (answer.said.saved) emit("answered", { score: given.score, completed: false });
         });
       } else if (what === "more") {
-        wire.deliver("answer", Object.assign({ kind: "answer", ticket }, given)).then((answer) => {
+        tell("answer", given).then((answer) => {
           // What could not be sent is kept and sent later: to the person it is done.
           if (answer.status > 200 && answer.status < 500) { form.failed(); return; }
           form.thank();
@@ -134,16 +136,15 @@ function widgetOf(options) {
         });
       } else {
         const state = form.state();
-        if (what === "decline") wire.deliver("answer", { kind: "decline", ticket });
-        else if (state.score === null) wire.deliver("answer", { kind: "dismiss", ticket });
-        else if (state.touched) wire.deliver("answer", Object.assign({ kind: "answer", ticket }, form.values(false)));
-        emit(what === "decline" ? "declined" : state.score === null ? "dismissed" : "closed");
+        if (state.score === null) tell(what);
+        else if (state.touched) tell("answer", form.values(false));
+        emit({ decline: "declined", click: "clicked" }[what] || (state.score === null ? "dismissed" : "closed"));
         shut();
       }
     }
 
     function shut() {
-      quietly(() => form.card.close && form.card.close());
+      quietly(() => form.card.close());
       host.remove();
       shown = null;
       if (before && before !== doc.body) quietly(() => before.focus());
@@ -172,10 +173,12 @@ function widgetOf(options) {
     identify(person) {
       known = true;
       identity = undefined;
-      if (person && person.token) identity = { token: String(person.token) };
-      else if (person && person.id !== undefined) identity = { id: String(person.id), signature: String(person.signature || "") };
-      traits = Object.assign({}, person && person.traits);
+      if (person?.token) identity = { token: String(person.token) };
+      else if (person?.id !== undefined) identity = { id: String(person.id), signature: String(person.signature || "") };
+      traits = Object.assign({}, person?.traits);
       who = nameOf(identity);
+      // What is for one person alone goes when another takes their place.
+      if (shown && shown.who && shown.who !== who) shown.shut();
       if (identity) {
         const today = new Date().toDateString() + who + stringify(traits);
         if (memory.read().told !== today) {

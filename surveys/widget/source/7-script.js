@@ -9,7 +9,8 @@ quietly(() => {
   });
   if (!api) return;
   const stub = window.npsCrm;
-  const isOurs = typeof stub === "function" && (stub.q || stub.isNpsCrm);
+  // A stub that was not called yet holds nothing; its text says whose it is.
+  const isOurs = typeof stub === "function" && (stub.isNpsCrm || /npsCrm\.q/.test(stub));
   // An element with this id also answers to the name; anything else is the page's own and stays.
   if (stub !== undefined && !isOurs && !(stub instanceof Element) && !(stub instanceof HTMLCollection)) {
     say("window.npsCrm is taken by the page; the widget runs without it.");

@@ -16,6 +16,7 @@ from accounts.api.serializers import (
 from integrations.outgoing import payload
 from integrations.outgoing.models import Webhook
 from surveys.api.campaigns import InvitationSerializer
+from surveys.api.in_app import InAppMessageSerializer
 from surveys.api.serializers import ResponseSerializer
 from team.models import ApiKey, User
 from tests import factories
@@ -201,6 +202,7 @@ def test_every_event_has_an_example_in_the_shape_of_true_ones(lead: User) -> Non
         ("response", ResponseSerializer), ("invitation", InvitationSerializer), ("contract", ContractSerializer),
         ("interaction", InteractionSerializer), ("alert", AlertSerializer), ("task", TaskSerializer),
         ("loop", LoopSerializer), ("account", AccountSerializer), ("contact", ContactSerializer),
+        ("in_app_message", InAppMessageSerializer),
     ],
 )  # fmt: skip
 def test_an_example_has_the_fields_that_the_api_has(name: str, serializer: Any) -> None:

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.test import Client
 
 from accounts.domain import Origin
 from accounts.models import Event, Metric
 from accounts.services import metrics
 from core import clock
 from surveys.queries import figures
+from team.models import User
 from tests import factories
 from tests.workflows.health.builders import component, config, in_force, point, profile
 from workflows.health import compute, queries, versions
@@ -157,6 +159,25 @@ def test_a_source_that_speaks_of_nobody_and_one_that_is_gone_are_missing_data() 
     found = queries.health_of(account.pk)
     assert found is not None
     assert (found.reason, found.why_none) == ("no_data", "No component of its profile has data.")
+
+
+def test_weights_that_are_all_zero_give_no_score_and_say_why(lead: User, as_lead: Client) -> None:
+    weightless = config(profile(component("use", weight=0), component("calls", weight=0)))
+    in_force(PLAIN)
+    account = factories.an_account()
+    point(account, "use", 90)
+    compute.recompute()
+    previewed = compute.preview(configuration.check(weightless), user=lead)
+    assert (previewed.before["healthy"], previewed.after[""]) == (1, 1)
+
+    in_force(weightless)
+    compute.recompute()
+
+    found = queries.health_of(account.pk)
+    assert found is not None
+    assert (found.score, found.reason) == (None, "no_weight")
+    assert found.why_none == "All components of its profile have the weight 0."
+    assert found.why_none in as_lead.get(f"/accounts/{account.pk}/?tab=health").content.decode()
 
 
 @pytest.mark.parametrize("value", ["99999999999999", "-99999999999999", "0.000001"])

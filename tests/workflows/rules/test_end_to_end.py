@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from accounts.models import Contact, LifecycleStage
+from surveys.widget import manage
 from team.models import User
 from tests.conftest import Drain
 from tests.workflows.rules.conftest import TASK, MakeRule, PassTime, scored
@@ -31,6 +32,7 @@ def things(lead: User, make_rule: MakeRule) -> None:
     LifecycleStage.objects.get_or_create(name="At risk", defaults={"position": 9})
     codes = rewards.create_list(name="Vouchers", description="", actor=lead)
     rewards.add_codes(list=codes, codes=["AAA-1"], actor=lead)
+    manage.create_widget(name="App", origins=["https://app.example.com"], actor=lead)
 
 
 def _value(setting: Setting, user: User) -> Any:

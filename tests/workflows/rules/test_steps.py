@@ -91,6 +91,26 @@ def test_a_field_nobody_knows_stops_the_mail_and_is_named(do: Any) -> None:
         do("email_contact", subject="Your {{ score }}", body="Hello")
 
 
+def test_a_field_without_a_value_stops_the_mail_with_the_remedy(do: Any, ann: Any) -> None:
+    ann.first_name = ""
+    ann.save(update_fields=["first_name"])
+
+    with pytest.raises(Refused, match=r"first_name\|there") as refused:
+        do("email_contact", subject="Hello {{ first_name }}", body="Hello")
+
+    assert refused.value.code == "missing_field"
+    assert not Interaction.objects.exists()
+
+
+def test_nobody_writes_in_the_name_of_an_owner_who_left(do: Any, csm: User, lead: User) -> None:
+    csm.is_active = False
+    csm.save(update_fields=["is_active"])
+
+    do("email_contact", **MAIL)
+
+    assert Interaction.objects.get().user == lead
+
+
 def test_a_colleague_is_told_with_the_name_filled_in(do: Any, csm: User) -> None:
     do("notify", text="{{ full_name }} needs a call\nToday, please.", who="owner")
 

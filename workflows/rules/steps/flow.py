@@ -21,6 +21,8 @@ _EVENTS = (
     ("message.received", "The customer writes back"), ("response.scored", "The customer answers a survey"),
     ("task.completed", "A task of this run is done"), ("alert.closed", "An alert of this run is closed"),
     ("interaction.logged", "A colleague has logged a contact"),
+    ("in_app_message.shown", "The customer sees a message in the product of this run"),
+    ("in_app_message.clicked", "The customer follows the button of a message of this run"),
 )  # fmt: skip
 
 

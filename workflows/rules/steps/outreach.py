@@ -8,6 +8,7 @@ from accounts.services import interactions
 from core.errors import Refused
 from surveys.choices import Channel
 from surveys.models import Suppression
+from surveys.services import in_app_messages
 from workflows import people
 from workflows.models import RunStep
 from workflows.notifying.topics import RULE_NOTICE
@@ -15,6 +16,8 @@ from workflows.rules import catalogue, merge_fields
 from workflows.rules.catalogue import Setting, SettingKind, StepType
 from workflows.rules.steps.work import WHO, chosen, who_words
 from workflows.services import notifications
+
+IN_APP_DAYS = 14
 
 
 def notify(row: RunStep) -> Mapping[str, Any]:
@@ -44,6 +47,23 @@ def email_contact(row: RunStep) -> Mapping[str, Any]:
     return {"interaction": interaction.pk}
 
 
+def in_app_message(row: RunStep) -> Mapping[str, Any]:
+    """Have the widget show the contact a message when they are next in the product. Once for each step of a run."""
+    contact = row.run.contact
+    if contact is None:
+        raise Refused("This run is about no contact, so there is nobody to show it to.", code="no_contact")
+    message = in_app_messages.queue_message(
+        contact=contact,
+        key=row.key,
+        title=merge_fields.filled(str(row.settings.get("title") or ""), row.run),
+        text=merge_fields.filled(str(row.settings.get("text") or ""), row.run),
+        days=int(row.settings.get("days") or IN_APP_DAYS),
+        button_label=str(row.settings.get("button_label") or "") if row.settings.get("has_button") else "",
+        button_url=str(row.settings.get("button_url") or "") if row.settings.get("has_button") else "",
+    )
+    return {"in_app_message": message.pk}
+
+
 def reachable(row: RunStep) -> Contact:
     """The run's contact, where it may be written to. Raises `Refused` with the reason where not."""
     contact = row.run.contact
@@ -68,6 +88,15 @@ def _notify_words(settings: Mapping[str, Any]) -> str:
 
 def _mail_words(settings: Mapping[str, Any]) -> str:
     return f"write to the contact in the owner's name: “{settings.get('subject') or '…'}”"
+
+
+def _in_app_words(settings: Mapping[str, Any]) -> str:
+    days = settings.get("days") or IN_APP_DAYS
+    button = f" with the button “{settings.get('button_label') or '…'}”" if settings.get("has_button") else ""
+    return (
+        f"show the contact in the product: “{settings.get('title') or '…'}”{button},"
+        f" for {days} day{'' if days == 1 else 's'} at most"
+    )
 
 
 def register() -> None:
@@ -96,5 +125,35 @@ def register() -> None:
             reaches_out=True,
             help="From the account's owner, who gets the answers. Not sent when a merge field is empty and has no words to"
             " stand in, nor to somebody who unsubscribed.",
+        )
+    )  # fmt: skip
+    catalogue.step_type(
+        StepType(
+            "in_app_message", "Show a message in the product", "Write to the customer", _in_app_words,
+            (
+                Setting("title", "Title", SettingKind.TEXT, merge=True, minimum=1, maximum=100),
+                Setting(
+                    "text", "Text", SettingKind.LONG_TEXT, merge=True, is_required=False, maximum=800,
+                    help="A few lines: it is read in a card in the corner, between two other things.",
+                ),
+                Setting("has_button", "With a button", SettingKind.BOOLEAN, default=False, is_required=False),
+                Setting(
+                    "button_label", "On the button", SettingKind.TEXT, maximum=in_app_messages.MAX_LABEL,
+                    shown_if=("has_button", ("true",)),
+                ),
+                Setting(
+                    "button_url", "The button leads to", SettingKind.URL, shown_if=("has_button", ("true",)),
+                    help="An https address. It opens in a new tab.", problem=in_app_messages.problem_of_link,
+                ),
+                Setting(
+                    "days", "Days for which it is shown", SettingKind.NUMBER, default=IN_APP_DAYS, minimum=1,
+                    maximum=in_app_messages.MAX_DAYS, help="Then it expires, seen or not.",
+                ),
+            ),
+            do=in_app_message,
+            reaches_out=True,
+            reaches_by=Channel.IN_APP,
+            help="Where your product has the widget and says who is signed in. It is shown until the contact closes it or"
+            " follows the button, and gives way to a survey.",
         )
     )  # fmt: skip

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('workflows', '0013_all_in_one'),
+        ('workflows', '0014_renewals_followed'),
     ]
 
     operations = [
