@@ -1,7 +1,8 @@
 """Who may do what: one predicate per action, shared by pages, API and admin. Rows are cut by `visible_to`."""
 
-from team.domain import Role
+from team.domain import Role, RowScope
 from team.models import User
+from team.scope import scope_of
 
 
 def can_view(user: User) -> bool:
@@ -17,6 +18,12 @@ def can_work(user: User) -> bool:
 def can_lead(user: User) -> bool:
     """Design surveys, launch campaigns, switch rules, change owners in bulk, accept intents and inbox rows."""
     return user.is_active and user.role in {Role.ADMINISTRATOR, Role.LEAD}
+
+
+def can_lead_everywhere(user: User) -> bool:
+    """Decide what acts on every customer, such as rules that are on. A lead whose role sees a part of the accounts leads
+    that part, and cannot let anything loose on the others."""
+    return can_lead(user) and scope_of(user) is RowScope.ALL
 
 
 def can_administer(user: User) -> bool:

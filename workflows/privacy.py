@@ -21,7 +21,7 @@ declare("workflows.RewardCode", neutral="id list sealed digest contact run given
 declare("workflows.SegmentWatch", neutral="segment looked_at round conditions")
 declare(
     "workflows.DryRun",
-    neutral="id rule rule_version as_if_live until days days_done events_seen from_history reach state error"
+    neutral="id rule rule_version definition as_if_live until days days_done events_seen from_history reach state error"
     " requested_by created_at finished_at",
 )
 declare(
@@ -97,7 +97,7 @@ declare(
 declare("workflows.HealthSentiment", personal="note", neutral="id account value by at")
 declare("workflows.AccountHealth", neutral=f"account told_band override {_COMPUTED}")
 declare("workflows.HealthSnapshot", neutral=f"id account day override_band override_score {_COMPUTED}")
-declare("workflows.HealthMark", neutral="id account_key at")
+declare("workflows.HealthMark", neutral="id account_key at by_run origin")
 declare(
     "workflows.BackTest",
     neutral="id version against horizon_days since state days days_done outcomes evaluations results suggestion error"

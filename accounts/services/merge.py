@@ -22,6 +22,7 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import Exists, OuterRef, Q
 
 from accounts import cleaning, custom, extend, history, timeline
+from accounts.domain import Origin
 from accounts.extend import Relation
 from accounts.models import Account, Contact, Merge, MergedRows
 from accounts.services import accounts as account_services
@@ -251,9 +252,13 @@ def _plain(target: str, thing: Any) -> dict[str, Any]:
 
 def _update(target: str, thing: Any, values: Mapping[str, Any], actor: User) -> None:
     if target == CONTACT:
-        contact_services.update_contact(contact=thing, values=cast(Any, values), actor=actor)
+        contact_services.update_contact(
+            contact=thing, values=cast(Any, values), actor=actor, origin=Origin.CORRECTION
+        )
     else:
-        account_services.update_account(account=thing, values=cast(Any, values), actor=actor)
+        account_services.update_account(
+            account=thing, values=cast(Any, values), actor=actor, origin=Origin.CORRECTION
+        )
 
 
 def _hand_over(target: str, loser: Any, values: Mapping[str, Any], actor: User) -> None:

@@ -5,13 +5,15 @@ Thresholds are set on the metric, or asked for by higher apps (active rules), wh
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import OuterRef, Subquery
 
 from accounts import timeline
+from accounts.domain import Origin
 from accounts.metric_values import Crossing, Threshold, crossings, plain, read_thresholds
 from accounts.models import Account, Event, Metric, MetricPoint
 from core import clock
@@ -89,7 +91,7 @@ def record_crossings(
         found += [(points[0], crossing) for crossing in crossed]
     if not found:
         return 0
-    keys = [_cause(one, crossing) for one, crossing in found]
+    keys = [cause(one.account.pk, one.metric.pk, crossing) for one, crossing in found]
     known = set(
         Event.objects.filter(
             kind=KIND,
@@ -102,30 +104,78 @@ def record_crossings(
     now = clock.now()
     timeline.record_many(
         [
-            Event(
-                kind=KIND,
-                account_id=one.account.pk,
-                subject_type="account",
-                subject_id=one.account.pk,
-                cause_key=key,
-                occurred_at=crossing.observed_at,
-                recorded_at=now,
-                facts=facts_then,
-                data={
-                    "metric": one.metric.key,
-                    "direction": crossing.threshold.side.value,
-                    "threshold": plain(crossing.threshold.value),
-                    "value": plain(crossing.value),
-                    "before": plain(crossing.before),
-                },
-            )
-            for (key, (one, crossing)), facts_then in zip(new.items(), facts, strict=True)
+            timeline.draft(columns(one.account.pk, one.metric, crossing, recorded_at=now) | {"facts": then})
+            for (one, crossing), then in zip(new.values(), facts, strict=True)
         ]
     )
     return len(new)
 
 
-def _cause(one: Arrival, crossing: Crossing) -> str:
+def columns(account: int, metric: Metric, crossing: Crossing, *, recorded_at: dt.datetime) -> dict[str, Any]:
+    """The event of a crossing; without facts."""
+    return {
+        "kind": KIND,
+        "account_id": account,
+        "contact_id": None,
+        "actor_id": None,
+        "subject_type": "account",
+        "subject_id": account,
+        "cause_key": cause(account, metric.pk, crossing),
+        "origin": Origin.LIVE.value,
+        "occurred_at": crossing.observed_at,
+        "recorded_at": recorded_at,
+        "data": {
+            "metric": metric.key,
+            "direction": crossing.threshold.side.value,
+            "threshold": plain(crossing.threshold.value),
+            "value": plain(crossing.value),
+            "before": plain(crossing.before),
+        },
+    }
+
+
+def cause(account: int, metric: int, crossing: Crossing) -> str:
+    """What names a crossing: the same for a correction that crosses the threshold at the same moment."""
     threshold = crossing.threshold
     moment = crossing.observed_at.astimezone(dt.UTC).isoformat()
-    return f"metric:{one.account.pk}:{one.metric.pk}:{threshold.side}:{plain(threshold.value)}:{moment}"
+    return f"metric:{account}:{metric}:{threshold.side}:{plain(threshold.value)}:{moment}"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A point as it was stored."""
+
+    observed_at: dt.datetime
+    recorded_at: dt.datetime
+    value: Decimal
+
+
+def replay(
+    points: Iterable[Recorded], thresholds: Sequence[Threshold]
+) -> Iterator[tuple[dt.datetime, Crossing]]:
+    """The crossings of the points of one account and metric, given in the order in which they were stored, each with when
+    it became known: those that would have been told, had the thresholds been watched."""
+    last: Moment | None = None
+    call: list[Recorded] = []
+    for point in points:
+        # Points of one call are stored at one moment, corrections among them a microsecond later each.
+        if call and point.recorded_at - call[-1].recorded_at > dt.timedelta(microseconds=1):
+            yield from _of_call(last, call, thresholds)
+            last, call = _newest_of(last, call), []
+        call.append(point)
+    yield from _of_call(last, call, thresholds)
+
+
+def _of_call(
+    last: Moment | None, call: Sequence[Recorded], thresholds: Sequence[Threshold]
+) -> Iterator[tuple[dt.datetime, Crossing]]:
+    moments = [(point.observed_at, point.value) for point in call]
+    for crossing in crossings(last=last, points=moments, thresholds=thresholds):
+        yield call[0].recorded_at, crossing
+
+
+def _newest_of(last: Moment | None, call: Sequence[Recorded]) -> Moment | None:
+    for point in call:
+        if last is None or point.observed_at >= last[0]:
+            last = (point.observed_at, point.value)
+    return last

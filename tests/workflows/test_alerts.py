@@ -19,6 +19,7 @@ from surveys.models import Response, Survey
 from surveys.services import responses
 from team.models import User
 from tests import factories
+from workflows import bulk
 from workflows.alerting.domain import Gravity, Severity, is_clearly_worse, worst
 from workflows.models import Alert, AlertCause, Notification, Task
 from workflows.services import alerts, gathering, loop
@@ -399,6 +400,18 @@ def test_many_are_put_to_sleep_and_closed_with_the_same_care(
 
     assert Alert.objects.filter(pk__in=[many[0].pk, many[1].pk], state=state).count() == 2
     assert Alert.objects.filter(state="open").count() >= 58
+
+
+def test_more_than_fit_at_once_are_refused_and_none_is_left_out_unsaid(
+    many: list[Alert], as_csm: Client, lead: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "MAX_BULK", 59)
+    sent = {"action": "assign", "assignee": lead.pk, "all_matching": "1"}
+
+    page = as_csm.post(reverse("workflows:alert_bulk"), sent, follow=True).content.decode()
+
+    assert "These are more than 59 alerts. Nothing was changed" in page
+    assert not Alert.objects.filter(assignee=lead).exists()
 
 
 def test_bulk_reaches_no_alert_out_of_sight(many: list[Alert], as_stranger: Client, stranger: User) -> None:

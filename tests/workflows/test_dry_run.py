@@ -16,6 +16,7 @@ from accounts import timeline
 from accounts.domain import Origin
 from accounts.models import Contact, Event
 from core.errors import Refused
+from surveys.models import Response
 from team.domain import Role
 from team.models import User
 from tests import factories
@@ -172,13 +173,6 @@ def test_a_run_that_is_held_stands_in_the_way_of_the_next(frozen: Any, ann: Cont
     assert verdicts(dry_runs.start(rule=rule, actor=lead)) == ["fires", "held", "under_way"]
 
 
-def test_what_nobody_records_without_a_rule_is_said(frozen: Any, lead: User) -> None:
-    rule = a_rule(lead, trigger="renewal.in_days", trigger_settings={"days": 90}, conditions={})
-
-    (_, note) = queries.summary(dry_runs.start(rule=rule, actor=lead), lead).notes
-    assert "recorded only while a rule that is on waits" in note
-
-
 def test_messages_are_counted_and_left_out_with_the_reason(frozen: Any, ann: Contact, lead: User) -> None:
     needs("email_contact")
     silent = factories.a_contact("", account=ann.account, first_name="Bo")
@@ -191,6 +185,22 @@ def test_messages_are_counted_and_left_out_with_the_reason(frozen: Any, ann: Con
     found = queries.summary(made, lead)
     assert (found.fires, found.mails, found.people, found.left_out_count) == (2, 1, 1, 1)
     assert ("no_address", "Message left out: there is no address", 1) in found.reasons
+
+
+def test_what_an_erased_comment_said_is_unknown(frozen: Any, ann: Contact, lead: User) -> None:
+    survey = factories.a_survey()
+    for text in ("The price is high", "All fine"):
+        answer = factories.respond(survey, 3, email=ann.email, comment=text)
+    Event.objects.update(occurred_at=ago(2))
+    Response.objects.filter(pk=answer.pk).update(comment="")
+    rule = a_rule(
+        lead, trigger="comment.contains", trigger_settings={"words": "price"}, conditions={}, steps=[TASK]
+    )
+
+    made = dry_runs.start(rule=rule, actor=lead)
+
+    assert sorted(verdicts(made)) == ["fires", "unknown"]
+    assert queries.summary(made, lead).unknown == 1
 
 
 def test_an_unfinished_rule_is_not_tried(lead: User) -> None:
@@ -262,7 +272,7 @@ def test_switching_on_shows_first_what_it_would_have_done(frozen: Any, ann: Cont
 # --- The same as the log -----------------------------------------------------------------------------------------
 _BOUNDS = st.sampled_from([None, 3, 5, 8])
 _events = st.lists(
-    st.tuples(st.integers(0, 2), st.integers(0, 10), st.integers(1, 60), st.integers(0, 3), st.sampled_from(["live", "live", "import"])),
+    st.tuples(st.integers(0, 3), st.integers(0, 10), st.integers(1, 60), st.integers(0, 3), st.sampled_from(["live", "live", "import"])),
     max_size=6,
 )  # fmt: skip
 _WORK = ("timeline_relay", "timeline_deliver", "workflow_step")
@@ -274,17 +284,24 @@ _rules = st.fixed_dictionaries(
         "reentry": st.sampled_from(["always", "never", "after_days"]),
         "one_run_per": st.sampled_from(["cause", "contact", "account"]),
         "waits": st.booleans(),
+        "exits": st.sampled_from([[], ["replied"], ["answered"], ["replied", "unsubscribed"]]),
     }
 )
+_others = st.lists(
+    st.tuples(
+        st.sampled_from(["reply of a person", "reply to nobody", "declined"]), st.integers(0, 3), st.integers(1, 60)
+    ),
+    max_size=4,
+)  # fmt: skip
 
 
 class Differential(TestCase):
     """Random rules over random events: the dry run finds what the engine did, event for event."""
 
-    @settings(max_examples=12, deadline=None)
-    @given(_rules, _events)
+    @settings(max_examples=15, deadline=None)
+    @given(_rules, _events, _others, st.randoms(use_true_random=False))
     def test_the_dry_run_finds_what_the_engine_did(
-        self, described: dict[str, Any], events: list[Any]
+        self, described: dict[str, Any], events: list[Any], others: list[Any], random: Any
     ) -> None:
         Rule.objects.all().delete()
         if (
@@ -296,6 +313,7 @@ class Differential(TestCase):
         for number in range(3):
             account = factories.an_account(f"A{number}", plan="Team" if number else "Free", owner=lead)
             people.append(factories.a_contact(f"p{number}@example.com", account=account))
+        people.append(factories.a_contact("p3@example.com", account=people[0].account))
         parts: list[Any] = []
         if described["low"] is not None:
             parts.append({"field": "event.score", "op": "lte", "value": described["low"]})
@@ -316,14 +334,22 @@ class Differential(TestCase):
                 reentry=described["reentry"],
                 reentry_days=9 if described["reentry"] == "after_days" else None,
                 one_run_per=described["one_run_per"],
+                exit_on=described["exits"],
             )
             Rule.objects.filter(pk=rule.pk).update(is_active=True)
             drain = Drain()
-            for who, score, hours, late, origin in events:
-                clock.shift(dt.timedelta(hours=hours))
-                _let_waits_end(drain)
+            happenings = [*events, *others]
+            random.shuffle(happenings)
+            for happening in happenings:
+                _time_passes(clock, happening[2], drain)
                 at = dt.datetime.now(dt.UTC)
-                event = scored(people[who], score, at - dt.timedelta(days=3 * late), origin=Origin(origin))
+                if len(happening) == 5:
+                    who, score, _, late, origin = happening
+                    event = scored(
+                        people[who], score, at - dt.timedelta(days=3 * late), origin=Origin(origin)
+                    )
+                else:
+                    event = _something_else(happening[0], people[happening[1]])
                 Event.objects.filter(pk=event.pk).update(recorded_at=at)
                 drain(*_WORK)
             clock.shift(dt.timedelta(minutes=1))  # what happens at the moment itself belongs to the next look
@@ -337,9 +363,22 @@ def _causes(rows: QuerySet[Any]) -> set[str]:
     return set(rows.values_list("cause_key", flat=True))
 
 
-def _let_waits_end(drain: Drain) -> None:
-    """What the tick does once a minute: steps whose time has come are done."""
+def _something_else(what: str, person: Contact) -> Event:
+    number = Event.objects.count() + 1
+    kind = "survey.declined" if what == "declined" else "message.received"
+    return timeline.record(
+        kind=kind, cause_key=f"other:{number}", account=person.account,
+        contact=None if what == "reply to nobody" else person,
+        data={"reason": "unsubscribed"} if what == "declined" else {},
+    )  # fmt: skip
+
+
+def _time_passes(clock: Any, hours: int, drain: Drain) -> None:
+    """Hour after hour, as the tick does every minute: steps whose time has come are done."""
     from workflows.models import RunStep
 
-    RunStep.objects.filter(state="pending", due_at__lte=dt.datetime.now(dt.UTC)).update(next_at=dt.datetime(2000, 1, 1, tzinfo=dt.UTC))  # fmt: skip
-    drain(*_WORK)
+    for _ in range(hours):
+        clock.shift(dt.timedelta(hours=1))
+        due = RunStep.objects.filter(state="pending", due_at__lte=dt.datetime.now(dt.UTC))
+        if due.update(next_at=dt.datetime(2000, 1, 1, tzinfo=dt.UTC)):
+            drain(*_WORK)

@@ -9,7 +9,7 @@ from team.models import User
 from tests import factories
 from tests.workflows.test_api import Api
 from workflows.models import Rule, Run
-from workflows.services import rules as rule_services
+from workflows.services import reach
 
 pytestmark = pytest.mark.django_db
 TASK = {"kind": "create_task", "title": "Call", "due_business_days": 1, "priority": "high"}
@@ -147,7 +147,7 @@ def test_a_rule_nobody_tried_is_tried_before_it_is_switched_on(
     lead: User, ann: Contact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     factories.respond(factories.a_survey(), 3, email=ann.email)
-    monkeypatch.setattr(rule_services, "CONFIRM_ABOVE", 0)
+    monkeypatch.setattr(reach, "CONFIRM_ABOVE", 0)
     api = Api(lead)
     address = f"/rules/{api('post', '/rules/', RULE).json()['id']}/"
 

@@ -9,6 +9,7 @@ from surveys.models import Response
 from team.models import User
 from tests import factories
 from tests.workflows.test_api import Api
+from workflows import bulk
 from workflows.models import Leave, Loop, LoopOutcome, Playbook, PlaybookRun, Task
 from workflows.services import tasks
 
@@ -77,6 +78,19 @@ def test_many_tasks_change_by_filter_or_by_name(csm: User, lead: User, ann: Any,
     assert [r.json().get("changed") for r in (nobody, some, by_filter)] == [0, 1, 2]
     assert Task.objects.filter(assignee=lead).count() == 2
     assert (missing.status_code, missing.json()["errors"][0]["attr"]) == (400, "assignee")
+
+
+def test_more_tasks_than_fit_at_once_are_refused(
+    csm: User, lead: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "MAX_BULK", 1)
+    for n in range(2):
+        tasks.create_task(title=f"Task {n}", account=None, assignee=csm, actor=csm)
+
+    refused = Api(csm)("post", "/tasks/bulk/", {"action": "done"})
+
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (409, "too_many")
+    assert not Task.objects.filter(state="done").exists()
 
 
 def test_playbooks_are_made_started_and_stopped(csm: User, lead: User, ann: Any, stranger: User) -> None:

@@ -88,7 +88,8 @@ class RuleWriteSerializer(serializers.Serializer[Any]):
 
 class RulePatchSerializer(RuleWriteSerializer):
     """`version` is the one that was read: where another was saved since, the answer is 412. `is_active` switches;
-    `confirm_reach` repeats the number of people of the dry run, where it is large."""
+    `confirm_reach` repeats the number of people of the dry run, where it is large: to switch a rule on, and to save over
+    one that is on what may reach others than before."""
 
     version = serializers.IntegerField(min_value=1, required=False)
     is_active = serializers.BooleanField(required=False)
@@ -236,21 +237,29 @@ class RuleViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
         given = RulePatchSerializer(data=request.data, partial=True)
         given.is_valid(raise_exception=True)
         data = given.validated_data
+        columns = _columns(data)
+        values = {**values_of(rule), **columns}
+        goes_off = data.get("is_active") is False
+        if columns and not goes_off:
+            authoring.try_change(rule=rule, values=values, actor=self.user)
         try:
             with transaction.atomic():
-                if columns := _columns(data):
+                if goes_off:
+                    rule = rule_services.switch_rule(rule=rule, is_active=False, actor=self.user)
+                if columns:
                     rule = authoring.save_rule(
                         rule=rule,
-                        values={**values_of(rule), **columns},
+                        values=values,
                         actor=self.user,
                         note=data.get("note", ""),
                         version=data.get("version"),
                         is_draft=data.get("draft", False),
+                        confirmed_reach=data.get("confirm_reach"),
                     )
-                if "is_active" in data:
+                if data.get("is_active"):
                     rule_services.switch_rule(
                         rule=rule,
-                        is_active=data["is_active"],
+                        is_active=True,
                         actor=self.user,
                         confirmed_reach=data.get("confirm_reach"),
                     )

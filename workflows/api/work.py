@@ -125,7 +125,7 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, _WorkViewSet
 
     @extend_schema(
         summary="Change many open tasks",
-        description="Those of `tasks`, or without it all that the filter of the address finds, at most 5,000 a call.",
+        description="Those of `tasks`, or without it all that the filter of the address finds. More than 5,000 are refused.",
         request=serializers.TaskBulkSerializer,
         responses=serializers.ChangedSerializer,
     )

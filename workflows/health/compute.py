@@ -10,7 +10,7 @@ what was known then; both write nothing. `backfill` keeps such past days as snap
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from django.db import connection, transaction
 
 from accounts import timeline
 from accounts.domain import Origin
-from accounts.models import Account, Event
+from accounts.models import Account, Contact, Event
 from core import clock, jobs, outbox
 from surveys.insight import rollups
 from team import queries as team_queries
@@ -53,11 +53,16 @@ class Done:
 # --- Writing -------------------------------------------------------------------------------------------------
 @transaction.atomic
 def recompute(
-    accounts: Collection[int] | None = None, *, origin: Origin = Origin.LIVE, tell: bool = True
+    accounts: Collection[int] | None = None,
+    *,
+    origin: Origin = Origin.LIVE,
+    tell: bool = True,
+    because: "Because | None" = None,
 ) -> Done:
     """Compute these accounts (None: all) and keep what differs, with the day's snapshot and events of bands that changed.
 
-    `origin` is that of the events: `correction` after a change of the configuration, on which rules do not act.
+    `origin` is that of the events: `correction` after a change of the configuration, on which rules do not act. `because`
+    says it of single accounts.
     """
     version = _locked()
     if version is None or (accounts is not None and not accounts):
@@ -78,7 +83,7 @@ def recompute(
     if accounts is None:
         HealthState.objects.filter(pk=1).update(computed_at=frame.at, day=frame.day)
     if tell:
-        _tell(moved, version, origin, frame)
+        _tell(moved, version, origin, frame, because or Because({}, set()))
     return Done(changed, len(moved) if tell else 0)
 
 
@@ -255,19 +260,38 @@ def _run(statement: str, params: Iterable[Any] = ()) -> int:
 
 
 # --- Telling -------------------------------------------------------------------------------------------------
-def _tell(moved: Sequence[dict[str, Any]], version: HealthVersion, origin: Origin, frame: Frame) -> None:
+@dataclass(frozen=True, slots=True)
+class Because:
+    """Why accounts are computed: the run of a rule that changed something there; or that only our records changed."""
+
+    runs: Mapping[int, int]
+    corrected: Collection[int]
+
+    def origin_of(self, account: int, otherwise: Origin) -> Origin:
+        return Origin.CORRECTION if account in self.corrected else otherwise
+
+    def data_of(self, account: int) -> dict[str, Any]:
+        """What an event says of the run, so that rules which set each other off by way of health are found out."""
+        return {timeline.BY_RUN: self.runs[account]} if account in self.runs else {}
+
+
+def _tell(
+    moved: Sequence[dict[str, Any]], version: HealthVersion, origin: Origin, frame: Frame, because: Because
+) -> None:
     for first in range(0, len(moved), EVENTS_AT_ONCE):
         some = moved[first : first + EVENTS_AT_ONCE]
         accounts = Account.objects.in_bulk([row["account_id"] for row in some])
         pairs = [(accounts[row["account_id"]], None) for row in some]
-        timeline.record_many(
-            [
-                timeline.draft(
-                    band_event(row, version=version.number, origin=origin, at=frame.at, day=frame.day) | {"facts": facts}
-                )
-                for row, facts in zip(some, timeline.facts_of_many(pairs), strict=True)
-            ]
-        )  # fmt: skip
+        events = []
+        for row, facts in zip(some, timeline.facts_of_many(pairs), strict=True):
+            of_row = because.origin_of(row["account_id"], origin)
+            columns = band_event(row, version=version.number, origin=of_row, at=frame.at, day=frame.day)
+            if row["account_id"] in because.runs:
+                # Another cause than the same change by the customer on that day: a circle comes to light by it.
+                columns["cause_key"] += f":run:{because.runs[row['account_id']]}"
+            columns["data"] |= because.data_of(row["account_id"])
+            events.append(timeline.draft(columns | {"facts": facts}))
+        timeline.record_many(events)
 
 
 def band_event(
@@ -299,9 +323,13 @@ def band_event(
 
 
 # --- Marks, nights, jobs -------------------------------------------------------------------------------------
-def mark(account_keys: Iterable[int]) -> None:
-    """Have these accounts computed soon, in the caller's transaction. Cheap, and harmless when repeated."""
-    rows = [HealthMark(account_key=key) for key in dict.fromkeys(account_keys)]
+def mark(account_keys: Iterable[int], *, by_run: int | None = None, origin: Origin = Origin.LIVE) -> None:
+    """Have these accounts computed soon, in the caller's transaction. Cheap, and harmless when repeated.
+
+    `by_run` is the run of a rule that changed something, by default the one whose step is being done.
+    """
+    run = by_run if by_run is not None else timeline.run_at_work.get()
+    rows = [HealthMark(account_key=key, by_run=run, origin=origin) for key in dict.fromkeys(account_keys)]
     if rows:
         HealthMark.objects.bulk_create(rows, batch_size=1000)
         jobs.wake(FOLD)
@@ -310,27 +338,63 @@ def mark(account_keys: Iterable[int]) -> None:
 @transaction.atomic
 def fold(limit: int = FOLD_LIMIT) -> int:
     """Compute the accounts of up to `limit` marks and take exactly these away; returns how many marks it took."""
-    _locked()
-    marks = list(HealthMark.objects.order_by("pk").values_list("pk", "account_key")[:limit])
+    version = _locked()
+    marks = list(HealthMark.objects.order_by("pk")[:limit])
     if not marks:
         return 0
-    _run(f"DELETE FROM workflows_healthmark WHERE {in_ids('id')}", [ids([pk for pk, _ in marks])])
-    recompute({account for _, account in marks})
+    _run(f"DELETE FROM workflows_healthmark WHERE {in_ids('id')}", [ids([one.pk for one in marks])])
+    if version is not None:
+        recompute({one.account_key for one in marks}, because=_because(marks, versions.config_of(version)))
     return len(marks)
 
 
+def _because(marks: Sequence[HealthMark], config: Config) -> Because:
+    """What the marks have in common for each account. Where something happened to the customer as well, it is that."""
+    runs: dict[int, int] = {}
+    corrected, happened = set(), set()
+    for one in marks:
+        if one.origin != Origin.LIVE:
+            corrected.add(one.account_key)
+        elif one.by_run is not None:
+            runs[one.account_key] = max(one.by_run, runs.get(one.account_key, 0))
+        else:
+            happened.add(one.account_key)
+    runs = {account: run for account, run in runs.items() if account not in happened}
+    others = happened | set(runs)
+    if corrected and not corrected <= others:
+        corrected = _with_relatives(corrected - others, config) - _with_relatives(others, config)
+    else:
+        corrected = set()
+    return Because(runs, corrected)
+
+
+MERGES = ("account.merged", "account.unmerged", "contact.merged", "contact.unmerged")
 WATCHED = (
     "response.scored", "response.updated", "response.excluded", "response.restored", "response.unlinked",
     "response.deleted", "response.undeleted", "interaction.logged", "task.created", "task.completed", "task.cancelled",
     "task.overdue", "contract.created", "contract.outcome_set", "account.created", "account.updated",
-    "account.stage_changed", "account.merged", "account.unmerged", "tracked",
+    "account.stage_changed", *MERGES, "tracked",
 )  # fmt: skip
 """Events after which an account may stand otherwise. What only passes with time waits for the night."""
 
 
 def on_event(event: Event) -> None:
-    if event.account_id is not None:
-        mark([event.account_id])
+    if event.kind in MERGES:
+        # Nothing happened to the customer: what moves by it is a correction of what we know.
+        mark(_merged(event), origin=Origin.CORRECTION)
+    elif event.account_id is not None:
+        mark([event.account_id], by_run=event.data.get(timeline.BY_RUN))
+
+
+def _merged(event: Event) -> set[int]:
+    """The accounts that a merge, or taking one back, concerns."""
+    found = {event.account_id}
+    loser = int(event.data.get("loser") or 0)
+    if event.kind.startswith("contact."):
+        found |= set(Contact.objects.filter(pk=loser).values_list("account_id", flat=True))
+    else:
+        found |= set(Account.objects.live().filter(pk=loser).values_list("pk", flat=True))
+    return {account for account in found if account is not None}
 
 
 def submit_all(*, origin: Origin = Origin.LIVE, key: str = "", requested_by: int | None = None) -> None:

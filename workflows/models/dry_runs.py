@@ -14,21 +14,23 @@ from workflows.rules.verdicts import DryRunState, Verdict
 
 
 class DryRun(models.Model):
-    """One look at the past with one version of a rule, over the whole days from `first_day` for `days` days.
+    """One look at the past with one version of a rule, over the `days` days before `until`.
 
+    `definition` holds what somebody wants to save over a rule that is on; empty where a saved version was tried.
     `as_if_live` counts imported history as if it had come in live. `reach` is how many people (or accounts, where a run
     is about an account) it would have written to, or run for, in its last 30 days.
     """
 
     rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="dry_runs")
     rule_version = models.PositiveIntegerField()
+    definition = models.JSONField(null=True, blank=True)
     as_if_live = models.BooleanField(default=True)
     until = models.DateTimeField()
     days = models.PositiveSmallIntegerField()
     days_done = models.PositiveSmallIntegerField(default=0)
     events_seen = models.PositiveIntegerField(default=0)
     from_history = models.PositiveIntegerField(
-        default=0, help_text="Causes that were not recorded then, but follow from what is known."
+        default=0, help_text="Causes among them that nobody recorded then, made up from what was known."
     )
     reach = models.PositiveIntegerField(default=0)
     state = models.CharField(max_length=10, choices=choices(DryRunState), default=DryRunState.RUNNING)
@@ -59,8 +61,8 @@ class DryRun(models.Model):
 
 
 class DryRunHit(models.Model):
-    """One event whose rule would have run, or why not. `ends_at` is when that run would have been over, empty where
-    it would not be over yet. `messages` is how many it would have written, `withheld` why it would have written fewer.
+    """One event whose rule would have run, or why not. `occurred_at` is when the run would have begun, `ends_at` when it would
+    have been over, empty where the log does not say. An event that nobody recorded then is empty. `messages` is how many it would have written, `withheld` why it would have written fewer.
     """
 
     dry_run = models.ForeignKey(DryRun, on_delete=models.CASCADE, related_name="hits", db_index=False)

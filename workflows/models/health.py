@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from accounts.domain import Origin
 from accounts.models import Account
 from accounts.querysets import OfAccountQuerySet
 from workflows.choices import choices
@@ -188,10 +189,18 @@ class HealthSnapshot(_Computed):
 
 
 class HealthMark(models.Model):
-    """An account whose health may be another now. Append-only; computing deletes exactly the marks it read."""
+    """An account whose health may be another now. Append-only; computing deletes exactly the marks it read.
+
+    `by_run` is the run of a rule that changed something, `origin` is `correction` where only our records changed and nothing
+    happened to the customer.
+    """
 
     account_key = models.BigIntegerField()
     at = models.DateTimeField(db_default=Now())
+    by_run = models.BigIntegerField(null=True)
+    origin = models.CharField(
+        max_length=10, choices=choices(Origin), default=Origin.LIVE, db_default=Origin.LIVE.value
+    )
 
     def __str__(self) -> str:
         return f"Mark {self.pk}"

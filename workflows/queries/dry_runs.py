@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Count, Q, QuerySet, Sum
 
 from accounts.models import Account, Contact
+from accounts.services import metric_pruning
 from team.domain import RowScope
 from team.models import User
 from team.scope import scope_of
@@ -15,12 +16,15 @@ from workflows.queries import runs
 from workflows.rules import catalogue
 from workflows.rules.definition import walk
 from workflows.rules.dry_run import rule_of
+from workflows.rules.past import REBUILT
+from workflows.rules.triggers import CROSSED
 from workflows.rules.verdicts import VERDICT_WORDS, WITHHELD_WORDS, Verdict, Withheld
 
 
 def latest_of(rule: Rule, *, version: int | None = None, least_days: int = 0) -> DryRun | None:
-    """The newest dry run of the rule, or of one of its versions; with `least_days` one that looked back so far."""
-    found = DryRun.objects.filter(rule=rule, days__gte=least_days).select_related("rule")
+    """The newest dry run of the rule as saved, or of one of its versions; with `least_days` one that looked back so far."""
+    found = DryRun.objects.filter(rule=rule, days__gte=least_days, definition__isnull=True)
+    found = found.select_related("rule")
     if version is not None:
         found = found.filter(rule_version=version)
     return found.order_by("-pk").first()
@@ -46,6 +50,7 @@ class Summary:
     unknown: int
     reasons: list[tuple[str, str, int]]
     scope: str
+    unknown_because: str = ""
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -79,7 +84,9 @@ def summary(dry_run: DryRun, user: User) -> Summary:
         accounts=Count("account", distinct=True),
         mails=Sum("messages"),
         people=Count("contact", distinct=True, filter=Q(messages__gt=0)),
+        from_history=Count("pk", filter=Q(event__isnull=True)),
     )
+    trigger = rule_of(dry_run).trigger
     by_verdict = dict(hits.values_list("verdict").annotate(Count("pk")))
     withheld = dict(firing.exclude(withheld="").values_list("withheld").annotate(Count("pk")))
     most = (
@@ -107,7 +114,10 @@ def summary(dry_run: DryRun, user: User) -> Summary:
         unknown=by_verdict.get(Verdict.UNKNOWN.value, 0),
         reasons=reasons,
         scope="all of them" if scope_of(user) is RowScope.ALL else "on accounts you see",
-        notes=list(_notes(dry_run)),
+        unknown_because="the text they ask about was erased"
+        if trigger not in REBUILT
+        else "what they ask about is not known as of then",
+        notes=list(_notes(dry_run, trigger, totals["from_history"])),
     )
 
 
@@ -117,28 +127,44 @@ def _writes(dry_run: DryRun) -> bool:
     return any(kind in catalogue.step_types and catalogue.step_types[kind].reaches_out for kind in kinds)
 
 
-UNRECORDED: Mapping[str, str] = {
-    "renewal.in_days": "Renewals are recorded only while a rule that is on waits for this number of days. Those of other"
-    " days are not counted, so it would have run more often than this says.",
-    "date.reached": "Dates are recorded only while a rule that is on waits for this date. Those of other days are not"
-    " counted, so it would have run more often than this says.",
-    "segment.entered": "Who enters a list is recorded only while a rule that is on waits for it. Earlier ones are not"
-    " counted.",
-    "segment.left": "Who leaves a list is recorded only while a rule that is on waits for it. Earlier ones are not counted.",
-    "metric.crossed": "A crossing is recorded only while the metric or a rule that is on asks for this threshold. Earlier"
-    " ones are not counted.",
+UNKNOWN_PAST: Mapping[str, str] = {
+    "segment.entered": "Who enters a list is recorded only while a rule that is on waits for it, and who was in it on a day"
+    " of the past cannot be known. Earlier ones are not counted.",
+    "segment.left": "Who leaves a list is recorded only while a rule that is on waits for it, and who was in it on a day of"
+    " the past cannot be known. Earlier ones are not counted.",
 }
-"""What nobody records unless a rule asks for it, so that the past knows less of it than there was."""
+"""What nobody records unless a rule asks for it, and what does not follow from history either."""
 
 
-def _notes(dry_run: DryRun) -> Iterable[str]:
+def _notes(dry_run: DryRun, trigger: str, from_history: int) -> Iterable[str]:
     if dry_run.as_if_live:
         yield (
             "Answers and events that were imported are counted as if they had come in live. The rule itself acts on"
             " imports only where it says so."
         )
-    if note := UNRECORDED.get(rule_of(dry_run).trigger):
+    if note := UNKNOWN_PAST.get(trigger):
         yield note
+    if trigger in REBUILT:
+        yield _rebuilt(trigger, from_history)
+    if trigger == CROSSED and dry_run.days > metric_pruning.WHOLE.days:
+        yield (
+            f"Values older than {metric_pruning.WHOLE.days} days are thinned to one a day: what rose and fell within such"
+            " a day is not seen."
+        )
+
+
+def _rebuilt(trigger: str, number: int) -> str:
+    said = (
+        "None of them had to be made up from history"
+        if not number
+        else f"{number:,} of them {'was' if number == 1 else 'were'} not recorded then, as no rule that was on asked"
+    )
+    basis = (
+        "the values that were stored, in the order in which they came in"
+        if trigger == CROSSED
+        else "what was known of each account on that morning; an account counts from the day on which it came in here"
+    )
+    return f"{said}. What nobody recorded follows from {basis}."
 
 
 # --- The list ------------------------------------------------------------------------------------------------
@@ -149,7 +175,7 @@ def hits_of(dry_run: DryRun, user: User, show: str = "") -> QuerySet[DryRunHit]:
         found = found.filter(withheld=show)
     elif show in {one.value for one in Verdict}:
         found = found.filter(verdict=show)
-    found = found.select_related("account", "contact", "event")
+    found = found.select_related("account", "contact", "event", "dry_run__rule")
     return found.order_by("-occurred_at", "-pk")
 
 
@@ -184,8 +210,9 @@ class ShownHit:
 def shown(hits: Sequence[DryRunHit]) -> list[ShownHit]:
     """The lines of a page; `hits` are those of `hits_of`."""
     found = []
+    unrecorded = _label(hits[0].dry_run) if hits else ""
     for hit in hits:
-        what, url = runs.cause_of(hit.event) if hit.event else ("A date came", "")
+        what, url = runs.cause_of(hit.event) if hit.event else (unrecorded, "")
         outcome = VERDICT_WORDS[Verdict(hit.verdict)]
         if hit.withheld:
             outcome = f"{outcome}. {WITHHELD_WORDS[Withheld(hit.withheld)]}"
@@ -193,3 +220,9 @@ def shown(hits: Sequence[DryRunHit]) -> list[ShownHit]:
             outcome += f", {hit.messages} message{'s' if hit.messages > 1 else ''}"
         found.append(ShownHit(hit, hit.account, hit.contact, what, url, outcome))
     return found
+
+
+def _label(dry_run: DryRun) -> str:
+    """What has happened where no event tells it."""
+    known = catalogue.triggers.get(rule_of(dry_run).trigger)
+    return known.label if known else "It was not recorded then"

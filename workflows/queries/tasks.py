@@ -8,6 +8,7 @@ from django.db.models import Case, Count, F, Q, QuerySet, When
 from core import clock
 from team.domain import Role
 from team.models import User
+from workflows.bulk import bulk_keys
 from workflows.domain import TaskState
 from workflows.models import ChecklistItem, Task, TaskComment
 
@@ -58,13 +59,9 @@ def sorted_by(tasks: QuerySet[Task], key: str) -> QuerySet[Task]:
     return tasks.order_by(ordering, F("due_at").asc(nulls_last=True), "pk")
 
 
-MAX_BULK = 5_000
-
-
 def by_keys_of(tasks: QuerySet[Task]) -> QuerySet[Task]:
-    """The same tasks without the joins of the filter, which a lock must not have; at most `MAX_BULK`."""
-    keys = tasks.order_by("pk").values_list("pk", flat=True)[:MAX_BULK]
-    return Task.objects.filter(pk__in=list(dict.fromkeys(keys)))
+    """The same tasks without the joins of the filter, which a lock must not have. More than `MAX_BULK` are refused."""
+    return Task.objects.filter(pk__in=bulk_keys(tasks, "tasks"))
 
 
 def with_progress(tasks: QuerySet[Task]) -> QuerySet[Task]:

@@ -9,6 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import F, Q, QuerySet
+
+from accounts.domain import Origin
 from accounts.models import Account, Contact, Event
 from surveys.choices import Channel
 from surveys.models import Suppression
@@ -20,11 +23,11 @@ from workflows.queries import worktime
 from workflows.rules import catalogue, conditions, judging
 from workflows.rules.definition import BRANCH, walk
 from workflows.rules.domain import Exit
-from workflows.rules.journeys import EXIT_KINDS, WAIT, exit_of, wait_end, was_touched
+from workflows.rules.journeys import EXIT_KINDS, LOGGED, WAIT, events_about, exit_of, wait_end, was_touched
 from workflows.rules.verdicts import Withheld
 
 _OF_THE_RUN = {Exit.TASK_CLOSED, Exit.ALERT_CLOSED}  # It never made them, so nobody can have closed them.
-EXIT_LIKE = {"message.received", "response.scored", "interaction.logged"}
+EXIT_LIKE = {"message.received", "response.scored", LOGGED}
 """What the log knows of whether it came; the tasks and alerts of a run that never was cannot be closed."""
 _LARGEST = 20_000
 
@@ -41,8 +44,10 @@ class Course:
 class Courses:
     """The courses of one rule's runs; what was read of people is kept for the next."""
 
-    def __init__(self, rule: Rule) -> None:
-        self.rule = rule
+    def __init__(self, rule: Rule, *, as_recorded: bool = False) -> None:
+        """`as_recorded`: events are heard of when they were recorded, and only live ones, as the engine does; else when they
+        happened, wherever they came from."""
+        self.rule, self.as_recorded = rule, as_recorded
         kinds = {str(step.get("kind")) for _, step in walk(rule.steps)}
         self.writes = any(
             kind in catalogue.step_types and catalogue.step_types[kind].reaches_out for kind in kinds
@@ -55,18 +60,16 @@ class Courses:
         self._calendars: dict[int | None, WorkCalendar] = {}
         self.zone = team_queries.zone()
 
-    def of(self, event: Event) -> Course:
-        """The course of the run that `event` would have started."""
+    def of(self, event: Event, at: dt.datetime) -> Course:
+        """The course of the run that `event` would have started at a time."""
         if self.is_short:
-            return Course(event.occurred_at)
-        exit_at = self._exit_after(event)
+            return Course(at)
+        exit_at = self.exit_after(event, at)
         messages, withheld = 0, ""
-        at: dt.datetime | None = event.occurred_at
         for step in self._steps(self.rule.steps, event):
-            assert at is not None
             if step["kind"] == WAIT:
                 at = self._wait_end(step, at, event)
-                if at is None or (exit_at is not None and exit_at <= at):
+                if exit_at is not None and exit_at <= at:
                     return Course(exit_at, messages, withheld)
             elif catalogue.step_types[step["kind"]].reaches_out:
                 reason = self._reason(event, at, catalogue.step_types[step["kind"]].reaches_by)
@@ -85,24 +88,39 @@ class Courses:
             else:
                 yield step
 
-    def _exit_after(self, event: Event) -> dt.datetime | None:
-        if not self.exits or event.contact_id is None:
+    def exit_after(self, event: Event, at: dt.datetime) -> dt.datetime | None:
+        """When the log says that something ended the run that `event` would have started at a time."""
+        if not self.exits:
             return None
-        found = Event.objects.filter(
-            contact_id=event.contact_id, kind__in=self.exits, occurred_at__gt=event.occurred_at
+        found = self._heard(event, kind__in=self.exits)
+        # Of the same moment, what was recorded later is heard later.
+        later = found.filter(Q(when__gt=at) | Q(when=at, pk__gt=event.pk or 0))
+        ends = (
+            one.when for one in later.order_by("when", "pk").iterator() if exit_of(one) in self.rule.exit_on
         )
-        later = found.exclude(pk=event.pk).order_by("occurred_at", "pk")
-        return next((one.occurred_at for one in later.iterator() if exit_of(one) in self.rule.exit_on), None)
+        found_at: dt.datetime | None = next(ends, None)
+        return found_at
 
     def _wait_end(self, step: Mapping[str, Any], at: dt.datetime, event: Event) -> dt.datetime:
         """When the wait would have been over: by its length, or by what the log says happened before."""
         longest = wait_end(step, at, zone=self.zone, calendar=self._calendar(event.account_id))
         if step.get("until") != "event" or step.get("event") not in EXIT_LIKE:
             return longest
-        about = {"contact_id": event.contact_id} if event.contact_id else {"account_id": event.account_id}
-        came = Event.objects.filter(kind=step["event"], occurred_at__gt=at, occurred_at__lt=longest, **about)
-        first = came.order_by("occurred_at").values_list("occurred_at", flat=True).first()
+        came = self._heard(event, kind=step["event"]).filter(when__gt=at, when__lt=longest)
+        first: dt.datetime | None = came.order_by("when").values_list("when", flat=True).first()
         return first or longest
+
+    def _heard(self, event: Event, **kinds: Any) -> QuerySet[Any]:
+        """Events that a run started by `event` hears of, each with `when` it hears of them: those of the customers that
+        the engine follows (workflows/rules/journeys.py), which did not happen before the cause."""
+        about = events_about(
+            account_id=event.account_id, contact_id=event.contact_id, one_run_per=self.rule.one_run_per
+        )
+        found = Event.objects.filter(about, occurred_at__gte=event.occurred_at, **kinds).exclude(pk=event.pk)
+        if self.as_recorded:
+            found = found.filter(origin=Origin.LIVE)
+        timed: QuerySet[Any] = found.annotate(when=F("recorded_at" if self.as_recorded else "occurred_at"))
+        return timed
 
     def _calendar(self, account_id: int | None) -> WorkCalendar:
         if len(self._calendars) > _LARGEST:

@@ -21,6 +21,7 @@ from accounts.domain import Origin
 from accounts.models import Account, Event
 from core import clock, jobs
 from team import queries as team_queries
+from workflows.models import Rule
 from workflows.rules import active
 from workflows.rules.bringing import brought_in
 from workflows.rules.domain import ACT_WITHIN
@@ -47,17 +48,59 @@ class Asked:
             return {"days": -self.offset, "renewal_on": value.isoformat()}
         return {"field": self.field, "offset": self.offset, "date": value.isoformat()}
 
+    def due(self, value: dt.date) -> dt.date:
+        """The day on which the event of this date is due."""
+        return value + dt.timedelta(days=self.offset)
+
+    def cause(self, account: int, value: dt.date) -> str:
+        return f"account:{account}:{self.field}:{value.isoformat()}:{self.offset}"
+
+    def columns(
+        self, account: int, value: dt.date, *, found_at: dt.datetime, zone: dt.tzinfo
+    ) -> dict[str, Any]:
+        """The event of an account whose date is this, found due at a time; without facts."""
+        return {
+            "kind": self.kind,
+            "account_id": account,
+            "contact_id": None,
+            "actor_id": None,
+            "subject_type": "account",
+            "subject_id": account,
+            "cause_key": self.cause(account, value),
+            "origin": Origin.LIVE.value,
+            "occurred_at": min(found_at, morning(self.due(value), zone)),
+            "recorded_at": found_at,
+            "data": self.data(value),
+        }
+
+
+def asked_by(rule: Rule) -> Asked | None:
+    """What one rule asks for; None where it waits for no date, or does not say for which."""
+    settings = rule.trigger_settings
+    if rule.trigger == RENEWAL and isinstance(settings.get("days"), int):
+        return Asked(RENEWAL, RENEWAL_FIELD, -settings["days"])
+    if rule.trigger == DATE and settings.get("field"):
+        return Asked(DATE, str(settings["field"]), int(settings.get("offset") or 0))
+    return None
+
 
 def asked() -> list[Asked]:
     """What the rules that are on ask for."""
-    found = set()
-    for judge in active.current().rules:
-        settings = judge.rule.trigger_settings
-        if judge.rule.trigger == RENEWAL and isinstance(settings.get("days"), int):
-            found.add(Asked(RENEWAL, RENEWAL_FIELD, -settings["days"]))
-        elif judge.rule.trigger == DATE and settings.get("field"):
-            found.add(Asked(DATE, str(settings["field"]), int(settings.get("offset") or 0)))
+    found = {one for judge in active.current().rules if (one := asked_by(judge.rule)) is not None}
     return sorted(found)
+
+
+def found_on(
+    one: Asked, value: dt.date, *, since: dt.datetime, until: dt.datetime | None, zone: dt.tzinfo
+) -> dt.datetime | None:
+    """When the looks of each morning find a date due that stood at the account from `since` to before `until`; None where
+    they never do, as it stood there too late or not long enough."""
+    due = one.due(value)
+    day = max(due, since.astimezone(zone).date())
+    if morning(day, zone) < since:
+        day += dt.timedelta(days=1)
+    look = morning(day, zone)
+    return look if day < due + ACT_WITHIN and (until is None or look < until) else None
 
 
 def record_due(day: dt.date, one: Asked) -> int:
@@ -91,44 +134,32 @@ def _chunks(rows: Sequence[tuple[int, dt.date]]) -> Iterator[Sequence[tuple[int,
 
 @transaction.atomic
 def _record(rows: Sequence[tuple[int, dt.date]], one: Asked) -> int:
-    wanted = {f"account:{pk}:{one.field}:{value.isoformat()}:{one.offset}": (pk, value) for pk, value in rows}
-    told = Event.objects.filter(kind=one.kind, account__in=[pk for pk, _ in rows], cause_key__in=list(wanted))
+    wanted = {one.cause(pk, value): (pk, value) for pk, value in rows}
+    told = Event.objects.filter(kind=one.kind, account__in=[pk for pk, _ in rows])
+    told = told.filter(cause_key__in=list(wanted))
     for key in told.values_list("cause_key", flat=True):
         wanted.pop(key, None)
     if not wanted:
         return 0
     accounts = Account.objects.in_bulk([pk for pk, _ in wanted.values()])
     facts = timeline.facts_of_many([(accounts[pk], None) for pk, _ in wanted.values()])
-    zone = team_queries.zone()
-    now = clock.now()
-    earliest = min(value for _, value in wanted.values()) + dt.timedelta(days=one.offset)
-    this_morning = _morning(now.astimezone(zone).date(), zone)
-    late = [pk for pk, value in wanted.values() if _due(value, one, zone) < this_morning]
-    imported = brought_in("account", late, since=_morning(earliest, zone)) if late else set()
-    timeline.record_many(
-        [
-            Event(
-                kind=one.kind,
-                account_id=pk,
-                subject_type="account",
-                subject_id=pk,
-                cause_key=key,
-                origin=Origin.IMPORT if pk in imported else Origin.LIVE,
-                occurred_at=min(now, _due(value, one, zone)),
-                data=one.data(value),
-                facts=then,
-            )
-            for (key, (pk, value)), then in zip(wanted.items(), facts, strict=True)
-        ]
-    )
+    zone, now = team_queries.zone(), clock.now()
+    this_morning = morning(now.astimezone(zone).date(), zone)
+    due = {pk: morning(one.due(value), zone) for pk, value in wanted.values()}
+    late = [pk for pk, moment in due.items() if moment < this_morning]
+    imported = brought_in("account", late, since=min(due.values())) if late else set()
+    events = []
+    for (pk, value), then in zip(wanted.values(), facts, strict=True):
+        columns = one.columns(pk, value, found_at=now, zone=zone) | {"facts": then}
+        if pk in imported:
+            columns["origin"] = Origin.IMPORT.value
+        events.append(timeline.draft(columns))
+    timeline.record_many(events)
     return len(wanted)
 
 
-def _due(value: dt.date, one: Asked, zone: dt.tzinfo) -> dt.datetime:
-    return _morning(value + dt.timedelta(days=one.offset), zone)
-
-
-def _morning(day: dt.date, zone: dt.tzinfo) -> dt.datetime:
+def morning(day: dt.date, zone: dt.tzinfo) -> dt.datetime:
+    """When a day is looked at."""
     return dt.datetime.combine(day, MORNING, tzinfo=zone).astimezone(dt.UTC)
 
 

@@ -1,8 +1,8 @@
 """From an event to effects: rules become runs, runs do their steps, each exactly once.
 
-The engine is a subscriber of the timeline. It starts at most one run per rule and cause (a database constraint), and
-does every step as an outbox row whose effect and outcome are one transaction. A step that waits is a row whose time has
-not come. What ends a run early, or lets a wait end, is heard on the timeline too (workflows/rules/leaving.py).
+The engine hears of events by way of workflows/rules/leaving.py. It starts at most one run per rule and cause (a database
+constraint), and does every step as an outbox row whose effect and outcome are one transaction. A step that waits is a row
+whose time has not come.
 """
 
 import datetime as dt
@@ -26,7 +26,7 @@ from workflows.rules import active, catalogue, conditions, definition, judging, 
 from workflows.rules.checking import is_shown
 from workflows.rules.definition import BRANCH, place_words
 from workflows.rules.domain import MAX_CHAIN, OneRunPer, Reentry, StepOutcome
-from workflows.rules.entering import cap_of, subject_of
+from workflows.rules.entering import cap_of, is_single, subject_of
 from workflows.rules.journeys import WAIT, after, definition_of, first_in, step_at, wait_end, was_touched
 from workflows.rules.judging import Answer
 
@@ -135,7 +135,7 @@ def _enter(rule: Rule, run: Run) -> None:
     constraint and then finds it.
     """
     subject = subject_of(rule.one_run_per, run.account_id, run.contact_id)
-    if subject and (rule.one_run_per != OneRunPer.CAUSE or rule.reentry != Reentry.ALWAYS):
+    if subject and is_single(rule):
         run.subject_key = subject
     cap = cap_of(rule)
     if cap is not None:
@@ -143,7 +143,7 @@ def _enter(rule: Rule, run: Run) -> None:
         Rule.objects.select_for_update(of=("self",)).filter(pk=rule.pk).values_list("pk").first()
     run.save(force_insert=True)
     if subject and rule.reentry != Reentry.ALWAYS:
-        before = Run.objects.filter(_about(subject), rule=rule).exclude(pk=run.pk)
+        before = Run.objects.filter(_about(subject, rule.one_run_per), rule=rule).exclude(pk=run.pk)
         if rule.reentry == Reentry.AFTER_DAYS:
             before = before.filter(started_at__gt=run.started_at - dt.timedelta(days=rule.reentry_days or 0))
         if before.exists():
@@ -153,9 +153,13 @@ def _enter(rule: Rule, run: Run) -> None:
         run.save(update_fields=["state", "reason"])
 
 
-def _about(subject: str) -> Q:
+def _about(subject: str, one_run_per: str) -> Q:
+    """The runs about a subject: of an account those of its people too, where the rule takes them as one."""
     kind, _, pk = subject.partition(":")
-    return Q(contact_id=int(pk)) if kind == "contact" else Q(account_id=int(pk))
+    if kind == "contact":
+        return Q(contact_id=int(pk))
+    of_account = Q(account_id=int(pk))
+    return of_account if one_run_per == OneRunPer.ACCOUNT else of_account & Q(contact__isnull=True)
 
 
 def _started_today(run: Run) -> int:
@@ -338,14 +342,13 @@ def reopen(run: Run) -> None:
     if run.state not in (RunState.FAILED, *UNDER_WAY):
         raise Refused("This run has ended; its steps are not done any more.", code="ended")
     subject = subject_of(run.rule.one_run_per, run.account_id, run.contact_id)
-    is_single = run.rule.one_run_per != OneRunPer.CAUSE or run.rule.reentry != Reentry.ALWAYS
     try:
         with transaction.atomic():
             Run.objects.filter(pk=run.pk).update(
                 state=RunState.RUNNING,
                 finished_at=None,
                 reason="",
-                subject_key=subject if is_single and subject else None,
+                subject_key=subject if is_single(run.rule) and subject else None,
             )
     except IntegrityError:
         raise Refused(
@@ -356,7 +359,6 @@ def reopen(run: Run) -> None:
 
 def register() -> None:
     active.register()
-    timeline.subscribe("workflows.rules", on_event, live_only=True, also=active.wants_imported)
     outbox.register(
         outbox.Kind(
             STEP,

@@ -5,7 +5,7 @@ from typing import Any
 
 from workflows.models import Rule
 from workflows.rules import catalogue, definition
-from workflows.rules.domain import REACH_CAP, OneRunPer
+from workflows.rules.domain import REACH_CAP, OneRunPer, Reentry
 
 
 def cap_of(rule: Rule) -> int | None:
@@ -17,6 +17,11 @@ def reaches_out(steps: Sequence[Mapping[str, Any]]) -> bool:
     """Whether a step writes to customers."""
     known = (catalogue.step_types.get(str(step.get("kind"))) for _, step in definition.walk(steps))
     return any(one is not None and one.reaches_out for one in known)
+
+
+def is_single(rule: Rule) -> bool:
+    """Whether one run of a subject is under way at a time. Who may not enter again at once cannot be in it twice either."""
+    return rule.one_run_per != OneRunPer.CAUSE or rule.reentry != Reentry.ALWAYS
 
 
 def subject_of(one_run_per: str, account_id: int | None, contact_id: int | None) -> str:

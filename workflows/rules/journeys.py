@@ -17,9 +17,10 @@ from accounts.models import Event, Interaction
 from workflows.calendars.domain import WorkCalendar, add_days, add_time, next_working_day
 from workflows.models import Rule, Run
 from workflows.rules.definition import ARMS, BRANCH, values_of
-from workflows.rules.domain import Exit
+from workflows.rules.domain import Exit, OneRunPer
 
 WAIT = "wait"
+LOGGED = "interaction.logged"
 Steps = Sequence[Mapping[str, Any]]
 
 
@@ -119,6 +120,33 @@ def exit_of(event: Event) -> Exit | None:
     return Exit(found)
 
 
+# --- Whom an event is about ----------------------------------------------------------------------------------
+def runs_about(event: Event) -> Q:
+    """The runs that an event can end or let go on: those of its person, those about its account as a whole, and those of
+    which there is one for each account. A contact logged with nobody in particular counts for everybody there."""
+    about = Q(pk__in=[])
+    if event.contact_id is not None:
+        about |= Q(contact_id=event.contact_id)
+    if event.account_id is not None:
+        about |= Q(account_id=event.account_id, contact__isnull=True)
+        about |= Q(account_id=event.account_id, rule__one_run_per=OneRunPer.ACCOUNT)
+        if event.kind == LOGGED and event.contact_id is None:
+            about |= Q(account_id=event.account_id)
+    return about
+
+
+def events_about(*, account_id: int | None, contact_id: int | None, one_run_per: str) -> Q:
+    """The other way round: the events that can end, or let go on, a run about this customer."""
+    about = Q(pk__in=[])
+    if contact_id is not None:
+        about |= Q(contact_id=contact_id)
+    if account_id is not None:
+        about |= Q(account_id=account_id, kind=LOGGED, contact__isnull=True)
+        if contact_id is None or one_run_per == OneRunPer.ACCOUNT:
+            about |= Q(account_id=account_id)
+    return about
+
+
 # --- Who was there before us ---------------------------------------------------------------------------------
 def was_touched(
     *, account_id: int | None, contact_id: int | None, after: dt.datetime, until: dt.datetime
@@ -152,6 +180,6 @@ def definition_of(run: Run) -> Mapping[str, Any]:
 
 
 __all__ = [
-    "ARMS", "BRANCH", "EXIT_KINDS", "WAIT", "after", "definition_of", "exit_of", "first_in", "step_at", "wait_end",
-    "was_touched",
+    "ARMS", "BRANCH", "EXIT_KINDS", "LOGGED", "WAIT", "after", "definition_of", "events_about", "exit_of", "first_in",
+    "runs_about", "step_at", "wait_end", "was_touched",
 ]  # fmt: skip

@@ -5,14 +5,14 @@ it gave then; the one exception is the text of a comment, which is in no event a
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from accounts import conditions as language
-from accounts.conditions import Group, Known
+from accounts.conditions import Group, Known, Node
 from accounts.domain import Origin
 from accounts.models import Event
 from core.errors import Invalid
@@ -41,6 +41,7 @@ _NOT_LISTENING = Judgement(Answer.DOES_NOT, "The rule does not wait for this.")
 _NOT_MEANT = Judgement(Answer.DOES_NOT, "It is not what the trigger asks for.")
 _NOT_HELD = Judgement(Answer.DOES_NOT, "The conditions do not hold.")
 _FORGOTTEN = Judgement(Answer.UNKNOWN, "The text it asks about was erased.")
+_NOT_KNOWN = Judgement(Answer.UNKNOWN, "What it asks about is not known as of then.")
 
 IMPORTED = frozenset({Origin.IMPORT, Origin.BACKFILL})
 
@@ -69,12 +70,15 @@ class Judge:
             except Invalid as error:
                 self.problem = error.message
 
-    def judge(self, event: Event) -> Judgement:
-        """What the rule makes of the event; whether rules act on such events at all is `is_actionable`."""
+    def judge(self, event: Event, unsure: Collection[str] = ()) -> Judgement:
+        """What the rule makes of the event; whether rules act on such events at all is `is_actionable`. Where conditions ask
+        for facts that are `unsure`, that is unknown."""
         if self.trigger is None or event.kind not in self.trigger.kinds:
             return _NOT_LISTENING
         if self.problem:
             return Judgement(Answer.UNKNOWN, self.problem)
+        if unsure and self.root is not None and not _asked(self.root).isdisjoint(unsure):
+            return _NOT_KNOWN
         # Conditions first: they are plain values, the trigger may have to read a text.
         if self.root is not None and not language.matches(
             self.root, conditions.values_of(event), now_of(event, self.zone)
@@ -91,6 +95,13 @@ class Judge:
         if self.trigger is not None and self.trigger.cause is not None:
             return self.trigger.cause(event)
         return event.cause_key
+
+
+def _asked(node: Node) -> set[str]:
+    """The fields that conditions speak of."""
+    if isinstance(node, Group):
+        return {field for child in node.children for field in _asked(child)}
+    return {node.field}
 
 
 def judge(rule: Rule, event: Event) -> Judgement:

@@ -1,26 +1,28 @@
 """What ends a journey early, what ends a wait, and what becomes of runs whose customer is merged or erased.
 
-A subscriber of the timeline: it looks for runs under way of the customer that an event is about. Idempotent: a run that
-has ended stays as it ended.
+It looks for runs under way of the customer that an event is about. Idempotent: a run that has ended stays as it ended.
+Each event is heard here first and by the engine then, in one delivery: what ends a journey and begins it ends it, and
+whether it begins again is judged by how the rule is gone through.
 """
 
 from collections.abc import Iterable
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from accounts import timeline
+from accounts.domain import Origin
 from accounts.models import Contact, Event
 from surveys.models import InAppMessage
 from workflows.domain import UNDER_WAY, RunState
 from workflows.models import AlertCause, Run, RunStep, Task
-from workflows.rules import engine
-from workflows.rules.domain import EXIT_WORDS, Exit, OneRunPer
+from workflows.rules import active, engine
+from workflows.rules.domain import EXIT_WORDS, Exit
 from workflows.rules.entering import subject_of
-from workflows.rules.journeys import EXIT_KINDS, definition_of, exit_of
+from workflows.rules.journeys import EXIT_KINDS, LOGGED, definition_of, exit_of, runs_about
 
 AWAITED = (
-    "message.received", "response.scored", "task.completed", "alert.closed", "interaction.logged", "in_app_message.shown",
+    "message.received", "response.scored", "task.completed", "alert.closed", LOGGED, "in_app_message.shown",
     "in_app_message.clicked",
 )  # fmt: skip
 """The kinds of events that a wait can be for."""
@@ -30,6 +32,13 @@ MERGED = "Ended early: the customer was merged with one that is in this journey.
 
 
 def on_event(event: Event) -> None:
+    """What an event means for rules: first it ends and lets go on what is under way, then it starts what it triggers."""
+    if event.origin == Origin.LIVE:
+        end_or_go_on(event)
+    engine.on_event(event)
+
+
+def end_or_go_on(event: Event) -> None:
     """Let waits for this event end, and end the journeys that it ends."""
     found = exit_of(event)
     if event.kind not in AWAITED and found is None:
@@ -59,15 +68,11 @@ def _runs_of(event: Event) -> Iterable[Run]:
         return under_way.filter(pk__in=AlertCause.objects.filter(alert=event.subject_id or 0).values("run"))
     if event.kind.startswith("in_app_message."):
         return under_way.filter(pk=_run_of_message(event.subject_id))
-    about = Q(pk__in=[])
-    if event.contact_id is not None:
-        about |= Q(contact_id=event.contact_id)
-    if event.account_id is not None:
-        about |= Q(account_id=event.account_id, contact__isnull=True)
-        about |= Q(account_id=event.account_id, rule__one_run_per=OneRunPer.ACCOUNT)
-        if event.kind == "interaction.logged" and event.contact_id is None:
-            about |= Q(account_id=event.account_id)
-    return under_way.filter(about).exclude(event=event).exclude(event__occurred_at__gt=event.occurred_at)
+    return (
+        under_way.filter(runs_about(event))
+        .exclude(event=event)
+        .exclude(event__occurred_at__gt=event.occurred_at)
+    )
 
 
 # --- Customers that change -----------------------------------------------------------------------------------
@@ -100,8 +105,7 @@ def forget(contact: Contact) -> None:
 
 
 def register() -> None:
-    kinds = sorted({*AWAITED, *(kind for kinds in EXIT_KINDS.values() for kind in kinds)})
-    timeline.subscribe("workflows.journeys", on_event, kinds=kinds, live_only=True)
+    timeline.subscribe("workflows.rules", on_event, live_only=True, also=active.wants_imported)
     timeline.subscribe("workflows.runs_merged", on_merged, kinds=["account.merged", "contact.merged"])
 
 

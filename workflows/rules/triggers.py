@@ -7,6 +7,7 @@ from accounts import metric_values
 from accounts.conditions import Kind, Known, fold
 from accounts.domain import Sharing
 from accounts.models import CustomField, Event, LifecycleStage, Metric, Segment, TrackedEvent
+from accounts.services import metric_events
 from accounts.services.tracked import KIND as TRACKED
 from core.errors import Invalid
 from surveys.models import Response
@@ -17,6 +18,7 @@ from workflows.rules.catalogue import Setting, SettingKind, Trigger
 Settings = Mapping[str, Any]
 ANSWERS, CUSTOMERS, WORK, TIME, LISTS = "Answers", "Customers", "Work", "Time", "Lists"
 SCORED, COMPLETED, UPDATED = "response.scored", "response.completed", "response.updated"
+CROSSED = metric_events.KIND
 MOST_DAYS = 730
 
 _ANSWER = tuple(known for key, known in conditions.FIELDS.items() if key.startswith("event."))
@@ -304,7 +306,7 @@ TRIGGERS: tuple[Trigger, ...] = (
         holds=_from_to,
     ),
     Trigger(
-        "metric.crossed", "A metric crosses a threshold", CUSTOMERS, ("metric.crossed",), _metric_words,
+        CROSSED, "A metric crosses a threshold", CUSTOMERS, (CROSSED,), _metric_words,
         settings=(
             Setting("metric", "Metric", SettingKind.CHOICE, choices=_metrics),
             Setting("direction", "Goes", SettingKind.CHOICE, choices=_sides, default="below"),

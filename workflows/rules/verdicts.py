@@ -24,7 +24,7 @@ VERDICT_WORDS = {
     Verdict.HELD: "Would have been held: more started that day than the rule allows",
     Verdict.UNDER_WAY: "Would not have run: one was still under way",
     Verdict.REENTRY: "Would not have run: they had gone through it before",
-    Verdict.UNKNOWN: "Unknown: the text it asks about was erased",
+    Verdict.UNKNOWN: "Unknown: what it asks about is no longer known",
 }
 
 

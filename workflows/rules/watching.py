@@ -1,8 +1,9 @@
 """Lists as triggers: who enters a segment that a rule watches, and who leaves it.
 
 Every ten minutes the members of each watched segment are compared with those of the last look, in the database. The first
-look at a segment tells nobody, nor does one after its conditions were changed: then it is another list. Who entered or left
-by an import since the last look is told as imported, so that only rules act on it that include imports.
+look at a segment tells nobody, nor does one after its conditions were changed: then it is another list. Nor is told what
+a merge since the last look has changed. Who entered or left by an import since the last look is told as imported, so that
+only rules act on it that include imports.
 """
 
 import datetime as dt
@@ -13,11 +14,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts import segments, timeline
 from accounts.domain import Origin
-from accounts.models import Account, Contact, Event, Segment
+from accounts.models import Account, Contact, Event, Merge, Segment
 from core import bulk, clock, jobs
 from core.errors import Invalid
 from workflows.models import SegmentMember, SegmentWatch
@@ -78,16 +79,17 @@ def look(segment_id: int) -> tuple[int, int]:
         logger.warning("The list %s cannot be read, so nobody enters it: %s", segment.pk, error.code)
         return 0, 0
     is_silent = is_first or watch.conditions != digest
+    corrected = set() if is_silent else _merged_since(segment.target, watch.looked_at)
     for chunk in _chunks(entered):
         bulk.insert(
             SegmentMember, [SegmentMember(segment=segment, since=now, **{column: pk}) for pk in chunk]
         )
         if not is_silent:
-            _tell(segment, ENTERED, chunk, watch, now)
+            _tell(segment, ENTERED, [pk for pk in chunk if pk not in corrected], watch, now)
     for pairs in _chunks(left):
         SegmentMember.objects.filter(pk__in=[pk for pk, _ in pairs]).delete()
         if not is_silent:
-            _tell(segment, LEFT, [pk for _, pk in pairs], watch, now)
+            _tell(segment, LEFT, [pk for _, pk in pairs if pk not in corrected], watch, now)
     SegmentWatch.objects.filter(pk=watch.pk).update(looked_at=now, round=watch.round + 1, conditions=digest)
     return (0, 0) if is_silent else (len(entered), len(left))
 
@@ -97,6 +99,23 @@ def _rows(segment: Segment) -> "QuerySet[Any]":
     if segment.target == "account":
         return segments.narrow(Account.objects.live(), segment.conditions, target="account")
     return segments.narrow(Contact.objects.live(), segment.conditions, target="contact")
+
+
+def _merged_since(target: str, moment: dt.datetime) -> set[int]:
+    """Who was merged, or taken apart again, since then. A list that they are in or out of by that tells nobody: our records
+    changed, not the customer."""
+    changed = Merge.objects.filter(Q(done_at__gte=moment) | Q(undone_at__gte=moment))
+    if target == "account":
+        # Merging people changes the figures of their accounts as well.
+        people = changed.filter(target="contact").values_list("survivor_key", "loser_key")
+        contacts = {pk for pair in people for pk in pair}
+        found = set(Contact.objects.filter(pk__in=contacts).values_list("account_id", flat=True))
+    else:
+        accounts = changed.filter(target="account").values_list("survivor_key", "loser_key")
+        keys = {pk for pair in accounts for pk in pair}
+        found = set(Contact.objects.filter(account__in=keys).values_list("pk", flat=True))
+    own = changed.filter(target=target).values_list("survivor_key", "loser_key")
+    return found | {pk for pair in own for pk in pair}
 
 
 def _digest(segment: Segment) -> str:

@@ -10,9 +10,11 @@ from accounts import cleaning, history
 from core.errors import Invalid, Refused
 from team import audit
 from team.models import User
-from workflows.models import Rule
+from team.permissions import can_lead_everywhere
+from workflows.models import DryRun, Rule
 from workflows.rules import checking, files
 from workflows.rules.definition import COLUMNS, values_of
+from workflows.services import reach
 
 MAX_RULES = 500
 MAX_NOTE = 100
@@ -49,11 +51,14 @@ def save_rule(
     note: str = "",
     version: int | None = None,
     is_draft: bool = False,
+    confirmed_reach: int | None = None,
 ) -> Rule:
     """Save a new version of a rule; one that says the same as the last is not saved again.
 
     `version` is the one the writer saw: where another was saved since, this raises `Stale` and writes nothing. A rule
-    that is on is only saved without problems; runs under way keep the version they started with.
+    that is on is only saved without problems, by who sees every customer, and where it may reach others than before only
+    by who confirms how many (`reach.Unconfirmed`), as when it is switched on. `try_change` before spares a large history
+    being looked through in the transaction. Runs under way keep the version they started with.
     """
     rule = Rule.objects.select_for_update(of=("self",)).get(pk=rule.pk)
     if version is not None and version != rule.version:
@@ -62,27 +67,55 @@ def save_rule(
     _refuse_problems(checked, is_draft=is_draft and not rule.is_active)
     if all(getattr(rule, name) == checked.values[name] for name in COLUMNS):
         return rule
+    tried = None
+    if rule.is_active:
+        reach.refuse_narrowed(actor)
+        tried = reach.refuse_wider(rule, checked.values, confirmed_reach=confirmed_reach, actor=actor)
+        if tried is not None and confirmed_reach is not None:
+            rule.confirmed_reach = confirmed_reach
     for name in COLUMNS:
         setattr(rule, name, checked.values[name])
     rule.version += 1
     _save(rule, actor, note)
-    audit.record(action="rule.saved", actor=actor, obj=rule, version=rule.version)
+    if tried is not None:
+        # What was tried is what is saved now.
+        DryRun.objects.filter(pk=tried.pk).update(definition=None, rule_version=rule.version)
+    audit.record(
+        action="rule.saved", actor=actor, obj=rule, version=rule.version, confirmed_reach=rule.confirmed_reach
+    )
     return rule
 
 
+def try_change(*, rule: Rule, values: Mapping[str, Any], actor: User) -> None:
+    """Begin to try what is to be saved over a rule that is on, where somebody will have to be asked. Not in a transaction
+    that may be taken back: of a large history the look goes on behind it."""
+    if rule.is_active and can_lead_everywhere(actor):
+        checked = checking.check(values)
+        if not checked.problems:
+            reach.try_change(rule, checked.values, actor)
+
+
 @transaction.atomic
-def take_back(*, rule: Rule, version: int, actor: User, note: str = "") -> Rule:
-    """Make a past version the current one. It becomes the newest version: nothing is lost."""
-    past = rule.history.filter(version=version).order_by("-history_date", "-history_id").first()
-    if past is None:
-        raise Invalid(f"There is no version {version} of this rule.", field="version")
+def take_back(
+    *, rule: Rule, version: int, actor: User, note: str = "", confirmed_reach: int | None = None
+) -> Rule:
+    """Make a past version the current one. It becomes the newest version: nothing is lost. Asks as `save_rule` does."""
     return save_rule(
         rule=rule,
-        values=values_of(past),
+        values=past_values(rule, version),
+        confirmed_reach=confirmed_reach,
         actor=actor,
         note=note or f"Version {version} taken back",
         is_draft=True,
     )
+
+
+def past_values(rule: Rule, version: int) -> dict[str, Any]:
+    """What a past version said."""
+    past = rule.history.filter(version=version).order_by("-history_date", "-history_id").first()
+    if past is None:
+        raise Invalid(f"There is no version {version} of this rule.", field="version")
+    return values_of(past)
 
 
 def copy_rule(*, rule: Rule, actor: User) -> Rule:
@@ -104,6 +137,9 @@ def delete_rule(*, rule: Rule, actor: User) -> None:
         )
     if rule.is_active:
         raise Refused("This rule is on. Switch it off first, then delete it.", code="is_on")
+    if rule.runs.exists():
+        # The record of its runs goes with it, also of those on accounts one does not see.
+        reach.refuse_narrowed(actor)
     audit.record(action="rule.deleted", actor=actor, obj=rule)
     history.sign(rule, actor)
     rule.delete()

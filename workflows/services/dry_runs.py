@@ -1,7 +1,8 @@
 """Trying a rule on what has happened."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Count
@@ -31,27 +32,37 @@ AT_ONCE = 2_000
 """With at most so many events to judge, the answer is there at once and needs no job."""
 
 
-def start(*, rule: Rule, actor: User, days: int = DAYS, as_if_live: bool = True) -> DryRun:
-    """Look at the last `days` days with the rule as it is now. Small histories are done when this returns; of large
-    ones the state says how far it is. Writes to nobody and changes nothing but its own result."""
+def start(
+    *,
+    rule: Rule,
+    actor: User,
+    days: int = DAYS,
+    as_if_live: bool = True,
+    definition: Mapping[str, Any] | None = None,
+) -> DryRun:
+    """Look at the last `days` days with the rule as it is now, or with the values of `definition` in its place. Small
+    histories are done when this returns; of large ones the state says how far it is. Writes to nobody and changes nothing
+    but its own result."""
     if not 1 <= days <= MAX_DAYS:
         raise Invalid(f"Choose a number of days from 1 to {MAX_DAYS}.", field="days")
-    problems = checking.check(values_of(rule)).problems
+    problems = checking.check(definition or values_of(rule)).problems
     if problems:
         raise checking.NotReady(problems)
     with transaction.atomic():
         rule = Rule.objects.select_for_update(of=("self",)).get(pk=rule.pk)
         running = DryRun.objects.filter(
             rule=rule, rule_version=rule.version, state=DryRunState.RUNNING, days=days, as_if_live=as_if_live
-        ).first()
-        if running is not None:
-            return running
+        )
+        for one in running:
+            if one.definition == definition:
+                return one
         old = list(DryRun.objects.filter(rule=rule).order_by("-pk").values_list("pk", flat=True)[KEPT - 1 :])
         DryRunHit.objects.filter(dry_run__in=old)._raw_delete(DryRunHit.objects.db)  # nothing points at them
         DryRun.objects.filter(pk__in=old).delete()
         made = DryRun.objects.create(
             rule=rule,
             rule_version=rule.version,
+            definition=definition,
             as_if_live=as_if_live,
             until=clock.now(),
             days=days,

@@ -9,12 +9,10 @@ from team import audit
 from team.models import User
 from workflows.domain import RunState
 from workflows.models import Rule, Run, RunStep
-from workflows.queries.dry_runs import latest_of
 from workflows.rules import checking, engine
 from workflows.rules.definition import values_of
-from workflows.rules.domain import CONFIRM_ABOVE, StepOutcome
-from workflows.rules.verdicts import DryRunState
-from workflows.services import dry_runs
+from workflows.rules.domain import StepOutcome
+from workflows.services import reach
 
 
 @transaction.atomic
@@ -23,8 +21,9 @@ def switch_rule(*, rule: Rule, is_active: bool, actor: User, confirmed_reach: in
 
     A rule is only switched on without problems (`NotReady`). One that would have reached more than `CONFIRM_ABOVE` people
     in 30 days, as the last dry run of this version found, is switched on only by who confirms a number that is not below
-    that; a version that was not tried yet is tried now.
+    that; a version that was not tried yet is tried now. Who sees a part of the accounts switches nothing.
     """
+    reach.refuse_narrowed(actor)
     rule = Rule.objects.select_for_update(of=("self",)).get(pk=rule.pk)
     if rule.is_active == is_active:
         return rule
@@ -32,7 +31,7 @@ def switch_rule(*, rule: Rule, is_active: bool, actor: User, confirmed_reach: in
         if problems := checking.check(values_of(rule)).problems:
             raise checking.NotReady(problems)
         confirmed = max(confirmed_reach or 0, rule.confirmed_reach or 0)
-        _refuse_unconfirmed(rule, confirmed, actor)
+        reach.refuse_unconfirmed(rule, confirmed, actor)
         rule.confirmed_reach = confirmed_reach if confirmed_reach is not None else rule.confirmed_reach
     rule.is_active = is_active
     rule.save(update_fields=["is_active", "confirmed_reach"])
@@ -40,24 +39,6 @@ def switch_rule(*, rule: Rule, is_active: bool, actor: User, confirmed_reach: in
         action="rule.switch", actor=actor, obj=rule, is_active=is_active, confirmed_reach=rule.confirmed_reach
     )
     return rule
-
-
-def _refuse_unconfirmed(rule: Rule, confirmed: int, actor: User) -> None:
-    tried = latest_of(rule, version=rule.version, least_days=dry_runs.REACH_DAYS)
-    if tried is None or tried.state == DryRunState.FAILED:
-        tried = dry_runs.start(rule=rule, actor=actor)
-    if tried.state != DryRunState.DONE:
-        raise Refused(
-            f"“{rule.name}” has not been tried on the past yet. Start a dry run, and switch it on when that is done.",
-            code="not_tried",
-        )
-    reach = tried.reach
-    if reach > CONFIRM_ABOVE and confirmed < reach:
-        raise Refused(
-            f"“{rule.name}” would have reached {reach:,} people in 30 days. Confirm this number to switch it on.",
-            field="confirmed_reach",
-            code="confirm_reach",
-        )
 
 
 @transaction.atomic
@@ -111,6 +92,7 @@ def skip_step(*, step: RunStep, actor: User) -> None:
 @transaction.atomic
 def release_held(*, rule: Rule, actor: User, limit: int = 10_000) -> int:
     """Let runs go that were held because there were too many in a day, the oldest first; returns how many."""
+    reach.refuse_narrowed(actor)
     held = Run.objects.select_for_update(of=("self",)).filter(rule=rule, state=RunState.HELD)
     found = list(held.order_by("started_at", "pk")[:limit])
     for run in found:

@@ -17,6 +17,7 @@ from team import queries as team_queries
 from team.forms import show_refusal
 from team.http import UserRequest, requires
 from team.permissions import can_view, can_work
+from workflows.bulk import bulk_keys
 from workflows.domain import SATURDAY, AlertState
 from workflows.filters import AlertFilter
 from workflows.forms import AssignForm, CloseForm, LogForm, ReplyForm, SnoozeForm
@@ -30,7 +31,6 @@ PAGE_SIZE = 50
 
 
 FILTERS = ("kind", "severity", "assignee")
-MAX_BULK = 5_000
 
 
 def _filtered(request: UserRequest) -> AlertFilter:
@@ -89,9 +89,8 @@ def alert_bulk(request: UserRequest) -> HttpResponse:
             int(pk) for pk in request.POST.getlist("ids") if pk.isascii() and pk.isdigit() and len(pk) < 19
         ]
         rows = rows.filter(pk__in=ids)
-    chosen = list(rows.values_list("pk", flat=True)[:MAX_BULK])
     try:
-        number, left = _change_many(request, chosen)
+        number, left = _change_many(request, bulk_keys(rows, "alerts"))
     except Refused as refusal:
         messages.error(request, refusal.message)
     else:

@@ -11,13 +11,13 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts import segment_editor
 from core.errors import Refused
 from team.http import UserRequest, requires
-from team.permissions import can_lead, can_view
+from team.permissions import can_lead, can_lead_everywhere, can_view
 from workflows.models import Rule
 from workflows.queries import rules as queries
 from workflows.rules import catalogue, checking, definition, editor, fields, files, library, merge_fields
 from workflows.rules.checking import Problem
 from workflows.rules.sentences import Speaker
-from workflows.services import authoring
+from workflows.services import authoring, reach
 
 SAVING = {"save", "draft"}
 
@@ -46,6 +46,12 @@ def rule_new(request: UserRequest) -> HttpResponse:
 @requires(can_lead)
 def rule_edit(request: UserRequest, pk: int) -> HttpResponse:
     rule = get_object_or_404(queries.list_rules(request.user), pk=pk)
+    if rule.is_active and not can_lead_everywhere(request.user):
+        messages.info(
+            request,
+            "This rule is on and acts on every customer, and you see a part of them. Copy it to write one of your own.",
+        )
+        return redirect("workflows:rule_detail", pk=pk)
     return _edit(request, rule, None)
 
 
@@ -75,6 +81,7 @@ def _edit(request: UserRequest, rule: Rule | None, start: dict[str, Any] | None)
         if rule is None:
             rule = authoring.create_rule(values=values, actor=request.user, note=note, is_draft=is_draft)
         else:
+            authoring.try_change(rule=rule, values=values, actor=request.user)
             rule = authoring.save_rule(
                 rule=rule,
                 values=values,
@@ -82,6 +89,7 @@ def _edit(request: UserRequest, rule: Rule | None, start: dict[str, Any] | None)
                 note=note,
                 version=_number(request.POST.get("version", "")),
                 is_draft=is_draft,
+                confirmed_reach=_confirmed(request),
             )
     except authoring.Stale as refusal:
         assert rule is not None
@@ -89,11 +97,19 @@ def _edit(request: UserRequest, rule: Rule | None, start: dict[str, Any] | None)
         return _draw(request, form, rule, stale=refusal.message, status=412)
     except checking.NotReady as refusal:
         return _draw(request, form, rule, problems=refusal.problems, status=422)
+    except reach.Unconfirmed as refusal:
+        return _draw(request, form, rule, unconfirmed=refusal, status=422)
     except Refused as refusal:
         messages.error(request, refusal.message)
         return _draw(request, form, rule, status=refusal.status)
     messages.info(request, f"“{rule.name}” is saved as version {rule.version}.")
     return redirect("workflows:rule_detail", pk=rule.pk)
+
+
+def _confirmed(request: UserRequest) -> int | None:
+    """How many people somebody agreed to, with a tick beside the number."""
+    number = _number(request.POST.get("confirm", ""))
+    return number if number >= 0 else None
 
 
 def _number(text: str) -> int:
@@ -107,6 +123,7 @@ def _draw(
     *,
     problems: list[Problem] | None = None,
     stale: str = "",
+    unconfirmed: reach.Unconfirmed | None = None,
     status: int = 200,
 ) -> HttpResponse:
     asked = fields.offered(form.trigger, request.user)
@@ -125,6 +142,7 @@ def _draw(
         "version": rule.version if rule else 0,
         "seen_version": seen,
         "stale": stale,
+        "unconfirmed": unconfirmed,
         "note": request.POST.get("note", ""),
         "is_sent": problems is not None,
         "problems": [_anchored(one) for one in (checked.problems if problems is None else problems)],
@@ -175,6 +193,12 @@ _ANCHORS = {"name", "description", "trigger", "conditions", "steps"}
 def rule_versions(request: UserRequest, pk: int) -> HttpResponse:
     """Every version with who saved it and why, and two of them beside each other."""
     rule = get_object_or_404(queries.list_rules(request.user), pk=pk)
+    return _versions(request, rule)
+
+
+def _versions(
+    request: UserRequest, rule: Rule, *, unconfirmed: reach.Unconfirmed | None = None, wanted: int = 0
+) -> HttpResponse:
     versions = queries.versions_of(rule)
     known = {one.version: one for one in versions}
     newest = versions[0].version if versions else rule.version
@@ -190,9 +214,11 @@ def rule_versions(request: UserRequest, pk: int) -> HttpResponse:
         "after": after,
         "changes": changes,
         "is_same": not any(change.sign != "same" for change in changes),
-        "may_lead": can_lead(request.user),
+        "may_lead": can_lead_everywhere(request.user) if rule.is_active else can_lead(request.user),
+        "unconfirmed": unconfirmed,
+        "wanted": wanted,
     }
-    return render(request, "workflows/rule_versions.html", context)
+    return render(request, "workflows/rule_versions.html", context, status=422 if unconfirmed else 200)
 
 
 @requires(can_lead)
@@ -201,7 +227,12 @@ def rule_take_back(request: UserRequest, pk: int) -> HttpResponse:
     rule = get_object_or_404(queries.list_rules(request.user), pk=pk)
     version = _number(request.POST.get("version", ""))
     try:
-        rule = authoring.take_back(rule=rule, version=version, actor=request.user)
+        authoring.try_change(rule=rule, values=authoring.past_values(rule, version), actor=request.user)
+        rule = authoring.take_back(
+            rule=rule, version=version, actor=request.user, confirmed_reach=_confirmed(request)
+        )
+    except reach.Unconfirmed as refusal:
+        return _versions(request, rule, unconfirmed=refusal, wanted=version)
     except Refused as refusal:
         messages.error(request, refusal.message)
     else:

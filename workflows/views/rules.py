@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from core.errors import Refused
 from team.http import UserRequest, requires
-from team.permissions import can_lead, can_view
+from team.permissions import can_lead, can_lead_everywhere, can_view
 from workflows.domain import RunState
 from workflows.models import Rule, RunStep
 from workflows.queries import dry_runs
@@ -65,6 +65,7 @@ def rule_list(request: UserRequest) -> HttpResponse:
         "rules": [(rule, speaker.rule(rule), queries.state_of(rule)) for rule in shown],
         "chips": _chips(counts, state if state in dict(STATES) else "", name="state"),
         "may_lead": can_lead(request.user),
+        "may_switch": can_lead_everywhere(request.user),
     }
     return render(request, "workflows/rule_list.html", context)
 
@@ -94,12 +95,13 @@ def rule_detail(request: UserRequest, pk: int) -> HttpResponse:
         "summary": dry_runs.summary(latest, request.user) if latest and latest.is_done else None,
         "problems": checking.check(values_of(rule)).problems if may_lead and not rule.is_active else [],
         "may_lead": may_lead,
+        "may_switch": can_lead_everywhere(request.user),
     }
     return render(request, "workflows/rule_detail.html", context)
 
 
 # --- Switching -----------------------------------------------------------------------------------------------
-@requires(can_lead)
+@requires(can_lead_everywhere)
 @require_POST
 def rule_switch(request: UserRequest, pk: int) -> HttpResponse:
     """Switch off at once; switch on after a look at what the rule would have done."""
@@ -111,7 +113,7 @@ def rule_switch(request: UserRequest, pk: int) -> HttpResponse:
     return redirect("workflows:rule_switch_on", pk=pk)
 
 
-@requires(can_lead)
+@requires(can_lead_everywhere)
 def rule_switch_on(request: UserRequest, pk: int) -> HttpResponse:
     """What the rule would have done, and the switch below it."""
     rule = get_object_or_404(queries.list_rules(request.user), pk=pk)
@@ -242,7 +244,7 @@ def run_detail(request: UserRequest, pk: int) -> HttpResponse:
     return render(request, "workflows/run_detail.html", context)
 
 
-@requires(can_lead)
+@requires(can_lead_everywhere)
 @require_POST
 def rule_release(request: UserRequest, pk: int) -> HttpResponse:
     """Let the runs go that are held because there were too many in a day."""

@@ -89,9 +89,9 @@ def task_bulk(request: UserRequest) -> HttpResponse:
             int(pk) for pk in request.POST.getlist("ids") if pk.isascii() and pk.isdigit() and len(pk) < 19
         ]
         rows = queries.list_tasks(user=request.user).filter(pk__in=ids)
-    chosen = queries.by_keys_of(rows)
     form = BulkForm(request.POST)
     try:
+        chosen = queries.by_keys_of(rows)
         number = _change(form, request.POST.get("action", ""), chosen, request)
     except Refused as refusal:
         messages.error(request, refusal.message)
