@@ -5,6 +5,9 @@
 Own PostgreSQL, one cluster of two workers, in turns. Floor: jobs that do nothing, from the first row to the last done.
 Product: events that are recorded with their facts, told to the engine, judged by 50 rules with conditions, of which two
 hold: one creates a task in one step, one branches. From the first event to the last run done.
+
+The processor, of the workers and of the database, is that of the same two stretches: what the clock would say of a machine
+that does nothing else. The database does not wait for its disk (fsync is off).
 """
 
 import argparse
@@ -12,10 +15,12 @@ import statistics
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bench.benchlib import cpu_seconds
 from tests.faults.deployment import ROOT, Deployment, wait_until
 from tests.faults.postgres import PrivatePostgres
 
@@ -84,6 +89,12 @@ def product(deployment: Deployment, first: int, rows: int) -> tuple[float, float
     return rows / taken, steps / taken
 
 
+def processor(deployment: Deployment, postgres: PrivatePostgres) -> float:
+    """Seconds that the cluster of workers and the database have used so far."""
+    server = int((postgres.home / "data" / "postmaster.pid").read_text().split()[0])
+    return sum(cpu_seconds(pid) for pid in (server, *(one.pid for one in deployment.processes)))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=2000)
@@ -98,15 +109,21 @@ def main() -> None:
         shell(deployment, RULES)
         deployment.start("worker")
         floor(deployment, 1, 200)
-        ratios = []
+        ratios, by_processor = [], []
         for turn in range(options.rounds):
+            used = [processor(deployment, postgres)]
             jobs = floor(deployment, 1000 + turn * 1_000_000, options.events)
+            used.append(processor(deployment, postgres))
             events, steps = product(deployment, turn * options.events, options.events)
+            used.append(processor(deployment, postgres))
+            idle, busy = (1000 * (after - before) / options.events for before, after in pairwise(used))
             ratios.append(events / jobs)
-            print(f"round {turn + 1}: no-op {jobs:.0f} jobs/s; rules {events:.0f} events/s and {steps:.0f} steps/s;"
-                  f" {100 * events / jobs:.0f} % of the floor", flush=True)  # fmt: skip
+            by_processor.append(idle / busy)
+            print(f"round {turn + 1}: no-op {jobs:.0f} jobs/s ({idle:.1f} ms of processor each); rules {events:.0f} events/s"
+                  f" and {steps:.0f} steps/s ({busy:.1f} ms an event); {100 * events / jobs:.1f} % of the floor", flush=True)  # fmt: skip
         print(
-            f"median: {100 * statistics.median(ratios):.0f} % of the queue's own no-op rate, 50 rules an event"
+            f"median: {100 * statistics.median(ratios):.1f} % of the queue's own no-op rate, 50 rules an event"
+            f" (by processor {100 * statistics.median(by_processor):.1f} %)"
         )
     finally:
         if deployment is not None:
