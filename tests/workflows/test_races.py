@@ -10,6 +10,7 @@ from accounts.models import Account, Contact
 from core import clock, outbox
 from core.errors import Refused
 from surveys.models import Response
+from team import queries as team_queries
 from team.models import User
 from tests import factories
 from tests.racing import Crossing, at_once
@@ -54,6 +55,7 @@ def errors(results: list[Any]) -> list[Exception]:
 @pytest.fixture
 def account(csm: User) -> Account:
     Rule.objects.update(is_active=False)
+    team_queries.workspace()  # made when it is first asked for, which is another race
     return factories.an_account(owner=csm)
 
 
