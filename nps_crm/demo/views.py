@@ -76,7 +76,7 @@ def sms_detail(request: UserRequest, number: str) -> HttpResponse:
 
 @requires(can_view)
 @never_cache
-@csp(
+@csp(  # type: ignore[arg-type]  # typed for requests of anybody
     {
         "default-src": [NONE],
         "script-src": [NONCE],
