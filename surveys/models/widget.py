@@ -78,7 +78,7 @@ class Visitor(models.Model):
     answered_at = models.DateTimeField(null=True)
     declined_at = models.DateTimeField(null=True)
     session = models.CharField(
-        max_length=40, blank=True, default="", help_text="In which it was last shown one."
+        max_length=60, blank=True, default="", help_text="In which it was last shown one."
     )
 
     class Meta:

@@ -289,6 +289,14 @@ def test_at_most_one_survey_a_session_whatever_is_shown(shop: Shop, browser: Bro
     assert Invitation.objects.count() == 1
 
 
+def test_a_session_may_have_the_longest_name_the_door_takes(shop: Shop, browser: Browser, ida: Contact) -> None:
+    shop.place()
+    browser.session = "s" * 60
+    browser.sign_in().shown()
+
+    assert browser.decide()["reason"] == "seen_this_session"
+
+
 def test_a_new_session_does_not_get_round_the_quiet_time(shop: Shop, browser: Browser, ida: Contact) -> None:
     shop.place()
     browser.sign_in().shown()
