@@ -167,7 +167,9 @@ class Rehearsal:
         verdict = Verdict.UNKNOWN if judged is Verdict.UNKNOWN else self._stands_in_the_way(subject, at)
         course = self.courses.of(event, at) if verdict in {Verdict.FIRES, Verdict.HELD} else None
         # One that is held waits for somebody to let it go, which nobody can know; what ends it early still does.
-        ends_at = self.courses.exit_after(event, at) if verdict is Verdict.HELD else course and course.ends_at
+        ends_at = course.ends_at if course else None
+        if verdict is Verdict.HELD:
+            ends_at = self.courses.exit_after(event, at)
         self._note(cause, subject, at, ends_at, verdict)
         return bulk.draft(
             DryRunHit,

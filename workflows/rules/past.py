@@ -6,12 +6,12 @@ been recorded, with the facts of the account as they were then; it is not stored
 """
 
 import datetime as dt
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from django.db.models import F
@@ -242,7 +242,7 @@ def facts_then(moments: Sequence[tuple[int, dt.datetime]]) -> list[tuple[dict[st
     found = []
     for (account, at), of_health in zip(moments, health.known_at(moments), strict=True):
         own: dict[str, Any] = {}
-        place = bisect_left(states[account], True, key=lambda row, at=at: row.history_date > at)
+        place = bisect_right(states[account], at, key=attrgetter("history_date"))
         if place:
             row = states[account][place - 1]
             columns = {key: getattr(row, column) for key, column in timeline.ACCOUNT_FACTS.items()}

@@ -94,13 +94,13 @@ def try_change(rule: Rule, values: Mapping[str, Any], actor: User) -> DryRun | N
     for made in DryRun.objects.filter(
         rule=rule, definition__isnull=False, until__gt=clock.now() - FRESH
     ).order_by("-pk"):
-        if made.state != DryRunState.FAILED and _decides_alike(made.definition, wanted):
+        if made.state != DryRunState.FAILED and _decides_alike(made.definition or {}, wanted):
             return made
     return dry_runs.start(rule=rule, actor=actor, days=dry_runs.REACH_DAYS, definition=wanted)
 
 
 def _decides_alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return all(one[name] == other[name] for name in (*WHO_IT_REACHES, "steps"))
+    return all(one.get(name) == other[name] for name in (*WHO_IT_REACHES, "steps"))
 
 
 def refuse_wider(
