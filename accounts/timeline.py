@@ -7,7 +7,6 @@ writes one delivery per subscriber; subscribers hear of each event at least once
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from copy import copy
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -246,12 +245,11 @@ def deliver(row: EventDelivery) -> None:
     """Tell one subscriber of one event, in one transaction with the mark that it was told."""
     subscriber = subscribers.get(row.subscriber)
     if subscriber is not None:
-        # Its own copy: what one subscriber looked up from the event may have changed when the next one is told.
-        subscriber.handle(copy(row.event))
+        subscriber.handle(row.event)
 
 
 def register() -> None:
     """Make the relay and its deliveries known to the outbox."""
-    told = outbox.per_row(deliver, needs=("event",))
+    told = outbox.per_row(deliver)
     outbox.register(outbox.Kind(RELAY, "accounts.EventRelay", told, pump=relay_batch))
     outbox.register(outbox.Kind(DELIVER, EventDelivery, told, idempotent=True, keep_done=False, flush=False))

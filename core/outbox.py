@@ -54,7 +54,7 @@ from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, models, transaction
-from django.db.models import Q, prefetch_related_objects
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from core import outbox_sql as sql
@@ -684,15 +684,13 @@ def _tell(kind: Kind, row: OutboxRow) -> None:
             log_failure(logger, f"outbox {kind.name}: on_dead", error)
 
 
-def per_row(func: Callable[[Any], None], *, needs: tuple[str, ...] = ()) -> "Callable[[Batch[Any]], None]":
+def per_row(func: Callable[[Any], None]) -> "Callable[[Batch[Any]], None]":
     """A handler that runs `func(row)` and records "done" in one transaction, row by row.
 
-    `needs` names relations of the rows to what never changes: they are read for the whole batch. `Refused` fails the row for
-    good; any other error is retried. Only for work that is nothing but database writes.
+    `Refused` fails the row for good; any other error is retried. Only for work that is nothing but database writes.
     """
 
     def handle(batch: "Batch[Any]") -> None:
-        prefetch_related_objects(batch.rows, *needs)
         for row in batch.rows:
             try:
                 with remembering(), transaction.atomic():
