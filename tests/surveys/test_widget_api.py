@@ -289,7 +289,9 @@ def test_at_most_one_survey_a_session_whatever_is_shown(shop: Shop, browser: Bro
     assert Invitation.objects.count() == 1
 
 
-def test_a_session_may_have_the_longest_name_the_door_takes(shop: Shop, browser: Browser, ida: Contact) -> None:
+def test_a_session_may_have_the_longest_name_the_door_takes(
+    shop: Shop, browser: Browser, ida: Contact
+) -> None:
     shop.place()
     browser.session = "s" * 60
     browser.sign_in().shown()
