@@ -75,7 +75,7 @@ def sms_detail(request: UserRequest, number: str) -> HttpResponse:
 
 
 @never_cache
-@csp(  # type: ignore[arg-type]  # typed for requests of anybody
+@csp(
     {
         "default-src": [NONE],
         "script-src": [NONCE],

@@ -9,21 +9,19 @@ import logging
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
-from django.template.loader import render_to_string
-from django.urls import reverse
 
 from core import clock, jobs, outbox
-from core.failures import describe, log_failure
+from core.failures import log_failure
 from core.schedules import due_moment, latest_due
 from team import queries as team_queries
 from team.models import User
 from workflows import digest
 from workflows.domain import SATURDAY
 from workflows.models import Digest
+from workflows.notifying import mails
 from workflows.notifying.preferences import Wishes, wishes_of, wishes_of_all
-from workflows.services.notices import SERVER_PAUSE_SECONDS
 
 logger = logging.getLogger(__name__)
 KIND = "workflow_digest"
@@ -105,25 +103,11 @@ def message_of(row: Digest, parts: list[Part]) -> EmailMultiAlternatives:
     if not parts:
         subject = "Nothing needs attention today"
     context = {
-        "title": subject,
-        "person": row.user,
-        "day": row.day,
-        "parts": parts,
-        "base_url": settings.BASE_URL,
-        "company": team_queries.workspace().name,
-        "settings_url": settings.BASE_URL + reverse("workflows:notification_preferences"),
-    }
-    message = EmailMultiAlternatives(
-        subject=subject,
-        body=render_to_string("workflows/mail/digest.txt", context),
-        to=[row.user.email],
-        headers={
-            "Message-ID": f"<digest-{row.pk}@{settings.BASE_URL.split('//')[-1].split(':')[0]}>",
-            "Auto-Submitted": "auto-generated",
-        },
+        "title": subject, "person": row.user, "day": row.day, "parts": parts, "base_url": settings.BASE_URL,
+    }  # fmt: skip
+    return mails.mail(
+        to=row.user, subject=subject, template="digest", context=context, ident=f"digest-{row.pk}"
     )
-    message.attach_alternative(render_to_string("workflows/mail/digest.html", context), "text/html")
-    return message
 
 
 def send_batch(batch: "outbox.Batch[Digest]") -> None:
@@ -141,24 +125,7 @@ def send_batch(batch: "outbox.Batch[Digest]") -> None:
     empty = [row for row in batch.rows if row.pk in said and not said[row.pk] and not row.is_asked_for]
     batch.cancel(empty, "Nothing needed attention.")
     waiting = [row for row in batch.rows if row.pk in said and row not in empty]
-    if not waiting:
-        return
-    connection = get_connection()
-    try:
-        connection.open()
-    except OSError:
-        batch.release(waiting, after=SERVER_PAUSE_SECONDS)
-        return
-    for row in batch.fence(waiting):
-        try:
-            message = message_of(row, said[row.pk])
-            message.connection = connection
-            message.send()
-        except Exception as error:
-            batch.retry([row], describe(error))
-        else:
-            batch.done([row])
-    connection.close()
+    mails.send(batch, waiting, lambda row: message_of(row, said[row.pk]))
 
 
 def register() -> None:

@@ -1,21 +1,18 @@
-"""Mails to colleagues about what they are told. A lost one is worse than a repeated one, so doubt means again."""
+"""Mails to colleagues about what they are told: one thing each, or what came above the share of an hour gathered."""
 
 from collections.abc import Sequence
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail import EmailMultiAlternatives
 from django.db.models import Q
-from django.template.loader import render_to_string
 from django.urls import reverse
 
 from core import clock, outbox
-from core.failures import describe
 from team import queries as team_queries
 from workflows.models import Notice, Notification
-from workflows.notifying import words
+from workflows.notifying import mails, words
 from workflows.services.notifications import NOTICE
 
-SERVER_PAUSE_SECONDS = 60
 LINES = 50
 """A gathered mail names so many things; the rest it counts, and they stand in the app."""
 
@@ -72,22 +69,9 @@ def _of_many(notice: Notice, items: Sequence[Notification], total: int) -> Email
 
 
 def _mail(notice: Notice, subject: str, template: str, context: dict[str, object]) -> EmailMultiAlternatives:
-    context |= {
-        "notice": notice,
-        "settings_url": settings.BASE_URL + reverse("workflows:notification_preferences"),
-        "company": team_queries.workspace().name,
-    }
-    message = EmailMultiAlternatives(
-        subject=" ".join(subject.split())[:150],
-        body=render_to_string(f"workflows/mail/{template}.txt", context),
-        to=[notice.user.email],
-        headers={
-            "Message-ID": f"<notice-{notice.pk}@{settings.BASE_URL.split('//')[-1].split(':')[0]}>",
-            "Auto-Submitted": "auto-generated",
-        },
-    )
-    message.attach_alternative(render_to_string(f"workflows/mail/{template}.html", context), "text/html")
-    return message
+    return mails.mail(
+        to=notice.user, subject=subject, template=template, context=context | {"notice": notice}, ident=f"notice-{notice.pk}"
+    )  # fmt: skip
 
 
 def send_batch(batch: "outbox.Batch[Notice]") -> None:
@@ -100,23 +84,7 @@ def send_batch(batch: "outbox.Batch[Notice]") -> None:
     empty = [row for row in batch.rows if row not in gone and row.pk not in carrying]
     batch.cancel(empty, "What it told of is no longer there.")
     waiting = [row for row in batch.rows if row not in gone and row not in empty]
-    connection = get_connection()
-    try:
-        connection.open()
-    except OSError:
-        # The server's trouble, not the mail's: it costs no attempt, however long the outage.
-        batch.release(waiting, after=SERVER_PAUSE_SECONDS)
-        return
-    for row in batch.fence(waiting):
-        try:
-            message = _message(rows[row.pk])
-            message.connection = connection
-            message.send()
-        except Exception as error:
-            batch.retry([row], describe(error))
-        else:
-            batch.done([row])
-    connection.close()
+    mails.send(batch, waiting, lambda row: _message(rows[row.pk]))
 
 
 def _is_due() -> Q:
