@@ -17,6 +17,7 @@ from core import failures, outbox
 from core.outbox import Kind, State
 from surveys.api import door
 from surveys.channels import email
+from surveys.widget import config, limits
 from team import audit
 from team.domain import Role
 from team.models import Team, User
@@ -58,6 +59,8 @@ def _fresh_state(request: pytest.FixtureRequest) -> Iterator[None]:
     failures._seen.clear()
     audit.calling_key.set(None)  # only a request clears it, and some tests authenticate without one
     email._mails.clear()  # kept by a version's number, and those begin anew with every test
+    config.forget()
+    limits.forget()
     for name in ("transactional_db", "db"):
         if name in request.fixturenames:
             request.getfixturevalue(name)

@@ -1,7 +1,6 @@
 """Messages to one person in the product: who is shown one, when, and what is recorded. Over the widget's own endpoints."""
 
 import datetime as dt
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,21 +13,13 @@ from core.errors import Invalid, Refused
 from surveys.choices import InAppState
 from surveys.models import InAppMessage, Invitation
 from surveys.services import in_app_messages as services
-from surveys.widget import config, limits
+from surveys.widget import config
 from team.models import User
 from tests.surveys import asking
 from tests.surveys.in_app import Browser, Shop, milliseconds, person
 
 pytestmark = pytest.mark.django_db
 LINK = "https://app.shop.example/billing"
-
-
-@pytest.fixture(autouse=True)
-def _nothing_kept() -> Iterator[None]:
-    config.forget()
-    limits.forget()
-    yield
-    config.forget()
 
 
 @pytest.fixture

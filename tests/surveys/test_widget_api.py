@@ -1,7 +1,6 @@
 """The widget's endpoints: who may call, what is shown to whom, what is recorded. The hostile list is in test_widget_hostile."""
 
 import datetime as dt
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,20 +21,12 @@ from surveys.models import (
     Wave,
 )
 from surveys.services import campaigns as campaign_services
-from surveys.widget import config, limits, manage
+from surveys.widget import config, manage
 from team.models import User
 from tests.surveys import asking
 from tests.surveys.in_app import ORIGIN, Browser, Shop, milliseconds, person
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _nothing_kept() -> Iterator[None]:
-    config.forget()
-    limits.forget()
-    yield
-    config.forget()
 
 
 @pytest.fixture

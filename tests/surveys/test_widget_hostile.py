@@ -4,7 +4,6 @@ The ids are those of the list of hostile inputs; what only a browser can show is
 """
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,14 +21,6 @@ from tests.surveys import asking
 from tests.surveys.in_app import ORIGIN, Browser, Shop, person
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _nothing_kept() -> Iterator[None]:
-    config.forget()
-    limits.forget()
-    yield
-    config.forget()
 
 
 @pytest.fixture

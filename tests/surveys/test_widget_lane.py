@@ -1,7 +1,6 @@
 """Visitors who are looked up together are told what each would be told alone."""
 
 import datetime as dt
-from collections.abc import Iterator
 
 import pytest
 from django.db import connection
@@ -9,8 +8,7 @@ from django.db import connection
 from core import clock
 from core.together import Together
 from surveys.models import Visitor
-from surveys.widget import config as configs
-from surveys.widget import lane, limits, queries
+from surveys.widget import lane, queries
 from surveys.widget.config import Config, config_of
 from surveys.widget.identity import Person
 from team.models import User
@@ -21,15 +19,6 @@ pytestmark = pytest.mark.django_db
 needs_postgresql = pytest.mark.skipif(
     connection.vendor != "postgresql", reason="needs PostgreSQL (DATABASE_URL)"
 )
-
-
-@pytest.fixture(autouse=True)
-def _nothing_kept() -> Iterator[None]:
-    configs.forget()
-    limits.forget()
-    yield
-    configs.forget()
-    limits.forget()
 
 
 @pytest.fixture

@@ -1,26 +1,16 @@
 """The pages around the widget: who may open them, what they save and what they never show."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from django.test import Client
 
 from surveys.models import Invitation, Placement, Response, Visitor, Widget
-from surveys.widget import config, limits
 from team.models import User
 from tests.surveys import asking
 from tests.surveys.in_app import Shop
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _nothing_kept() -> Iterator[None]:
-    config.forget()
-    limits.forget()
-    yield
-    config.forget()
 
 
 @pytest.fixture

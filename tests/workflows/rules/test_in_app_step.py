@@ -1,7 +1,6 @@
 """The step that shows the customer a message in the product: from the event to the widget and back into the journey."""
 
 import datetime as dt
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from accounts.models import Account, Contact, Interaction
 from core import clock
 from surveys.choices import InAppState
 from surveys.models import InAppMessage
-from surveys.widget import config, limits
+from surveys.widget import config
 from team.models import User
 from tests import factories
 from tests.conftest import Drain
@@ -30,14 +29,6 @@ SHOW: dict[str, Any] = {
     "kind": "in_app_message", "title": "Hello {{ first_name|there }}", "text": "We read your answer.", "days": 7,
     "has_button": True, "button_label": "Book a call", "button_url": "https://app.shop.example/call",
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def _nothing_kept() -> Iterator[None]:
-    config.forget()
-    limits.forget()
-    yield
-    config.forget()
 
 
 @pytest.fixture
