@@ -132,6 +132,8 @@ def _rewards() -> None:
 
 
 def _navigation() -> None:
+    from django.urls import reverse
+
     from core.navigation import register
     from workflows.queries import alarms, alerts, loops, notifications, tasks
 
@@ -140,7 +142,9 @@ def _navigation() -> None:
     register("act", "Alarms", "workflows:alarm_list", "warning", permission=alarms.may_see)
     register("act", "Loops", "workflows:loop_list", "feedback", badge=loops.count_late_for)
     register("act", "Playbooks", "workflows:playbook_list", "file")
-    register("act", "Rules", "workflows:rule_list", "rules", "r")
+    register(
+        "act", "Rules", "workflows:rule_list", "rules", "r", inside=lambda: [reverse("surveys:in_app_message_list")]
+    )  # fmt: skip
     register("act", "Health", "workflows:health_list", "health", "h")
     register(
         "main", "Notifications", "workflows:notification_list", "inbox", "b",

@@ -1,10 +1,13 @@
 """Messages to one person in the product: who is shown one, when, and what is recorded. Over the widget's own endpoints."""
 
 import datetime as dt
+import re
 from typing import Any
 
 import pytest
 import time_machine
+from django.test import Client
+from django.urls import reverse
 
 from accounts.models import Contact, Event
 from accounts.services import erase, merge
@@ -375,3 +378,9 @@ def test_kept_for_as_long_as_configured(ida: Contact, settings: Any) -> None:
         assert services.prune(today) == 0
     with time_machine.travel(clock.now() + dt.timedelta(days=32), tick=False):
         assert services.prune(today) == 1
+
+
+def test_the_list_stands_below_the_rules_that_write_the_messages(as_lead: Client) -> None:
+    page = as_lead.get(reverse("surveys:in_app_message_list")).content.decode()
+
+    assert re.search(r'<a[^>]*href="/rules/"[^>]*aria-current', page)
