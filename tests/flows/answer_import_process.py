@@ -7,7 +7,6 @@ python -m tests.flows.answer_import_process show              what the database 
 
 import json
 import os
-import resource
 import sys
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nps_crm.settings")
@@ -28,6 +27,7 @@ from core.models import Job  # noqa: E402
 from surveys.models import ContactScore, ImportedAnswer, Response, ResponseRevision, Survey  # noqa: E402
 from team.domain import Role  # noqa: E402
 from team.models import User  # noqa: E402
+from tests.flows import memory  # noqa: E402
 
 
 def content(rows: int) -> bytes:
@@ -105,6 +105,6 @@ if __name__ == "__main__":
         if rest:
             running.BATCH = int(rest[0])
         drain()
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)  # noqa: T201
+        print(memory.peak())  # noqa: T201
     else:
         print(json.dumps(show()))  # noqa: T201

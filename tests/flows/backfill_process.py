@@ -7,7 +7,6 @@ python -m tests.flows.backfill_process show                what the database hol
 
 import json
 import os
-import resource
 import sys
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nps_crm.settings")
@@ -26,6 +25,7 @@ from integrations.services import connections  # noqa: E402
 from surveys.models import Response, ResponseRevision, Survey  # noqa: E402
 from team.domain import Role  # noqa: E402
 from team.models import User  # noqa: E402
+from tests.flows import memory  # noqa: E402
 from tests.integrations.engine.fake import Fake  # noqa: E402
 
 registry.register(Fake())
@@ -77,6 +77,6 @@ if __name__ == "__main__":
         prepare(rest[0])
     elif command == "work":
         drain()
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)  # noqa: T201
+        print(memory.peak())  # noqa: T201
     else:
         print(json.dumps(show()))  # noqa: T201
