@@ -408,15 +408,20 @@ def test_a_call_logged_while_a_colleague_closes_the_loop(
     assert (answer.loop_status, loop.resolved_by) == ("closed", lead)
 
 
-def test_a_promise_breaks_while_its_alert_is_closed(
-    answer: Response, csm: User, lead: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def told_of_broken_promise(answer: Response, lead: User) -> Alert:
+    """The lead was told once that nobody was in touch in time; the next look tells again."""
     late = clock.now() - dt.timedelta(days=1)
     Loop.objects.update(contact_due_at=late, contact_breached_at=late, escalated_at=late, escalations=1)
-    told = alerts.raise_alert(
+    return alerts.raise_alert(
         kind=loop_clocks.LATE, reason=f"loop:{Loop.objects.get().pk}", account=answer.account, response=answer,
         assignee=lead, dedupe_key="the first time",
     )  # fmt: skip
+
+
+def test_a_promise_breaks_while_its_alert_is_closed(
+    answer: Response, csm: User, lead: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = told_of_broken_promise(answer, lead)
     crossing = Crossing()
     real_raise, real_close = alerts.raise_alert, alerts.close_alert
 
@@ -445,12 +450,7 @@ def test_a_promise_breaks_while_its_alert_is_closed(
 def test_an_alert_handed_over_while_its_promise_breaks(
     answer: Response, csm: User, lead: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    late = clock.now() - dt.timedelta(days=1)
-    Loop.objects.update(contact_due_at=late, contact_breached_at=late, escalated_at=late, escalations=1)
-    told = alerts.raise_alert(
-        kind=loop_clocks.LATE, reason=f"loop:{Loop.objects.get().pk}", account=answer.account, response=answer,
-        assignee=lead, dedupe_key="the first time",
-    )  # fmt: skip
+    told = told_of_broken_promise(answer, lead)
     crossing = Crossing()
     real_raise, real_delete = alerts.raise_alert, HandOver.objects.filter
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cache
 
-from team import queries as team_queries
+from core.once import remembering
 from workflows.models import Rule, RuleState
 from workflows.models.rules import forget_rules
 from workflows.rules import fields
@@ -63,14 +63,15 @@ def wants_imported(kind: str, origin: str) -> bool:
 def _read(stamp: str, now: float) -> Active:
     by_kind: dict[str, list[Judge]] = defaultdict(list)
     imports: set[str] = set()
-    zone, known = team_queries.zone(), cache(fields.known)
-    for rule in Rule.objects.filter(is_active=True).order_by("pk"):
-        judge = Judge(rule, zone=zone, known=known)
+    known = cache(fields.known)
+    with remembering():
+        judges = [Judge(rule, known=known) for rule in Rule.objects.filter(is_active=True).order_by("pk")]
+    for judge in judges:
         if judge.trigger is None:
             continue
         for kind in judge.trigger.kinds:
             by_kind[kind].append(judge)
-        if rule.includes_imports:
+        if judge.rule.includes_imports:
             imports |= set(judge.trigger.kinds)
     return Active(stamp, now, dict(by_kind), frozenset(imports))
 

@@ -49,18 +49,17 @@ IMPORTED = frozenset({Origin.IMPORT, Origin.BACKFILL})
 class Judge:
     """One rule, read once: its trigger and its conditions.
 
-    Who reads many gives `zone`, and as `known` something that keeps what `fields.known` says of a trigger.
+    Who reads many gives as `known` something that keeps what `fields.known` says of a trigger.
     """
 
     def __init__(
         self,
         rule: Rule,
         *,
-        zone: ZoneInfo | None = None,
         known: Callable[[str], dict[str, Known]] = fields.known,
     ) -> None:
         self.rule = rule
-        self.zone = zone or team_queries.zone()
+        self.zone = team_queries.zone()
         self.trigger = catalogue.triggers.get(rule.trigger)
         self.problem = "" if self.trigger else "Nothing here knows its trigger."
         self.root: Group | None = None
