@@ -146,8 +146,11 @@ def storm(
             )  # fmt: skip
             mailing.stop()
             mailing.let_leases_run_out()
+            mailing.calm()
             mailing.start("worker")
-            calm = wait_until(mailing.at_rest, 240 + people * 0.1, meanwhile=lambda: mailing.wake("tick"))
+            calm = wait_until(
+                mailing.at_rest, 120, meanwhile=lambda: mailing.wake("tick"), progress=mailing.deliveries
+            )
             states = mailing.deliveries()
             mailing.stop()
             received = Counter(rcpt.split(b"<")[1].split(b">")[0].decode() for rcpt, _ in server.messages)

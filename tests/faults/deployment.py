@@ -14,14 +14,16 @@ from typing import Any
 import psutil
 import psycopg
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.faults.laid import ROOT, SCRATCH, lay
+
+__all__ = ["ROOT", "Deployment", "wait_until"]
 
 
 class Deployment:
     def __init__(
         self, *, database_url: str = "", workers: int = 2, watchdog: float = 4.0, **environment: str
     ) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="nps_faults_"))
+        self.folder = Path(tempfile.mkdtemp(dir=SCRATCH))
         self.sink = self.folder / "sink"
         self.sink.touch()
         self.database_url = database_url
@@ -41,12 +43,7 @@ class Deployment:
             **environment,
         }
         self.processes: list[subprocess.Popen[bytes]] = []
-        subprocess.run(
-            [sys.executable, "manage.py", "migrate", "--run-syncdb", "--verbosity", "0"],
-            cwd=ROOT,
-            env=self.environment,
-            check=True,
-        )
+        lay(self.environment)
 
     # -- processes --
     def start(self, *command: str) -> "subprocess.Popen[bytes]":
@@ -73,6 +70,10 @@ class Deployment:
                 except psutil.NoSuchProcess:
                     continue
         return found
+
+    def calm(self) -> None:
+        """No more blows fall: what is started from now on may take its time, as it does in an hour of much work."""
+        self.environment["NPS_WATCHDOG_SECONDS"] = "60"
 
     def stop(self) -> None:
         for process in self.processes:
@@ -110,6 +111,9 @@ class Deployment:
         )
 
     def wake(self, payload: str) -> None:
+        """Call the workers, unless so many calls wait already that the beats of the cluster would not get through."""
+        if int(self.sql("SELECT count(*) FROM django_q_ormq")[0][0]) >= 6:
+            return
         self.sql(
             f"INSERT INTO django_q_ormq (key, payload, lock) VALUES ('nps_crm', '{payload}', {self.now})"
         )
@@ -123,12 +127,20 @@ class Deployment:
 
 
 def wait_until(
-    condition: Callable[[], bool], seconds: float, *, meanwhile: Callable[[], object] = lambda: None
+    condition: Callable[[], bool],
+    seconds: float,
+    *,
+    meanwhile: Callable[[], object] = lambda: None,
+    progress: Callable[[], object] = lambda: None,
 ) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    """Whether `condition` came true before `seconds` went by without any `progress`: a busy machine is given the time it
+    takes, work that stands still is not."""
+    seen, since = progress(), time.monotonic()
+    while time.monotonic() - since < seconds:
         if condition():
             return True
         meanwhile()
         time.sleep(0.2)
+        if (now := progress()) != seen:
+            seen, since = now, time.monotonic()
     return condition()

@@ -72,12 +72,7 @@ class Journeys(Deployment):
             f"UPDATE workflows_runstep SET next_at = {past}"
             f" WHERE kind = 'wait' AND state = 'pending' AND next_at > {self.now}"
         )
-        self.call("workflow_step")
-
-    def call(self, payload: str) -> None:
-        """Wake the workers, unless as many calls wait already as they will answer soon."""
-        if int(self.sql("SELECT count(*) FROM django_q_ormq")[0][0]) < 6:
-            self.wake(payload)
+        self.wake("workflow_step")
 
     def let_leases_run_out(self) -> None:
         past = "'2020-01-01 00:00:00+00'" if self.database_url else "'2020-01-01 00:00:00'"
@@ -131,18 +126,20 @@ def _storm(
     try:
         for _ in range(clusters):
             journeys.start("worker")
-        begun = wait_until(lambda: journeys.done() > 10, 90, meanwhile=lambda: journeys.call("tick"))
+        begun = wait_until(lambda: journeys.done() > 10, 90, meanwhile=lambda: journeys.wake("tick"))
         assert begun, Path(journeys.log).read_text()[-3000:]
         killed, crashed = _strike(
             journeys, chance, seconds=seconds, kills=kills, clusters=clusters, database=database, pause=pause
         )
         journeys.stop()
         journeys.let_leases_run_out()
+        journeys.calm()
         journeys.start("worker")
         calm = wait_until(
             lambda: journeys.count("workflows_run", "state = 'done'") == events,
-            120 + events * 0.6,
+            120,
             meanwhile=lambda: _nudge(journeys),
+            progress=journeys.done,
         )
         journeys.stop()
         told = journeys.sql(
@@ -170,7 +167,7 @@ def _storm(
 
 def _nudge(journeys: Journeys) -> None:
     journeys.let_time_pass()
-    journeys.call("tick")
+    journeys.wake("tick")
 
 
 def _strike(

@@ -49,13 +49,17 @@ def storm(*, rows: int, seconds: float, workers: int, clusters: int, crashes: bo
         for _ in range(clusters):
             deployment.start("worker")
         _strike(deployment, postgres, result, chance, seconds, crashes=crashes)
+        deployment.calm()
         calm = time.monotonic()
 
         def nudge() -> None:
             with contextlib.suppress(psycopg.Error):
                 deployment.wake("tick")
 
-        result.is_finished = wait_until(lambda: deployment.is_finished("storm"), 60, meanwhile=nudge)
+        result.is_finished = wait_until(
+            lambda: deployment.is_finished("storm"), 90, meanwhile=nudge,
+            progress=lambda: deployment.sink.stat().st_size,
+        )  # fmt: skip
         result.calm_seconds = round(time.monotonic() - calm, 1)
         deployment.stop()
         _compare(deployment, result)

@@ -72,7 +72,10 @@ def test_a_row_that_always_kills_its_worker_is_given_up_and_harms_no_other(on_po
     on_postgres.add("killer", range(1, 21))
     on_postgres.start("worker")
     finished = wait_until(
-        lambda: on_postgres.is_finished("killer"), 120, meanwhile=lambda: on_postgres.wake("tick")
+        lambda: on_postgres.is_finished("killer"),
+        120,
+        meanwhile=lambda: on_postgres.wake("tick"),
+        progress=lambda: on_postgres.states("killer"),
     )
     assert finished
     assert on_postgres.states("killer") == {"done": 19, "dead": 1}
@@ -90,7 +93,10 @@ def test_work_goes_on_after_the_database_crashed(on_postgres: Deployment, postgr
     postgres.crash()
     postgres.start()
     assert wait_until(
-        lambda: on_postgres.is_finished("storm"), 60, meanwhile=lambda: on_postgres.wake("tick")
+        lambda: on_postgres.is_finished("storm"),
+        60,
+        meanwhile=lambda: on_postgres.wake("tick"),
+        progress=lambda: on_postgres.sink.stat().st_size,
     )
     done = [int(line) for line in on_postgres.sink.read_text().split()]
     assert len(done) == len(set(done))
