@@ -26,6 +26,11 @@ SIGNED_IN = (
     ("reward-list", "/settings/reward-codes/{rewards}/"),
     ("imports", "/imports/"),
     ("import-new", "/imports/new/?target=answer"),
+    ("import-checked", "/imports/{import_checked}/"),
+    ("import-running", "/imports/{import_running}/"),
+    ("import-refusals", "/imports/{import_done}/"),
+    ("import-answers", "/imports/{import_answers}/"),
+    ("connection-kept", "/connections/{sending}/"),
     ("feedback", "/feedback/"),
     ("feedback-detractors", "/feedback/?category=detractor&loop_status=open"),
     ("answer", "/feedback/{response}/"),
@@ -204,6 +209,11 @@ QUERIES = {
     "elder": "SELECT c.id FROM accounts_contact c JOIN accounts_contact t ON t.account_id = c.account_id AND t.id > c.id"
     " AND t.first_name = c.first_name AND t.last_name = c.last_name WHERE t.email LIKE 'depot%' AND t.merged_into_id IS NULL"
     " ORDER BY t.id, c.id LIMIT 1",
+    "import_checked": "SELECT id FROM accounts_import WHERE state = 'checked' ORDER BY id LIMIT 1",
+    "import_running": "SELECT id FROM accounts_import WHERE state = 'running' ORDER BY id LIMIT 1",
+    "import_done": "SELECT id FROM accounts_import WHERE state = 'done' AND refused_count > 1 ORDER BY id LIMIT 1",
+    "import_answers": "SELECT id FROM accounts_import WHERE target = 'answer' ORDER BY id LIMIT 1",
+    "sending": "SELECT id FROM integrations_connection WHERE system = 'webhook' ORDER BY id LIMIT 1",
     "connecting": "SELECT id FROM integrations_connection WHERE state = 'draft' ORDER BY id LIMIT 1",
     "campaign": "SELECT id FROM surveys_campaign WHERE state = 'finished' ORDER BY id DESC LIMIT 1",
     "backtest": "SELECT id FROM workflows_backtest ORDER BY id LIMIT 1",
