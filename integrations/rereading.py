@@ -22,6 +22,7 @@ from integrations import intake, queries, registry
 from integrations.contract import System, Trouble
 from integrations.domain import LineKind, Result, RunState
 from integrations.intake import Line, Tally
+from integrations.line import Line as OpenLine
 from integrations.models import RawAnswer, SyncRun
 from integrations.records import Record
 from integrations.services import lines, runs
@@ -111,7 +112,7 @@ class Rereading:
         self.run = held
         return held
 
-    def _slice(self, system: System, line: lines.Line) -> bool:
+    def _slice(self, system: System, line: OpenLine) -> bool:
         """Read the next rows; False when there were none left."""
         began = clock.now()
         with transaction.atomic():
@@ -137,7 +138,7 @@ class Rereading:
             run.save()
         return True
 
-    def _read(self, system: System, line: lines.Line, row: RawAnswer, tally: Tally) -> _Read | None:
+    def _read(self, system: System, line: OpenLine, row: RawAnswer, tally: Tally) -> _Read | None:
         words = "It could not be read; the log of the server says more."
         try:
             return _Read(row, list(system.reread(line, row.payload)))
