@@ -66,6 +66,8 @@ def test_page_is_accessible(signed_in: Page, running: demo.Demo, name: str, path
     assert _problems(signed_in) == []
 
     signed_in.emulate_media(color_scheme="dark")
+    # The colours change with the next frame, however short the change is.
+    signed_in.evaluate("new Promise(seen => requestAnimationFrame(() => requestAnimationFrame(seen)))")
     assert _problems(signed_in, COLOURS) == []
 
     signed_in.set_viewport_size(PHONE)
