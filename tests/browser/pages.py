@@ -46,6 +46,7 @@ SIGNED_IN = (
     ("account-merge", "/accounts/{account}/merge/"),
     ("merges", "/merges/"),
     ("nps-known", "/nps/known/"),
+    ("nps-known-quarter", "/nps/known/?quarter=2025-4&known_on=2026-01-05"),
     ("connections", "/connections/"),
     ("connections-new", "/connections/new/"),
     ("connection", "/connections/{connection}/"),

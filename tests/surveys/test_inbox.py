@@ -451,7 +451,7 @@ def test_as_known_on_a_date_has_a_page(survey, ann, as_lead, as_csm, frozen):
 
     assert "100 → −100: 1 came in later" in page
     of_quarter = as_lead.get("/nps/known/", {"quarter": "2026-1", "known_on": "2026-03-17"})
-    assert "Q1 2026 100 → −100: 1 came in later" in of_quarter.content.decode()
+    assert "Q1 2026: 100 → −100: 1 came in later" in of_quarter.content.decode()
     assert "The 78 days to 19 Mar 2026" in of_quarter.content.decode()
     assert as_csm.get("/nps/known/", {"as_of": "nonsense"}).status_code == 200
 
