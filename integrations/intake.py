@@ -122,7 +122,7 @@ def take_in(
     then the time of an answer is corrected too, as it may have been read from the wrong place.
     `asked_at`: when the listing was asked for; a deletion that was heard of since is newer than the listing."""
     now = now or clock.now()
-    _take_turns(connection)
+    take_turns(connection)
     tally = Tally()
     tally.counts["received"] = len(records)
     cases = _cases(connection, records, tally, now)
@@ -146,8 +146,9 @@ def take_in(
 _LOCK = 730_411
 
 
-def _take_turns(held: Connection) -> None:
-    """One at a time for a connection, until the transaction ends: what is decided here is decided on what is known."""
+def take_turns(held: Connection) -> None:
+    """One at a time for a connection, until the transaction ends: what is decided here is decided on what is known. Who reads
+    what is kept before taking it in comes here first."""
     if database.vendor == "postgresql":
         with database.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, held.pk % 2**31])

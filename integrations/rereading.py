@@ -26,6 +26,7 @@ from integrations.line import Line as OpenLine
 from integrations.models import RawAnswer, SyncRun
 from integrations.records import Record
 from integrations.services import lines, runs
+from surveys.models import Response
 from surveys.services import responses
 
 logger = logging.getLogger(__name__)
@@ -117,6 +118,7 @@ class Rereading:
         began = clock.now()
         with transaction.atomic():
             run = self._hold()
+            intake.take_turns(self.connection)
             after = int(run.position.get("after", 0))
             rows = list(
                 queries.kept_answers(self.connection, run.since).filter(pk__gt=after).order_by("pk")[:SLICE]
@@ -158,10 +160,16 @@ class Rereading:
             for one in found
             if len(one.records) == 1 and one.records[0].external_id != one.row.external_id
         }
+        wanted = set(moved.values())
         taken = set(
-            RawAnswer.objects.filter(
-                connection=self.connection, external_id__in=set(moved.values())
-            ).values_list("external_id", flat=True)
+            RawAnswer.objects.filter(connection=self.connection, external_id__in=wanted).values_list(
+                "external_id", flat=True
+            )
+        )
+        taken |= set(
+            Response.objects.filter(source=self.connection.source, external_id__in=wanted).values_list(
+                "external_id", flat=True
+            )
         )
         names: dict[str, str] = {}
         renamed: list[RawAnswer] = []

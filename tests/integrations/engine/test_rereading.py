@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,10 +17,12 @@ from core.errors import Refused
 from integrations import rereading
 from integrations.models import Connection, HookDelivery, RawAnswer, RunLine, SyncRun
 from integrations.services import connections, hooks
+from integrations.systems.webhook import Webhook
 from surveys.models import Response, ResponseRevision, Survey
 from team.models import User
 from tests import factories
 from tests.conftest import Drain
+from tests.racing import PATIENCE, Crossing, at_once
 
 FIRST = {"id": ["r.id"], "score": ["r.score"]}
 LONG_AGO = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -353,3 +356,36 @@ def test_the_page_says_what_is_kept_and_for_how_long(
     run = SyncRun.objects.get(kind="reread")
     assert (run.state, run.received) == ("done", 2)
     assert "Kept answers read again" in as_administrator.get(url).content.decode()
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_news_that_comes_while_kept_answers_are_read_is_not_overwritten(
+    read_as: Do, deliver: Do, heard: Connection, administrator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_as(score="r.score", updated_at="changed")
+    deliver(body("1", 9, changed="2026-03-10T10:00:00Z"))
+    run = connections.rerun_since(connection=heard, since=LONG_AGO, actor=administrator)
+    address = connections.hook_url(heard).partition("//")[2]
+    Client().post(
+        address[address.index("/") :], json.dumps(body("1", 2, changed="2026-03-11T10:00:00Z")),
+        content_type="application/json",
+    )  # fmt: skip
+    crossing, is_reading = Crossing(), threading.Event()
+    read = Webhook.reread
+
+    def reread_slowly(self: Webhook, link: Any, kept: Any) -> Any:
+        is_reading.set()
+        crossing.meet()
+        return read(self, link, kept)
+
+    monkeypatch.setattr(Webhook, "reread", reread_slowly)
+
+    said = at_once(
+        crossing.travel(lambda: Drain()("long_job")),
+        crossing.travel(lambda: is_reading.wait(PATIENCE) and Drain()(hooks.DELIVERY)),
+    )
+
+    assert not [one for one in said if isinstance(one, Exception)]
+    run.refresh_from_db()
+    assert (run.state, Response.objects.get().score) == ("done", 2)
