@@ -159,7 +159,7 @@ def _cases(connection: Connection, records: Sequence[Record], tally: Tally, now:
     """One case for each answer: of several versions in one page the newest, and of those without a time the last."""
     newest: dict[str, Record] = {}
     for record in records:
-        if not 0 < len(record.external_id) <= 200 or _unfit(record.external_id):
+        if not is_id(record.external_id):
             tally.note(
                 Result.REFUSED,
                 Line(
@@ -225,8 +225,9 @@ def _adopt(
         )
 
 
-def _unfit(text: str) -> bool:
-    return any(ord(c) < 32 or 0xD800 <= ord(c) <= 0xDFFF for c in text)
+def is_id(text: str) -> bool:
+    """Whether an answer can be known by it."""
+    return 0 < len(text) <= 200 and not any(ord(c) < 32 or 0xD800 <= ord(c) <= 0xDFFF for c in text)
 
 
 def _is_older(new: dt.datetime | None, old: dt.datetime | None) -> bool:

@@ -205,6 +205,17 @@ def test_a_field_that_is_no_id_makes_no_one_answer_of_many(read_as: Do, deliver:
     assert again().received == 4
 
 
+def test_what_cannot_be_an_id_renames_nothing(read_as: Do, deliver: Do, again: Again) -> None:
+    read_as(score="r.score")
+    deliver(body("1", 9, number="A\x00" * 3), body("2", 8, number="x" * 201))
+    read_as(score="r.score", answer_id="number")
+
+    again()
+
+    assert set(Response.objects.values_list("external_id", "score")) >= {("2", 8)}
+    assert Response.objects.count() == 2
+
+
 def test_a_list_that_was_read_as_one_answer_is_taken_apart(read_as: Do, deliver: Do, again: Again) -> None:
     read_as(score="r.score")
     rows = [{"r": {"id": str(n), "score": n}} for n in range(3)]
