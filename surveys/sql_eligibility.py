@@ -10,7 +10,8 @@ Order of the rules: the first that applies names the reason. `WHEN` lines below 
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -64,9 +65,8 @@ class _Statement:
 
 
 def settle_in(*, counting: bool = False) -> None:
-    """Room and a plan for judging many at once, until the transaction ends: sorts in memory, no compiling of
-    expressions, which takes longer than the whole statement for a slice, and a plan of its own for each slice. A plan
-    that is kept was made when the wave was empty: it compares each person of a slice with all that are planned already.
+    """Room and a plan for judging many at once, until the transaction ends: sorts in memory, and no compiling of
+    expressions, which takes longer than the whole statement for a slice.
 
     Nothing of `counts` needs an order, but PostgreSQL takes reasons for more numerous than they are and would sort.
     """
@@ -74,9 +74,24 @@ def settle_in(*, counting: bool = False) -> None:
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true),"
-                " set_config('plan_cache_mode', 'force_custom_plan', true),"
                 f" set_config('enable_sort', '{'off' if counting else 'on'}', true)"
             )
+
+
+@contextmanager
+def planned_anew() -> Iterator[None]:
+    """Statements within have a plan of their own each time. A plan that is kept was made when the wave was empty: it compares
+    each person of a slice with all that are planned already.
+
+    Only within: what is checked at the end of a transaction, for each row that was written, does well with kept plans.
+    """
+    if not dialect.is_postgresql():
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)")
+        yield
+        cursor.execute("SELECT set_config('plan_cache_mode', 'auto', true)")
 
 
 def contacts_text(contacts: QuerySet[Any]) -> Text:
