@@ -366,6 +366,7 @@ SPECTACULAR_SETTINGS = {
         "MetricTypeEnum": ["number", "percent", "boolean", "choice"],
         "AlarmDirectionEnum": ["fall", "rise", "both"],
         "ChatKindEnum": ["slack", "teams"],
+        "DecisionKindEnum": ["link", "create", "ignore", "restore", "unlink", "split"],
         "WebhookStateEnum": ["active", "paused", "disabled"],
         "WorkStateEnum": [
             "pending",
