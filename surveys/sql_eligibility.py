@@ -135,7 +135,7 @@ def text_of(
     _audience(statement, audience, wave_id, again=again)
     sql_ledger.entries(statement, rules, asking, key=_key(asking), wave_id=wave_id)
     sql_ledger.answers(statement, rules, asking)
-    _account_use(statement, rules, asking)
+    _account_use(statement, rules, asking, slicewise=bool(wave_id))
     _clocks(statement, rules, asking)
     _judged(statement, rules, asking)
     _chosen(statement, rules, asking)
@@ -520,14 +520,26 @@ def _free_again(number: int, purse: Purse, rules: Rules, asking: Asking) -> str:
 
 
 # --- Accounts ------------------------------------------------------------------------------------------------
+def _each_account(table: str) -> str:
+    each = dialect.beside_each(f"{table} i", "i.account_id = those.account_id")
+    return f"(SELECT DISTINCT account_id FROM audience WHERE account_id IS NOT NULL) those {each}"
+
+
 def _account_use(
-    statement: _Statement, rules: Rules, asking: Asking | None, *, everywhere: bool = False
+    statement: _Statement,
+    rules: Rules,
+    asking: Asking | None,
+    *,
+    everywhere: bool = False,
+    slicewise: bool = False,
 ) -> None:
     """How many of an account's people were asked in its window or are planned, and when a place becomes free again.
 
     For people who are to be chosen this is by account. For invitations about to be sent it is by invitation: what was
     asked, and of the planned ones those before it, so that a lowered limit keeps the first and drops the others. To
     surveys of the transactional kind, people whom a relationship survey waits for hold a place too.
+
+    `slicewise`: the accounts are a small part of all, and the ledger is looked up for each of them.
     """
     if not rules.account_ask_limit:
         owner = "CAST(NULL AS bigint)"
@@ -545,18 +557,23 @@ def _account_use(
         where = (
             "i.account_id IS NOT NULL" if everywhere else "i.account_id IN (SELECT account_id FROM audience)"
         )
-        source = f"surveys_invitation i WHERE {where} AND"
+        source = (
+            f"{_each_account('surveys_invitation')} WHERE"
+            if slicewise
+            else f"surveys_invitation i WHERE {where} AND"
+        )
     branches = [
         f"SELECT {owner} AS owner_id, i.asked_at FROM {source} NOT i.is_test"
         f" AND (i.asked_at > %s OR (i.asked_at IS NULL AND i.state IN {reserved}{before}))"
     ]
     params = [since]
     if rules.has_external:
-        external = (
-            "audience au JOIN surveys_externalask i ON i.account_id = au.account_id WHERE"
-            if asking is None
-            else f"surveys_externalask i WHERE {where} AND"
-        )
+        if asking is None:
+            external = "audience au JOIN surveys_externalask i ON i.account_id = au.account_id WHERE"
+        elif slicewise:
+            external = f"{_each_account('surveys_externalask')} WHERE"
+        else:
+            external = f"surveys_externalask i WHERE {where} AND"
         branches.append(f"SELECT {owner}, i.asked_at FROM {external} i.asked_at > %s")
         params.append(since)
     if _minds_waiting(rules, asking):
