@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models.functions import Coalesce, Greatest
 
 from accounts import timeline
 from accounts.domain import Origin
@@ -105,6 +106,7 @@ def keep_day(accounts: Collection[int]) -> None:
     text = _snapshot(rows)
     with connection.cursor() as cursor:
         cursor.execute(text, [day if is_postgresql() else day.isoformat(), ids(accounts)])
+    AccountHealth.objects.filter(account__in=accounts).update(kept_on=Greatest(Coalesce("kept_on", day), day))
 
 
 def _with_relatives(chosen: set[int], config: Config) -> set[int]:
@@ -179,11 +181,14 @@ def _is_told(config: Config) -> str:
     return f"({changed} AND ({plain} OR {up} OR {down}))"
 
 
-def _moved(config: Config) -> str:
-    """The changes of band to tell of. An account under an override keeps the band a person gave it, so nothing changed."""
+def _moved(config: Config, stored: str) -> str:
+    """The changes of band to tell of. An account under an override keeps the band a person gave it, so nothing changed.
+
+    `stored` joins what is stored to the computed rows `c`, as `h`.
+    """
     return (
-        f"SELECT c.account_id, h.told_band AS before, c.band, h.score AS score_before, c.score, c.profile FROM computed c"
-        f" JOIN {_HEALTH} h ON h.account_id = c.account_id WHERE h.override_id IS NULL AND {_is_told(config)}"
+        "SELECT c.account_id, h.told_band AS before, c.band, h.score AS score_before, c.score, c.profile FROM computed c"
+        f"{stored} WHERE h.override_id IS NULL AND {_is_told(config)}"
     )
 
 
@@ -195,17 +200,20 @@ def _told_band(config: Config) -> str:
     )
 
 
-def _snapshot(rows: str) -> str:
-    """Keep the state of changed rows (aliased `u`) as that of the day."""
+def _snapshot(rows: str, *, is_first: bool = False) -> str:
+    """Keep the state of rows (aliased `u`) as that of the day, in place of an earlier state of that day.
+
+    `is_first`: none of them has one of that day. Then nothing is looked for, which costs PostgreSQL more than the row itself.
+    """
     names = ", ".join(f"u.{name}" for name in _COMPARED)
     keep = ", ".join(
         f"{name} = excluded.{name}" for name in (*_COMPARED, "computed_at", "override_band", "override_score")
     )
+    replace = "" if is_first else f" ON CONFLICT (account_id, day) DO UPDATE SET {keep}"
     return (
         f"INSERT INTO {_SNAPSHOT} (account_id, day, {_NAMES}, computed_at, override_band, override_score)"
         f" SELECT u.account_id, %s, {names}, u.computed_at, COALESCE(w.band, ''), w.score FROM {rows} u"
-        " LEFT JOIN workflows_healthoverride w ON w.id = u.override_id WHERE 1 = 1"
-        f" ON CONFLICT (account_id, day) DO UPDATE SET {keep}"
+        f" LEFT JOIN workflows_healthoverride w ON w.id = u.override_id WHERE 1 = 1{replace}"
     )
 
 
@@ -214,15 +222,21 @@ def _write_postgresql(
 ) -> tuple[int, list[dict[str, Any]]]:
     """Compute, compare, update and keep the day's state in one statement; gives what is to be told."""
     returned = ", ".join(f"h.{name}" for name in ("account_id", *_COMPARED, "computed_at", "override_id"))
+    before = (
+        " CROSS JOIN LATERAL (SELECT c.told_before AS told_band, c.score_before AS score, c.override_id) h"
+    )
     statement = (
-        f"WITH computed AS MATERIALIZED ({text}), moved AS ({_moved(config)}),"
-        f" updated AS (UPDATE {_HEALTH} h SET {_SET}, computed_at = %s, told_band = {_told_band(config)}"
-        f" FROM computed c WHERE h.account_id = c.account_id AND {_differs()} RETURNING {returned}),"
-        f" kept AS ({_snapshot('updated')} RETURNING 1)"
-        f" SELECT (SELECT COUNT(*) FROM kept), {', '.join(_TOLD)} FROM (SELECT 1) one LEFT JOIN moved ON TRUE"
+        f"WITH computed AS MATERIALIZED (SELECT x.*, b.told_band AS told_before, b.score AS score_before, b.override_id,"
+        f" b.kept_on AS kept_before FROM ({text}) x JOIN {_HEALTH} b ON b.account_id = x.account_id),"
+        f" moved AS ({_moved(config, before)}),"
+        f" updated AS (UPDATE {_HEALTH} h SET {_SET}, computed_at = %s, kept_on = GREATEST(h.kept_on, %s),"
+        f" told_band = {_told_band(config)} FROM computed c WHERE h.account_id = c.account_id AND {_differs()} RETURNING {returned}, c.kept_before),"
+        f" first AS ({_snapshot('(SELECT * FROM updated WHERE kept_before < %s)', is_first=True)}),"
+        f" again AS ({_snapshot('(SELECT * FROM updated WHERE kept_before IS NULL OR kept_before >= %s)')})"
+        f" SELECT (SELECT COUNT(*) FROM updated), {', '.join(_TOLD)} FROM (SELECT 1) one LEFT JOIN moved ON TRUE"
     )
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*params, moment(frame.at), frame.day])
+        cursor.execute(statement, [*params, moment(frame.at), *[frame.day] * 5])
         rows = cursor.fetchall()
     return rows[0][0], [dict(zip(_TOLD, row[1:], strict=True)) for row in rows if row[1] is not None]
 
@@ -235,7 +249,7 @@ def _write_sqlite(
     _run(f"CREATE TEMP TABLE computed AS {text}", params)
     _run("CREATE UNIQUE INDEX temp.computed_account ON computed (account_id)")
     with connection.cursor() as cursor:
-        cursor.execute(_moved(config))
+        cursor.execute(_moved(config, f" JOIN {_HEALTH} h ON h.account_id = c.account_id"))
         moved = [dict(zip(_TOLD, row, strict=True)) for row in cursor.fetchall()]
     # The rows about to change, by key: afterwards nothing would tell them.
     _run("DROP TABLE IF EXISTS temp.changing")
@@ -244,9 +258,10 @@ def _write_sqlite(
         f" ON h.account_id = c.account_id WHERE {_differs()}"
     )
     changed = _run(
-        f"UPDATE {_HEALTH} AS h SET {_SET}, computed_at = %s, told_band = {_told_band(config)} FROM computed c"
+        f"UPDATE {_HEALTH} AS h SET {_SET}, computed_at = %s, kept_on = MAX(COALESCE(kept_on, ''), %s),"
+        f" told_band = {_told_band(config)} FROM computed c"
         " WHERE h.account_id = c.account_id AND h.account_id IN (SELECT account_id FROM changing)",
-        [moment(frame.at)],
+        [moment(frame.at), frame.day.isoformat()],
     )
     rows = f"(SELECT * FROM {_HEALTH} WHERE account_id IN (SELECT account_id FROM changing))"
     _run(_snapshot(rows), [frame.day.isoformat()])
@@ -556,7 +571,8 @@ def backfill(days: Iterable[dt.date]) -> int:
     written = 0
     compared = ("profile", "version", "score", "confidence", "band", "parts", "below")
     last: dict[int, tuple[Any, ...]] = {}
-    for day in sorted(days):
+    today = team_queries.today()
+    for day in sorted(day for day in days if day < today):
         end = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), zone).astimezone(dt.UTC)
         when = end - dt.timedelta(seconds=1)
         rows = []

@@ -100,6 +100,11 @@ class Piece:
     observed: str = "NULL"
     ref: str = "NULL"
 
+    @property
+    def is_looked_up(self) -> bool:
+        """Whether the join asks for each account by itself."""
+        return " LATERAL " in self.join
+
 
 NOTHING = Piece("NULL")
 
