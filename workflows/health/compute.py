@@ -11,7 +11,7 @@ what was known then; both write nothing. `backfill` keeps such past days as snap
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import connection, transaction
@@ -32,6 +32,7 @@ from workflows.health.domain import UNCLEAR, Config, RollUp
 from workflows.health.sources import Frame
 from workflows.health.statement import COLUMNS, computed, lit, quoted
 from workflows.models import AccountHealth, HealthMark, HealthSnapshot, HealthState, HealthVersion
+from workflows.rules.bringing import brought_in
 
 FOLD = "health_fold"
 ALL = "workflows.health_all"
@@ -63,7 +64,8 @@ def recompute(
     """Compute these accounts (None: all) and keep what differs, with the day's snapshot and events of bands that changed.
 
     `origin` is that of the events: `correction` after a change of the configuration, on which rules do not act. `because`
-    says it of single accounts.
+    says it of single accounts; after a pass over all, a change on an account of which something was imported since the last
+    one is told as imported.
     """
     version = _locked()
     if version is None or (accounts is not None and not accounts):
@@ -81,10 +83,12 @@ def recompute(
     text, params = computed(config, version.number, frame)
     write = _write_postgresql if is_postgresql() else _write_sqlite
     changed, moved = write(text, params, config, frame)
+    because = because or Because({}, set())
     if accounts is None:
+        because = replace(because, imported=_imported(moved))
         HealthState.objects.filter(pk=1).update(computed_at=frame.at, day=frame.day)
     if tell:
-        _tell(moved, version, origin, frame, because or Because({}, set()))
+        _tell(moved, version, origin, frame, because)
     return Done(changed, len(moved) if tell else 0)
 
 
@@ -277,17 +281,31 @@ def _run(statement: str, params: Iterable[Any] = ()) -> int:
 # --- Telling -------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Because:
-    """Why accounts are computed: the run of a rule that changed something there; or that only our records changed."""
+    """Why accounts are computed: the run of a rule that changed something there; that only our records changed; or
+    that something of them was imported since all were computed last."""
 
     runs: Mapping[int, int]
     corrected: Collection[int]
+    imported: Collection[int] = frozenset()
 
     def origin_of(self, account: int, otherwise: Origin) -> Origin:
-        return Origin.CORRECTION if account in self.corrected else otherwise
+        if account in self.corrected:
+            return Origin.CORRECTION
+        return Origin.IMPORT if otherwise is Origin.LIVE and account in self.imported else otherwise
 
     def data_of(self, account: int) -> dict[str, Any]:
         """What an event says of the run, so that rules which set each other off by way of health are found out."""
         return {timeline.BY_RUN: self.runs[account]} if account in self.runs else {}
+
+
+def _imported(moved: Sequence[dict[str, Any]]) -> set[int]:
+    """The accounts whose band changed after an import. What happened to a customer live had its own mark and was told then."""
+    since = HealthState.objects.values_list("computed_at", flat=True).get(pk=1)
+    if since is None or not moved:
+        return set()
+    ids = [row["account_id"] for row in moved]
+    chunks = (ids[first : first + EVENTS_AT_ONCE] for first in range(0, len(ids), EVENTS_AT_ONCE))
+    return set().union(*(brought_in("account", chunk, since=since) for chunk in chunks))
 
 
 def _tell(
