@@ -405,7 +405,7 @@ MERGES = ("account.merged", "account.unmerged", "contact.merged", "contact.unmer
 WATCHED = (
     "response.scored", "response.updated", "response.excluded", "response.restored", "response.unlinked",
     "response.deleted", "response.undeleted", "interaction.logged", "task.created", "task.completed", "task.cancelled",
-    "task.overdue", "contract.created", "contract.outcome_set", "account.created", "account.updated",
+    "task.overdue", "contract.created", "contract.updated", "contract.outcome_set", "account.created", "account.updated",
     "account.stage_changed", *MERGES, "tracked",
 )  # fmt: skip
 """Events after which an account may stand otherwise. What only passes with time waits for the night."""
