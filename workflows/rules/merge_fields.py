@@ -102,6 +102,7 @@ def spoken(text: str) -> str:
 
     “Call {{ full_name|them }}” is read “Call [the contact's name, or ‘them’]”. What cannot be read stays as it is.
     """
+    text = text.replace("{contact}", "[the contact]").replace("{account}", "[the account]")
     try:
         parsed = merge.parse(text, allowed=TAGS)
     except merge.MergeError:

@@ -219,6 +219,7 @@ def test_a_satisfaction_is_said_with_the_end_of_its_scale(ann: Any) -> None:
         ("Thank you{{ first_name| }}", "Thank you[the contact's first name, if known]"),
         ("{{ account_name }} gave {{ score }}", "[the account's name] gave [the score]"),
         ("{{ nonsense }} stays", "{{ nonsense }} stays"),
+        ("Ask {contact} of {account}", "Ask [the contact] of [the account]"),
         ("Nothing to fill", "Nothing to fill"),
     ],
 )
