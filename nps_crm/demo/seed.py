@@ -43,8 +43,16 @@ from nps_crm.demo import (
     working,
 )
 from surveys import ingest
-from surveys.choices import CampaignState, Channel, InvitationState, SuppressionReason, SurveyState, WaveState
-from surveys.models import Campaign, Invitation, Response, Suppression, Survey, SurveyVersion, Wave
+from surveys.choices import (
+    CampaignState,
+    Channel,
+    InvitationState,
+    Reason,
+    SuppressionReason,
+    SurveyState,
+    WaveState,
+)
+from surveys.models import Campaign, Exclusion, Invitation, Response, Suppression, Survey, SurveyVersion, Wave
 from surveys.widget import manage
 from team.models import NotificationPreference, Team, User, Workspace
 from workflows.alerting.domain import severity_of_score, worst
@@ -427,12 +435,13 @@ def _wave(cast: Cast, survey: Survey, number: int, start: dt.date) -> int:
         planned_at=launched,
     )  # fmt: skip
     asked: list[tuple[Contact, dt.datetime]] = []
+    left_out: list[Exclusion] = []
     for contact in cast.contacts:
         account = contact.account
-        if account is None or not contact.address_key or contact.pk % 2 != number % 2:
+        if account is None:
             continue
-        since = account.customer_since or start
-        if since > start - dt.timedelta(days=30) or (account.churned_on and account.churned_on <= start):
+        if reason := _why_not(contact, account, number, start):
+            left_out.append(Exclusion(wave=wave, contact=contact, reason=reason))
             continue
         day = start + dt.timedelta(days=rng.randrange(DAYS_TO_SEND))
         while day.weekday() > 4:
@@ -441,6 +450,7 @@ def _wave(cast: Cast, survey: Survey, number: int, start: dt.date) -> int:
     made = Invitation.objects.bulk_create(
         [_invitation(cast, wave, contact, at) for contact, at in asked], batch_size=BATCH
     )
+    Exclusion.objects.bulk_create(left_out, batch_size=BATCH)
     Wave.objects.filter(pk=wave.pk).update(planned_count=len(made))
     answers = [
         answer
@@ -454,6 +464,17 @@ def _wave(cast: Cast, survey: Survey, number: int, start: dt.date) -> int:
         raise RuntimeError(f"The demo's own answers were refused: {refused[0].message}")
     _let_time_pass(cast, wave)
     return len(answers)
+
+
+def _why_not(contact: Contact, account: Account, number: int, start: dt.date) -> Reason | None:
+    """Why somebody is not asked in the round that begins on `start`, or nothing."""
+    if account.churned_on and account.churned_on <= start:
+        return Reason.ACCOUNT_CHURNED
+    if not contact.address_key:
+        return Reason.NO_ADDRESS
+    if (account.customer_since or start) > start - dt.timedelta(days=30):
+        return Reason.TENURE
+    return Reason.RECENTLY_ASKED if contact.pk % 2 != number % 2 else None
 
 
 def _quarter(day: dt.date) -> str:
@@ -708,13 +729,21 @@ def _rule_in_preparation(cast: Cast) -> None:
 
 
 def _next_campaign(cast: Cast, survey: Survey) -> None:
-    """A campaign ready to be launched, so that the story can be played from its start."""
+    """A campaign ready to be launched, so that the story can be played from its start, and one still being thought about."""
     Campaign.objects.create(
         name=f"Relationship {_quarter(cast.today)}, second half",
         survey=survey,
         segment=Segment.objects.get(name="Decision makers"),
         state=CampaignState.DRAFT,
         daily_limit=200,
+        created_by=cast.people["lead"],
+    )
+    Campaign.objects.create(
+        name="Relationship, German enterprise",
+        survey=survey,
+        segment=Segment.objects.get(name="German enterprise contacts"),
+        state=CampaignState.DRAFT,
+        daily_limit=50,
         created_by=cast.people["lead"],
     )
 

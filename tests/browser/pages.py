@@ -205,10 +205,11 @@ QUERIES = {
     " AND t.first_name = c.first_name AND t.last_name = c.last_name WHERE t.email LIKE 'depot%' AND t.merged_into_id IS NULL"
     " ORDER BY t.id, c.id LIMIT 1",
     "connecting": "SELECT id FROM integrations_connection WHERE state = 'draft' ORDER BY id LIMIT 1",
-    "campaign": "SELECT id FROM surveys_campaign WHERE state = 'finished' ORDER BY id DESC LIMIT 1",
+    "campaign": "SELECT id FROM surveys_campaign WHERE state = 'finished' ORDER BY id LIMIT 1",
     "backtest": "SELECT id FROM workflows_backtest ORDER BY id LIMIT 1",
     "playbook_task": "SELECT t.id FROM workflows_playbooktask t JOIN workflows_playbook p ON p.id = t.playbook_id"
     " WHERE p.key = 'detractor-recovery' ORDER BY t.position LIMIT 1",
     "rule_off": "SELECT id FROM workflows_rule WHERE NOT is_active ORDER BY id LIMIT 1",
-    "draft": "SELECT id FROM surveys_campaign WHERE state = 'draft' ORDER BY id LIMIT 1",
+    # The first draft is the one that the story launches.
+    "draft": "SELECT id FROM surveys_campaign WHERE state = 'draft' ORDER BY id DESC LIMIT 1",
 }

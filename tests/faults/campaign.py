@@ -45,9 +45,10 @@ BATCH = 20
 class Mailing(Deployment):
     """The whole product on its own database, sending to the server of the test."""
 
-    def __init__(self, port: int, *, people: int, database_url: str = "") -> None:
+    def __init__(self, port: int, *, people: int, database_url: str = "", watchdog: float = 4.0) -> None:
         super().__init__(
             database_url=database_url,
+            watchdog=watchdog,
             DJANGO_SETTINGS_MODULE="nps_crm.settings",
             NPS_EMAIL_HOST="127.0.0.1",
             NPS_EMAIL_PORT=str(port),
@@ -87,9 +88,9 @@ class Outcome:
     """What a storm left behind. `bound` is the most that may be in doubt: a batch for each worker killed."""
 
     people: int
-    received: Counter[str]
+    received: Counter[str] = field(repr=False)
     states: dict[str, int]
-    sent: set[str]
+    sent: set[str] = field(repr=False)
     is_calm: bool
     worker_kills: int = 0
     crashes: int = 0
