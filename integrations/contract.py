@@ -272,6 +272,8 @@ class System(ABC):
         True  # False: such a reading is for edits alone, and proves nothing gone
     )
     every_minutes: ClassVar[int] = 60  # how often to pull, by default
+    # What was kept of an answer (`Record.raw`) is all there is to read it again from: `reread` does it.
+    can_reread: ClassVar[bool] = False
     roles: ClassVar[tuple[Role, ...]] = ()  # roles whose fields a person may choose
 
     # -- Getting in --
@@ -349,4 +351,9 @@ class System(ABC):
 
     def hear(self, link: Link, delivery: Delivery) -> Sequence[Record | Reference | Unsubscribed]:
         """What a delivery says; empty for news of other kinds. Makes no call. Raises `Unusable` for what cannot be read."""
+        raise NotImplementedError
+
+    def reread(self, link: Link, kept: Any) -> Sequence[Record]:
+        """What a kept `Record.raw` says with the options and mapping of now; `raw` of the same must come out of it again.
+        Makes no call. Raises `Unusable` for what cannot be read."""
         raise NotImplementedError

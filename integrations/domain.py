@@ -31,7 +31,8 @@ class HookState(StrEnum):
 
 
 class RunKind(StrEnum):
-    """Why a run was made. `hook` is the log of one day's deliveries, not a pull."""
+    """Why a run was made. `hook` is the log of one day's deliveries, not a pull; `reread` goes through what is kept here and
+    asks the source nothing."""
 
     FIRST = "first"
     SCHEDULED = "scheduled"
@@ -39,6 +40,7 @@ class RunKind(StrEnum):
     BACKFILL = "backfill"
     RESCAN = "rescan"
     HOOK = "hook"
+    REREAD = "reread"
 
 
 RUN_TITLES: Mapping[RunKind, str] = {
@@ -48,6 +50,7 @@ RUN_TITLES: Mapping[RunKind, str] = {
     RunKind.BACKFILL: "Read again",
     RunKind.RESCAN: "Nightly re-reading",
     RunKind.HOOK: "Deliveries",
+    RunKind.REREAD: "Kept answers read again",
 }
 
 

@@ -135,7 +135,7 @@ class RhythmForm(forms.Form):
 class SinceForm(forms.Form):
     since = forms.DateField(
         label="Read again from", widget=forms.DateInput(attrs={"type": "date"}),
-        help_text="Everything from that day on is read again in today's way. Nothing doubles.",
+        help_text="Everything from that day on is read again with the fields chosen now. Nothing doubles.",
     )  # fmt: skip
 
     @property

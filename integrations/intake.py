@@ -19,7 +19,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import connection as database
@@ -112,14 +112,17 @@ def take_in(
     run: SyncRun | None,
     is_history: bool,
     is_listing: bool,
+    is_kept: bool = False,
     asked_at: dt.datetime | None = None,
     now: dt.datetime | None = None,
 ) -> Tally:
     """Take records in; the caller holds a transaction. `is_history`: none of them is news, however fresh. `is_listing`: the
     source lists them as they are now (a pull), as against telling what happened (a delivery), which may come late.
+    `is_kept`: they were read again from what is kept here, which is the newest that is known, and the source said nothing;
+    then the time of an answer is corrected too, as it may have been read from the wrong place.
     `asked_at`: when the listing was asked for; a deletion that was heard of since is newer than the listing."""
     now = now or clock.now()
-    _take_turns(connection)
+    take_turns(connection)
     tally = Tally()
     tally.counts["received"] = len(records)
     cases = _cases(connection, records, tally, now)
@@ -128,18 +131,24 @@ def take_in(
     mapping = _Mapping(connection, targets.values())
     for case in cases:
         case.comes_deleted = _comes_deleted(case, is_listing=is_listing, asked_at=asked_at)
-        _decide(case, connection, targets, mapping, tally, now, is_history=is_history, is_listing=is_listing)
+        _decide(
+            case, connection, targets, mapping, tally, now,
+            is_history=is_history, is_listing=is_listing, is_kept=is_kept,
+        )  # fmt: skip
     _ingest([case for case in cases if case.answer is not None], tally)
+    if is_kept:
+        _set_times(cases, tally)
     _settle(cases)
-    _remember(connection, cases, run, now)
+    _remember(connection, cases, run, now, is_kept=is_kept)
     return tally
 
 
 _LOCK = 730_411
 
 
-def _take_turns(held: Connection) -> None:
-    """One at a time for a connection, until the transaction ends: what is decided here is decided on what is known."""
+def take_turns(held: Connection) -> None:
+    """One at a time for a connection, until the transaction ends: what is decided here is decided on what is known. Who reads
+    what is kept before taking it in comes here first."""
     if database.vendor == "postgresql":
         with database.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK, held.pk % 2**31])
@@ -150,7 +159,7 @@ def _cases(connection: Connection, records: Sequence[Record], tally: Tally, now:
     """One case for each answer: of several versions in one page the newest, and of those without a time the last."""
     newest: dict[str, Record] = {}
     for record in records:
-        if not 0 < len(record.external_id) <= 200 or _unfit(record.external_id):
+        if not is_id(record.external_id):
             tally.note(
                 Result.REFUSED,
                 Line(
@@ -216,8 +225,9 @@ def _adopt(
         )
 
 
-def _unfit(text: str) -> bool:
-    return any(ord(c) < 32 or 0xD800 <= ord(c) <= 0xDFFF for c in text)
+def is_id(text: str) -> bool:
+    """Whether an answer can be known by it."""
+    return 0 < len(text) <= 200 and not any(ord(c) < 32 or 0xD800 <= ord(c) <= 0xDFFF for c in text)
 
 
 def _is_older(new: dt.datetime | None, old: dt.datetime | None) -> bool:
@@ -270,6 +280,7 @@ def _decide(
     *,
     is_history: bool,
     is_listing: bool,
+    is_kept: bool,
 ) -> None:
     record, known = case.record, case.known
 
@@ -283,7 +294,8 @@ def _decide(
     if known is not None and known.is_erased:
         return end(Result.SKIPPED, LineKind.SKIPPED, "The person was erased here; it is not taken in again.")
     is_new_here = case.comes_deleted and case.response_id is None
-    if known is not None and _is_older(record.updated_at, known.source_updated_at) and not is_new_here:
+    is_old = known is not None and _is_older(record.updated_at, known.source_updated_at)
+    if is_old and not is_new_here and not is_kept:
         return end(Result.UNCHANGED)
     was_deleted = known is not None and known.status == Status.DELETED
     if case.comes_deleted and not is_new_here:
@@ -312,12 +324,16 @@ def _decide(
         if record.trouble:
             return end(Result.REFUSED, LineKind.REFUSED, record.trouble[:500], "score")
         return end(Result.SKIPPED, LineKind.SKIPPED, "There is no score in it.", "score")
-    responded_at = record.responded_at or record.updated_at or (None if is_listing else now)
+    came_at = known.received_at if is_kept and known is not None else None if is_listing else now
+    responded_at = record.responded_at or record.updated_at or came_at
     if responded_at is None:
         return end(Result.REFUSED, LineKind.REFUSED, "It does not say when it was answered.", "responded_at")
     if known is not None and known.responded_at is not None and record.responded_at is None:
         responded_at = known.responded_at
     case.answer = _answer(case, connection, target, mapping, responded_at, now, is_history=is_history)
+    if is_kept and known is not None:
+        newest = _later(record.updated_at, known.source_updated_at)
+        case.answer = replace(case.answer, source_updated_at=newest)
     if case.comes_deleted:
         case.afterwards = "delete"
     elif record.status is Status.EXCLUDED:
@@ -519,6 +535,26 @@ def _ingest(cases: Sequence[_Case], tally: Tally) -> None:
             )  # fmt: skip
 
 
+def _set_times(cases: Sequence[_Case], tally: Tally) -> None:
+    """When those that were here already were answered, where that was read from another place than before."""
+    said = {
+        case.response_id: case
+        for case in cases
+        if case.answer is not None
+        and case.response_id is not None
+        and case.record.responded_at is not None
+        and case.result not in {Result.CREATED, Result.REFUSED}
+    }
+    corrected = responses.correct_times(
+        times={pk: case.record.responded_at for pk, case in said.items() if case.record.responded_at}
+    )
+    for pk in corrected:
+        if said[pk].result is Result.UNCHANGED:
+            said[pk].result = Result.UPDATED
+            tally.counts[Result.UNCHANGED] -= 1
+            tally.counts[Result.UPDATED] += 1
+
+
 def _settle(cases: Sequence[_Case]) -> None:
     """News about answers as a whole: gone, back, left out."""
 
@@ -545,13 +581,16 @@ _KEPT = [
 ]  # fmt: skip
 
 
-def _remember(connection: Connection, cases: Sequence[_Case], run: SyncRun | None, now: dt.datetime) -> None:
+def _remember(
+    connection: Connection, cases: Sequence[_Case], run: SyncRun | None, now: dt.datetime, *, is_kept: bool
+) -> None:
     rows: list[RawAnswer] = []
     seen: list[int] = []
     for case in cases:
         known = case.known
         if known is not None and (case.result is Result.UNCHANGED or known.is_erased):
-            seen.append(known.pk)
+            if not is_kept:
+                seen.append(known.pk)
             if case.answer is None:
                 continue
         if case.result is None:
@@ -565,8 +604,8 @@ def _remember(connection: Connection, cases: Sequence[_Case], run: SyncRun | Non
                 status=Status.DELETED if case.comes_deleted else record.status,
                 source_updated_at=_later(record.updated_at, known.source_updated_at if known else None),
                 responded_at=record.responded_at or (known.responded_at if known else None),
-                received_at=now,
-                seen_at=now,
+                received_at=known.received_at if is_kept and known else now,
+                seen_at=known.seen_at if is_kept and known else now,
                 digest=case.digest,
                 payload=payload_of(record.raw),
                 result=case.result,

@@ -27,6 +27,7 @@ from integrations.domain import LineKind, Result, RunKind, RunState
 from integrations.intake import Line, Tally
 from integrations.models import ConnectedSurvey, RawAnswer, SyncRun
 from integrations.records import Status
+from integrations.rereading import Rereading, Stopped
 from integrations.services import lines, runs
 from surveys.models import Response
 from surveys.services import responses
@@ -62,9 +63,10 @@ def pull(job: jobs.JobContext) -> None:
     run = SyncRun.objects.select_related("connection").filter(pk=job.subject_id or 0).first()
     if run is None or run.job_key != job.job.key:
         return
+    work = Rereading(run, job).work if run.kind == RunKind.REREAD else _Pull(run, job).work
     try:
-        _Pull(run, job).work()
-    except _Stopped:
+        work()
+    except (_Stopped, Stopped):
         return
 
 

@@ -1,14 +1,17 @@
 """What is read of connections: the list, one with its state in words, its runs and their log."""
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.conf import settings
+from django.db.models import Count, Min, Prefetch, Q, QuerySet
 
+from core import outbox
 from integrations import registry
 from integrations.contract import Hook, Role, System
 from integrations.domain import OPEN_RUNS, ConnectionState, LineKind, Result, RunKind, RunState
-from integrations.models import ConnectedSurvey, Connection, RawAnswer, RunLine, SyncRun
+from integrations.models import ConnectedSurvey, Connection, HookDelivery, RawAnswer, RunLine, SyncRun
 from surveys.models import Survey
 from team.models import User
 
@@ -141,6 +144,45 @@ def taken_in(run: SyncRun, result: str = "") -> QuerySet[RawAnswer]:
     return rows.filter(wanted or brought | changed).order_by("-responded_at", "-pk")
 
 
+def kept_answers(connection: Connection, since: dt.datetime | None) -> QuerySet[RawAnswer]:
+    """What can be read again: the answers that are kept as they came, came in since then, and are nobody's who was erased."""
+    came = Q() if since is None else Q(received_at__gte=since)
+    rows: QuerySet[RawAnswer] = RawAnswer.objects.filter(
+        came, connection=connection, payload__isnull=False, is_erased=False
+    )
+    return rows
+
+
+def unread_deliveries(connection: Connection, since: dt.datetime | None) -> QuerySet[HookDelivery]:
+    """Deliveries that could not be read and are kept whole."""
+    came = Q() if since is None else Q(received_at__gte=since)
+    rows: QuerySet[HookDelivery] = HookDelivery.objects.filter(
+        came, connection=connection, state__in=[outbox.State.FAILED, outbox.State.DEAD]
+    ).exclude(body=b"")
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What can be read again of a system that only sends: how many answers, the first of them, for how many days (0: for
+    good), and how many deliveries that could not be read."""
+
+    number: int
+    since: dt.datetime | None
+    days: int
+    unread: int
+
+
+def what_is_kept(connection: Connection) -> Kept | None:
+    """None for a system whose answers are asked for anew instead."""
+    system = system_of(connection)
+    if system is None or not system.can_reread:
+        return None
+    found = kept_answers(connection, None).aggregate(n=Count("pk"), first=Min("received_at"))
+    waiting = unread_deliveries(connection, None).count()
+    return Kept(found["n"], found["first"], settings.RAW_ANSWER_DAYS, waiting)
+
+
 def surveys_to_choose() -> QuerySet[Survey]:
     """Our surveys that answers may be counted for."""
     return Survey.objects.exclude(state="archived").order_by("name", "pk")
@@ -156,7 +198,7 @@ def unfinished(connection: Connection) -> SyncRun | None:
     A pull of what is new is made up for by any later run, as each begins where the last good one ended. Reading history is
     made up for only by reading at least as much of it again.
     """
-    runs = SyncRun.objects.filter(connection=connection).exclude(kind=RunKind.HOOK)
+    runs = SyncRun.objects.filter(connection=connection).exclude(kind__in=[RunKind.HOOK, RunKind.REREAD])
     newest = runs.order_by("-pk").first()
     if newest is not None and newest.state == RunState.FAILED and newest.position:
         found: SyncRun = newest

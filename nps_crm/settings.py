@@ -345,6 +345,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "integrations.api.schema.describe_door",
+    ],
     # Names of value sets that several fields called alike have; values in the order of the alphabet.
     "ENUM_NAME_OVERRIDES": {
         "UserRoleEnum": ["administrator", "csm", "lead", "viewer"],
@@ -362,6 +366,7 @@ SPECTACULAR_SETTINGS = {
         "MetricTypeEnum": ["number", "percent", "boolean", "choice"],
         "AlarmDirectionEnum": ["fall", "rise", "both"],
         "ChatKindEnum": ["slack", "teams"],
+        "DecisionKindEnum": ["link", "create", "ignore", "restore", "unlink", "split"],
         "WebhookStateEnum": ["active", "paused", "disabled"],
         "WorkStateEnum": [
             "pending",

@@ -181,6 +181,7 @@ class AnswerJudge:
             raise _Unfit(
                 f"The same {what} stands in line {line:,}. The first row counts; remove one of them."
             )
+        values["has_id"] = bool(given)
         values["key"] = given or hashlib.sha256(key.encode()).hexdigest()[:40]
 
     # --- With the database -----------------------------------------------------------------------------------
@@ -209,7 +210,11 @@ class AnswerJudge:
         answers = {id(one): self._answer(one, survey_id, source) for one in sound}
         known = self._known(source, [answer.external_id or "" for answer in answers.values()])
         new = [one for one in sound if (answers[id(one)].external_id or "") not in known]
-        twins = self._twins.find([answers[id(one)] for one in new], [one.row.line for one in new])
+        twins = self._twins.find(
+            [answers[id(one)] for one in new],
+            [one.row.line for one in new],
+            [one.values["has_id"] for one in new],
+        )
         here = {id(new[place]): pk for place, pk in twins.items()}
         taken = []
         for one in sound:

@@ -4,6 +4,7 @@ The other way round, a connection takes over what a file brought before it (serv
 """
 
 import datetime as dt
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -27,10 +28,20 @@ class Twins:
         self._metric = metric
         self._zone = zone
         self._used: dict[int, int] = {}
+        self._named: dict[int, str] = {}
 
-    def find(self, answers: Sequence[Answer], lines: Sequence[int]) -> dict[int, int]:
+    def find(self, answers: Sequence[Answer], lines: Sequence[int], has_id: Sequence[bool]) -> dict[int, int]:
         """The stored answer of each that is here already, by position: the one of the same id, else one of the same person
-        with the same score on the same day, each for one row (`lines`) only. A plain list is compared within its survey."""
+        with the same score on the same day, each for one row (`lines`) only. A plain list is compared within its survey.
+
+        Of an export, a row that has an id (`has_id`) is no answer that has another id of the same kind: there the tool
+        itself says that they are two.
+        """
+        self._named = {
+            n: _kind(one.external_id or "")
+            for n, one in enumerate(answers)
+            if has_id[n] and not self._is_plain
+        }
         if not self._sources or not answers:
             return {}
         found = self._by_id(answers)
@@ -62,15 +73,22 @@ class Twins:
             responded_at__gte=min(moments) - dt.timedelta(days=1),
             responded_at__lte=max(moments) + dt.timedelta(days=1),
         )
-        there: dict[tuple[int, int, dt.date], list[int]] = defaultdict(list)
-        values = rows.order_by("pk").values_list("pk", "contact_id", "score", "responded_at")
-        for pk, contact, score, at in values:
+        there: dict[tuple[int, int, dt.date], list[tuple[int, str]]] = defaultdict(list)
+        values = rows.order_by("pk").values_list("pk", "contact_id", "score", "responded_at", "external_id")
+        for pk, contact, score, at, key in values:
             if contact is not None:
-                there[contact, score, self._day(at)].append(pk)
+                there[contact, score, self._day(at)].append((pk, _kind(key or "")))
         found: dict[int, int] = {}
         for n, contact in owners.items():
             same = there.get((contact, answers[n].score, self._day(answers[n].responded_at)), [])
-            free = next((pk for pk in same if self._used.get(pk, lines[n]) == lines[n]), None)
+            free = next(
+                (
+                    pk
+                    for pk, kind in same
+                    if self._used.get(pk, lines[n]) == lines[n] and self._named.get(n) != kind
+                ),
+                None,
+            )
             if free is not None:
                 found[n] = free
                 self._used[free] = lines[n]
@@ -89,3 +107,8 @@ class Twins:
 
     def _day(self, at: dt.datetime) -> dt.date:
         return at.astimezone(self._zone).date()
+
+
+def _kind(key: str) -> str:
+    """How an id is written: a number, or so many letters and digits with signs between them."""
+    return "number" if key.isdecimal() else re.sub(r"\w", "x", key.replace("_", "-"))

@@ -517,8 +517,12 @@ class _Plan:
             and answer.source_updated_at is not None
             and answer.source_updated_at > old.deleted_upstream_at
         )
+        hint = {} if is_newly_known else old.identity_hint
+        if old.identity == Identity.INBOX and may_find and not is_newly_known:
+            hint = {**old.identity_hint, **p.hint}  # more is said of the author than before
         nothing_new = (
             not (rescored or is_newly_known or is_back)
+            and hint == old.identity_hint
             and comment == old.comment
             and completed == (old.state == ResponseState.COMPLETED)
             and more == old.answers
@@ -576,7 +580,7 @@ class _Plan:
             "excluded_reason": old.excluded_reason,
             "superseded_at": sql.moment(old.superseded_at),
             "identity": who,
-            "identity_hint": {} if is_newly_known else old.identity_hint,
+            "identity_hint": hint,
             "attributes": _attributes(row, answer) if is_newly_known else old.attributes,
             "origin": old.origin,
             "is_deleted": old.deleted_upstream_at is not None,

@@ -197,12 +197,13 @@ def _insert(wave: Wave, people: QuerySet[Contact], now: dt.datetime, *, again: b
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             # One statement, one view of the data: nobody can fall between the two inserts.
-            cursor.execute(
-                f"{text.sql}, asked AS ({invite} RETURNING 1), left_out AS ({exclude} RETURNING 1)"
-                " SELECT (SELECT COUNT(*) FROM asked), (SELECT COUNT(*) FROM left_out)",
-                [*text.params, *invite_params, wave.pk],
-            )
-            planned, excluded = cursor.fetchone()
+            with sql.planned_anew():
+                cursor.execute(
+                    f"{text.sql}, asked AS ({invite} RETURNING 1), left_out AS ({exclude} RETURNING 1)"
+                    " SELECT (SELECT COUNT(*) FROM asked), (SELECT COUNT(*) FROM left_out)",
+                    [*text.params, *invite_params, wave.pk],
+                )
+                planned, excluded = cursor.fetchone()
             return planned, excluded
         # SQLite has no writing inside WITH, but this transaction has the database alone. Exclusions change no verdict,
         # so they come first; whoever has one is not judged by the second statement.

@@ -83,8 +83,8 @@ declare(
     "surveys.Response",
     personal="comment answers identity_hint external_id",
     neutral="id survey version invitation contact account source channel metric scale_min scale_max score language state"
-    " may_contact may_quote responded_at received_at source_updated_at finalised_at locked_at excluded_reason"
-    " deleted_upstream_at superseded_at identity attributes origin loop_status assignee",
+    " may_contact may_quote responded_at received_at redated_at source_updated_at finalised_at locked_at"
+    " excluded_reason deleted_upstream_at superseded_at identity attributes origin loop_status assignee",
 )
 declare(
     "surveys.ResponseRevision",

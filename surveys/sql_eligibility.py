@@ -10,7 +10,8 @@ Order of the rules: the first that applies names the reason. `WHEN` lines below 
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -75,6 +76,22 @@ def settle_in(*, counting: bool = False) -> None:
                 "SELECT set_config('work_mem', '64MB', true), set_config('jit', 'off', true),"
                 f" set_config('enable_sort', '{'off' if counting else 'on'}', true)"
             )
+
+
+@contextmanager
+def planned_anew() -> Iterator[None]:
+    """Statements within have a plan of their own each time. A plan that is kept was made when the wave was empty: it compares
+    each person of a slice with all that are planned already.
+
+    Only within: what is checked at the end of a transaction, for each row that was written, does well with kept plans.
+    """
+    if not dialect.is_postgresql():
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)")
+        yield
+        cursor.execute("SELECT set_config('plan_cache_mode', 'auto', true)")
 
 
 def contacts_text(contacts: QuerySet[Any]) -> Text:

@@ -82,7 +82,8 @@ class RunRequestSerializer(serializers.Serializer[Any]):
         required=False,
         allow_null=True,
         default=None,
-        help_text="Read again from this moment on; else what is new.",
+        help_text="Read again from this moment on; else what is new. Of a system that only sends, what came in since then"
+        " is read again from what is kept.",
     )
 
 

@@ -167,6 +167,7 @@ class ConnectionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiVie
 )
 class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
     scopes = SCOPES
+    allowed = {"write": can_administer}
     serializer_class = serializers.RunSerializer
     filterset_class = RunFilter
     queryset = SyncRun.objects.none()
@@ -174,6 +175,30 @@ class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewSet):
 
     def get_queryset(self) -> QuerySet[SyncRun]:
         return queries.list_all_runs(cast(User, self.request.user))
+
+    @extend_schema(
+        summary="Stop a run",
+        description="What it took in stays; the next one begins its window again.",
+        request=None,
+        responses=serializers.RunSerializer,
+    )
+    @action(detail=True, methods=["post"])
+    def stop(self, request: Request, pk: str) -> Response:
+        run = self.get_object()
+        connections.cancel_run(run=run, actor=cast(User, request.user))
+        run.refresh_from_db()
+        return Response(serializers.RunSerializer(run).data)
+
+    @extend_schema(
+        summary="Carry on with a run that failed",
+        description="It goes on where it stopped, as a run of its own.",
+        request=None,
+        responses={201: serializers.RunSerializer},
+    )
+    @action(detail=True, methods=["post"], url_path="carry-on")
+    def carry_on(self, request: Request, pk: str) -> Response:
+        run = connections.carry_on(run=self.get_object(), actor=cast(User, request.user))
+        return Response(serializers.RunSerializer(run).data, status=201)
 
 
 @extend_schema_view(list=extend_schema(summary="List lines of runs: what was not simply taken in, and why"))

@@ -318,8 +318,10 @@ def activate(*, connection: Connection, actor: User) -> SyncRun | None:
                 kind=RunKind.FIRST if held.first_sync_at is None else RunKind.BY_HAND,
                 requested_by=actor,
             )
-            if run.state == RunState.PAUSED:
-                run = runs.carry_on(run)
+        else:
+            run = runs.open_run(held)
+        if run is not None and run.state == RunState.PAUSED:
+            run = runs.carry_on(run)
     connection.refresh_from_db()
     if system.hook is Hook.BY_CALL:
         subscribe(connection=connection)
@@ -369,11 +371,16 @@ def carry_on(*, run: SyncRun, actor: User) -> SyncRun:
 
 @transaction.atomic
 def rerun_since(*, connection: Connection, since: dt.datetime, actor: User) -> SyncRun:
-    """Read everything again from that moment on, with the mapping of today. Nothing doubles."""
-    held = _active_puller(connection)
+    """Read everything again from that moment on, with the mapping of today. Nothing doubles.
+
+    From a system that is pulled, what was answered since then; of one that only sends, what came in since then and is kept.
+    """
+    is_kept_only = registry.get(connection.system).can_reread
+    held = _active(connection) if is_kept_only else _active_puller(connection)
     if since > clock.now():
         raise Invalid("Choose a moment in the past.", field="since")
-    run = runs.start(held, kind=RunKind.BACKFILL, requested_by=actor, since=since)
+    kind = RunKind.REREAD if is_kept_only else RunKind.BACKFILL
+    run = runs.start(held, kind=kind, requested_by=actor, since=since)
     audit.record(
         action="connection.rerun",
         actor=actor,
@@ -563,10 +570,15 @@ def _hold_open(connection: Connection) -> Connection:
     return held
 
 
-def _active_puller(connection: Connection) -> Connection:
+def _active(connection: Connection) -> Connection:
     held = _hold(connection)
     if held.state != ConnectionState.ACTIVE:
         raise Refused("Resume the connection first.", code="not_active")
+    return held
+
+
+def _active_puller(connection: Connection) -> Connection:
+    held = _active(connection)
     if not registry.get(held.system).can_pull:
         raise Refused("This system sends its answers by itself; there is nothing to pull.", code="not_pulled")
     return held

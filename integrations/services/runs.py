@@ -129,6 +129,8 @@ def finish(run: SyncRun) -> None:
     now = clock.now()
     run.state, run.finished_at, run.waits_until, run.error = RunState.DONE, now, None, ""
     run.save(update_fields=["state", "finished_at", "waits_until", "error"])
+    if run.kind == RunKind.REREAD:
+        return  # it says nothing of the other side
     is_first = held.first_sync_at is None
     held.last_sync_at, held.failures, held.last_error, held.last_error_at = now, 0, "", None
     if is_first:
@@ -147,7 +149,7 @@ def fail(run: SyncRun, words: str, *, breaks: bool = False) -> None:
     now = clock.now()
     run.state, run.finished_at, run.waits_until, run.error = RunState.FAILED, now, None, words[:500]
     run.save(update_fields=["state", "finished_at", "waits_until", "error"])
-    if held.state == ConnectionState.DISCONNECTED:
+    if held.state == ConnectionState.DISCONNECTED or run.kind == RunKind.REREAD:
         return
     held.failures += 1
     held.last_error, held.last_error_at = words[:500], now

@@ -33,6 +33,9 @@ from integrations.records import Metric, Person, Record, Status
 
 MAX_RECORDS = 5_000
 MAX_FIELDS = 200
+# Of what stands around a list of answers; it is kept with each of them.
+MAX_AROUND = 10_000
+_KEPT = "one_of_a_list"
 TOLERANCE = dt.timedelta(minutes=5)
 SCALES: Mapping[Metric, tuple[int, int]] = {Metric.NPS: (0, 10), Metric.CSAT: (1, 5), Metric.CES: (1, 7)}
 
@@ -181,6 +184,7 @@ class Webhook(System):
     about: ClassVar[str] = "Any system that can send its answers to an address, as JSON or as a form."
     verified: ClassVar[str] = "our own tests"
     can_pull: ClassVar[bool] = False
+    can_reread: ClassVar[bool] = True
     hook: ClassVar[Hook] = Hook.BY_HAND
     hook_steps: ClassVar[str] = PRESETS["other"].steps
     roles: ClassVar[tuple[Role, ...]] = tuple(Role)
@@ -256,11 +260,20 @@ class Webhook(System):
 
     # -- What is sent --
     def hear(self, link: Link, delivery: Delivery) -> Sequence[Record | Reference]:
-        document = read(delivery)
+        return _Reader(link).records(read(delivery))
+
+    def reread(self, link: Link, kept: Any) -> Sequence[Record]:
+        if not isinstance(kept, Mapping):
+            raise Unusable("What is kept of it is no object.")
         reader = _Reader(link)
-        return [
-            reader.record(item, document) for item in _items(document, str(link.options.get("records", "")))
-        ]
+        packed = kept.get(_KEPT)
+        if isinstance(packed, Mapping) and isinstance(packed.get("answer"), Mapping):
+            return [reader.record(packed["answer"], packed.get("around"), kept=kept)]
+        path = str(link.options.get("records", ""))
+        if path and paths.find(kept, path) is None:
+            # One of a list, kept without what stood around it.
+            return [reader.record(kept, kept)]
+        return reader.records(kept)
 
     def sample(self, link: Link) -> str:
         preset = PRESETS.get(str(link.options.get("preset", "")), PRESETS["other"])
@@ -388,6 +401,23 @@ def _items(document: Any, path: str) -> Iterator[Any]:
         yield row
 
 
+def _without(document: Any, path: str) -> Any:
+    """A delivery without its list of answers; nothing where that is long, or stands inside another list."""
+    if not isinstance(document, Mapping) or not path:
+        return None
+    names = (path,) if path in document else paths.steps(path)
+    if not all(isinstance(name, str) for name in names):
+        return None
+    around: dict[str, Any] = dict(document)
+    inner = around
+    for name in names[:-1]:
+        inside = dict(inner[str(name)])
+        inner[str(name)] = inside
+        inner = inside
+    inner.pop(str(names[-1]), None)
+    return around if len(json.dumps(around, default=str)) <= MAX_AROUND else None
+
+
 def _metric(link: Link) -> Metric:
     said = str(link.options.get("metric", "nps"))
     return Metric(said) if said in {"nps", "csat", "ces"} else Metric.NPS
@@ -428,7 +458,22 @@ class _Reader:
         self._low, self._high = SCALES[self._metric]
         self._zone = link.zone
 
-    def record(self, item: Mapping[str, Any], document: Any) -> Record:
+        self._list = str(link.options.get("records", ""))
+
+    def records(self, document: Any) -> list[Record]:
+        """Every answer of a delivery. One of a list is kept with what stands around the list, as a place that was chosen may
+        lie there."""
+        found = list(_items(document, self._list))
+        if len(found) == 1 and found[0] is document:
+            return [self.record(document, document)]
+        around = _without(document, self._list)
+        return [
+            self.record(item, document, kept={_KEPT: {"answer": item, "around": around}}) for item in found
+        ]
+
+    def record(
+        self, item: Mapping[str, Any], document: Any, *, kept: Mapping[str, Any] | None = None
+    ) -> Record:
         def at(role: Role) -> Any:
             for key in self._mapping.get(role, ()):
                 found = paths.find(item, key)
@@ -463,7 +508,7 @@ class _Reader:
             ),
             properties=self._properties(item),
             language=records.text(at(Role.LANGUAGE)),
-            raw=item,
+            raw=item if kept is None else kept,
             trouble=trouble,
         )
 

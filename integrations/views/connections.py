@@ -75,6 +75,7 @@ def connection_detail(request: UserRequest, pk: int) -> HttpResponseBase:
         "hook_url": services.hook_url(connection) if may_administer and queries.has_hook(connection) else "",
         "hook_by_hand": system is not None and system.hook is Hook.BY_HAND,
         "can_pull": system is not None and system.can_pull,
+        "kept": queries.what_is_kept(connection) if may_administer else None,
     }
     return render(request, "integrations/connection_detail.html", context)
 

@@ -1,7 +1,7 @@
-"""Files that the demo company brought in: one of people, gone through with the few rows that had to be refused, and one that
-waits for somebody to confirm what its check found.
+"""Files that the demo company brought in: one of accounts, one of people and one of answers from before it had this product,
+each gone through with the few rows that had to be refused; and one that waits for somebody to confirm what its check found.
 
-Both go through the import's own services, as if a person had uploaded them.
+All go through the import's own services, as if a person had uploaded them.
 """
 
 import csv
@@ -9,6 +9,7 @@ import datetime as dt
 import io
 import random
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -17,6 +18,7 @@ from accounts.imports.mapping import Columns
 from accounts.imports.reading import Dialect
 from accounts.models import Account, Contact, Import
 from core import outbox
+from surveys.answer_import_options import NEW
 from team.models import User
 
 PEOPLE = [
@@ -35,9 +37,64 @@ def fill(
     done = _checked("people-from-the-trade-fair.csv", _fair(rng, accounts, known), people["admin"])
     services.start_import(run=done, actor=people["admin"])
     _work()
+    values = _checked("customer-values.csv", _values(rng, accounts), people["admin"], target="account")
+    services.start_import(run=values, actor=people["admin"])
+    _work()
+    trainings = _answers(rng, now, known, people["admin"])
     waiting = _checked("key-users.csv", _key_users(rng, known), people["lead"])
-    for run, age in ((done, dt.timedelta(days=9, hours=3)), (waiting, dt.timedelta(hours=2))):
+    ages = (
+        (trainings, dt.timedelta(days=16, hours=5)),
+        (done, dt.timedelta(days=9, hours=3)),
+        (values, dt.timedelta(days=4, hours=6)),
+        (waiting, dt.timedelta(hours=2)),
+    )
+    for run, age in ages:
         _move(run, now - age)
+
+
+def _values(rng: random.Random, accounts: Sequence[Account]) -> str:
+    """What customers brought in so far, as finance has it; of one they were not sure."""
+    known = list({account.pk: account for account in accounts}.values())
+    rows = [
+        (a.name, a.domain, str(round((a.lifetime_value or a.arr or 20_000) * Decimal("1.04"))))
+        for a in rng.sample(known, 12)
+    ]
+    rows.insert(5, (*rows[0][:2], "about 40k"))
+    return _csv(("Company", "Domain", "Lifetime value"), rows)
+
+
+def _answers(rng: random.Random, now: dt.datetime, known: Sequence[Contact], actor: User) -> Import:
+    """How trainings were liked, asked with another tool before; somebody left the mark out, and somebody wrote a word."""
+    said = {
+        5: ("Very clear, thank you.", ""),
+        4: ("Good pace.", ""),
+        3: ("A bit long.", ""),
+        2: ("Too basic for us.",),
+    }
+    rows = []
+    for contact in rng.sample(list(known), min(26, len(known))):
+        score = rng.choices((5, 4, 3, 2), weights=(10, 9, 4, 2))[0]
+        day = now.date() - dt.timedelta(days=rng.randint(760, 1_000))
+        rows.append((contact.email, str(score), rng.choice(said[score]), day.isoformat()))
+    rows[7:7] = [(known[0].email, "", "I was not there.", (now.date() - dt.timedelta(days=800)).isoformat())]
+    rows[15:15] = [(known[1].email, "5", "Good.", "in spring")]
+    run = _uploaded(
+        "training-feedback.csv",
+        _csv(("E-mail", "Score", "Comment", "Date"), rows),
+        actor,
+        "answer",
+    )
+    columns = Columns.of(run.mapping)
+    score_at = next(number for number, key in columns.columns.items() if key == "score")
+    survey = f"{NEW}csat"
+    columns.options = {
+        **columns.options, "survey": survey, "name": "Training feedback", "scale": "as_is",
+        "scale_for": f"{score_at}|{survey}", "zone": "Europe/Berlin",
+    }  # fmt: skip
+    run = _check(run, columns, actor)
+    services.start_import(run=run, actor=actor)
+    _work()
+    return run
 
 
 def _fair(rng: random.Random, accounts: Sequence[Account], known: Sequence[Contact]) -> str:
@@ -71,12 +128,18 @@ def _csv(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return file.getvalue()
 
 
-def _checked(name: str, content: str, actor: User) -> Import:
+def _uploaded(name: str, content: str, actor: User, target: str) -> Import:
     file = SimpleUploadedFile(name, content.encode("utf-8-sig"))
-    run = services.upload_import(file=file, target="contact", actor=actor)
-    services.start_check(
-        run=run, dialect=Dialect.of(run.dialect), columns=Columns.of(run.mapping), actor=actor
-    )
+    return services.upload_import(file=file, target=target, actor=actor)
+
+
+def _checked(name: str, content: str, actor: User, *, target: str = "contact") -> Import:
+    run = _uploaded(name, content, actor, target)
+    return _check(run, Columns.of(run.mapping), actor)
+
+
+def _check(run: Import, columns: Columns, actor: User) -> Import:
+    services.start_check(run=run, dialect=Dialect.of(run.dialect), columns=columns, actor=actor)
     _work()
     run.refresh_from_db()
     return run

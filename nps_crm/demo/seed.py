@@ -148,7 +148,7 @@ def fill(say: Callable[[str], object]) -> None:
         )
         say("another system's answers")
         files.fill(rng=random.Random(SEED + 3), now=now, contacts=cast.contacts, people=cast.people)
-        say("two files of people")
+        say("files of accounts, people and answers")
         telling.fill(rng=random.Random(SEED + 8), now=now, admin=cast.people["admin"])
         kept = health.fill(rng=random.Random(SEED + 5), now=now, moods=cast.moods, people=cast.people)
         say(f"{kept} weekly states of health")

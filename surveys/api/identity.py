@@ -20,6 +20,7 @@ from surveys.inbox_filters import InboxFilter
 from surveys.insight import known
 from surveys.insight.figures import Figure
 from surveys.models import IdentityAction, Response
+from surveys.queries import feedback
 from surveys.queries import inbox as queries
 from surveys.services import inbox as services
 from team.domain import ApiScope
@@ -115,6 +116,14 @@ class DecisionSerializer(serializers.ModelSerializer[IdentityAction]):
         return queries.words_of(row, self.context["request"].user)
 
 
+class SplitSerializer(DecisionSerializer):
+    contact_made = serializers.IntegerField(source="made_contact", help_text="The second person.")
+
+    class Meta(DecisionSerializer.Meta):
+        fields = [*DecisionSerializer.Meta.fields, "contact_made"]
+        read_only_fields = fields
+
+
 class LinkBodySerializer(serializers.Serializer[Any]):
     contact = serializers.IntegerField(min_value=1)
 
@@ -122,6 +131,29 @@ class LinkBodySerializer(serializers.Serializer[Any]):
 class CreateBodySerializer(serializers.Serializer[Any]):
     account = serializers.IntegerField(min_value=1)
     name = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
+
+
+class UnlinkBodySerializer(serializers.Serializer[Any]):
+    responses = serializers.ListField(
+        child=serializers.IntegerField(min_value=1), min_length=1, max_length=services.AT_ONCE
+    )
+
+
+class RelinkBodySerializer(UnlinkBodySerializer):
+    contact = serializers.IntegerField(min_value=1)
+
+
+_OF_A_PERSON = ("first_name", "last_name", "email", "phone", "external_id")
+
+
+class SplitBodySerializer(RelinkBodySerializer):
+    """Which answers are the second person's, and who that is."""
+
+    first_name = serializers.CharField(max_length=100, required=False, default="", allow_blank=True)
+    last_name = serializers.CharField(max_length=100, required=False, default="", allow_blank=True)
+    email = serializers.CharField(max_length=254, required=False, default="", allow_blank=True)
+    phone = serializers.CharField(max_length=40, required=False, default="", allow_blank=True)
+    external_id = serializers.CharField(max_length=120, required=False, default="", allow_blank=True)
 
 
 class BulkBodySerializer(serializers.Serializer[Any]):
@@ -270,6 +302,78 @@ class DecisionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ApiViewS
     def undo(self, request: Request, pk: str) -> HttpResponse:
         undone = services.undo(action=self.get_object(), actor=cast(User, request.user))
         return HttpResponse(self.get_serializer(undone).data)
+
+    @extend_schema(
+        summary="Take answers away from whoever has them",
+        description="They wait in the inbox again, and are not given back by themselves. Answers that are nobody's are left.",
+        request=UnlinkBodySerializer,
+        responses={201: DecisionSerializer},
+    )
+    @action(detail=False, methods=["post"])
+    def unlink(self, request: Request) -> HttpResponse:
+        rows = self._answers(self._read(UnlinkBodySerializer)["responses"])
+        return self._made(services.unlink(responses=rows, actor=self._user))
+
+    @extend_schema(
+        summary="Give answers to another contact",
+        description="Whoever has them now, or nobody.",
+        request=RelinkBodySerializer,
+        responses={201: DecisionSerializer},
+    )
+    @action(detail=False, methods=["post"])
+    def relink(self, request: Request) -> HttpResponse:
+        body = self._read(RelinkBodySerializer)
+        rows, contact = self._answers(body["responses"]), self._contact(body["contact"])
+        return self._made(services.link(pairs={row.pk: contact.pk for row in rows}, actor=self._user))
+
+    @extend_schema(
+        summary="Split a contact into two",
+        description="The chosen answers go to a second contact at the same account; `contact_made` is that one.",
+        request=SplitBodySerializer,
+        responses={201: SplitSerializer},
+    )
+    @action(detail=False, methods=["post"])
+    def split(self, request: Request) -> HttpResponse:
+        body = self._read(SplitBodySerializer)
+        contact = self._contact(body["contact"])
+        values = {key: body[key] for key in _OF_A_PERSON if body.get(key)}
+        rows = self._answers(body["responses"])
+        decision, made = services.split(
+            contact=contact, response_ids=[row.pk for row in rows], values=values, actor=self._user
+        )
+        decision.made_contact = made.pk  # type: ignore[attr-defined]  # for the answer alone
+        context = {"request": self.request}
+        return HttpResponse(SplitSerializer(decision, context=context).data, status=201)
+
+    @property
+    def _user(self) -> User:
+        return cast(User, self.request.user)
+
+    def _read(self, serializer_class: Any) -> dict[str, Any]:
+        given = serializer_class(data=self.request.data)
+        given.is_valid(raise_exception=True)
+        return cast(dict[str, Any], given.validated_data)
+
+    def _answers(self, ids: list[int]) -> list[Response]:
+        rows = list(feedback.list_responses(self._user).filter(pk__in=ids).order_by("pk"))
+        if len(rows) < len(set(ids)):
+            raise Invalid(
+                "There is an answer among them that does not exist or that the key may not see.",
+                field="responses",
+                code="not_found",
+            )
+        return rows
+
+    def _contact(self, pk: int) -> Contact:
+        found = account_queries.list_contacts(self._user).filter(pk=pk).first()
+        if found is None:
+            raise Invalid(
+                "There is no contact with this id that the key may see.", field="contact", code="not_found"
+            )
+        return found
+
+    def _made(self, decision: IdentityAction) -> HttpResponse:
+        return HttpResponse(self.get_serializer(decision).data, status=201)
 
 
 # --- Restatements --------------------------------------------------------------------------------------------

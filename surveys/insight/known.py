@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts import segments
 from surveys.choices import Unit
@@ -41,6 +41,7 @@ class Cause(StrEnum):
     LINKED = "linked"
     TAKEN_AWAY = "taken_away"
     CORRECTED = "corrected"
+    REDATED = "redated"
     MOVED = "moved"
     REPLACED = "replaced"
 
@@ -54,6 +55,7 @@ CAUSE_TEXTS: Mapping[Cause, str] = {
     Cause.LINKED: "linked from the inbox",
     Cause.TAKEN_AWAY: "taken away from their contact",
     Cause.CORRECTED: "score corrected",
+    Cause.REDATED: "answered at another time than was thought",
     Cause.MOVED: "moved to another contact",
     Cause.REPLACED: "replaced by another answer of the same person, or no longer",
 }
@@ -157,7 +159,9 @@ def _counted(question: Question, day: dt.date, known: dt.datetime | None, name: 
     start = rollups.start_of(day - dt.timedelta(days=question.days - 1), rollups.zone())
     end = rollups.start_of(day + dt.timedelta(days=1), rollups.zone())
     window = [_at(start), _at(end)]
-    rows = _answers(question).filter(responded_at__gte=start, responded_at__lt=end).order_by().values("pk")
+    # One that was thought to be of another time may have stood in the window then.
+    inside = Q(responded_at__gte=start, responded_at__lt=end) | Q(redated_at__isnull=False)
+    rows = _answers(question).filter(inside).order_by().values("pk")
     chosen, chosen_params = rows.query.sql_with_params()
     before, before_params = ("", []) if known is None else (" AND known_at < %s", [_at(known)])
     attributes = [key for key in question.where if key != CHANNEL]
@@ -197,7 +201,7 @@ def _histogram(question: Question, day: dt.date, known: dt.datetime | None) -> l
 
 _COLUMNS = (
     "response", "was", "score", "was_known", "was_excluded", "was_deleted", "was_waiting", "was_contact", "was_score",
-    "is_excluded", "is_deleted", "is_waiting", "contact", "now_score",
+    "is_excluded", "is_deleted", "is_waiting", "contact", "now_score", "was_at", "now_at",
 )  # fmt: skip
 
 
@@ -209,7 +213,8 @@ def _differences(question: Question, day: dt.date, known: dt.datetime) -> list[d
     statement = (
         f"WITH {before}, {after}, both_sides AS (SELECT response_id FROM a UNION SELECT response_id FROM b)"
         " SELECT s.response_id, a.score, b.score, x.response_id IS NOT NULL, x.is_excluded, x.is_deleted, x.is_waiting,"
-        " x.contact_key, x.score, y.is_excluded, y.is_deleted, y.is_waiting, y.contact_key, y.score"
+        " x.contact_key, x.score, y.is_excluded, y.is_deleted, y.is_waiting, y.contact_key, y.score, x.responded_at,"
+        " y.responded_at"
         " FROM both_sides s LEFT JOIN a ON a.response_id = s.response_id LEFT JOIN b ON b.response_id = s.response_id"
         " LEFT JOIN a_seen x ON x.response_id = s.response_id LEFT JOIN b_seen y ON y.response_id = s.response_id"
         f" WHERE a.score {differs} b.score ORDER BY s.response_id"
@@ -232,4 +237,6 @@ def _cause(row: Mapping[str, Any]) -> Cause:
             return gone if row[now] else back
     if row["was_score"] != row["now_score"]:
         return Cause.CORRECTED
+    if row["was_at"] != row["now_at"]:
+        return Cause.REDATED
     return Cause.MOVED if row["was_contact"] != row["contact"] else Cause.REPLACED

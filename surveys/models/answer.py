@@ -61,6 +61,9 @@ class Response(models.Model):
     may_quote = models.BooleanField(default=False, db_default=False)
     responded_at = models.DateTimeField()
     received_at = models.DateTimeField(db_default=Now())
+    redated_at = models.DateTimeField(
+        null=True, help_text="When it became known that it was given at another moment than was thought."
+    )
     source_updated_at = models.DateTimeField(null=True)
     finalised_at = models.DateTimeField(null=True)
     locked_at = models.DateTimeField(
@@ -107,6 +110,11 @@ class Response(models.Model):
                 fields=["assignee", "-responded_at"],
                 condition=Q(assignee__isnull=False),
                 name="surveys_response_assignee",
+            ),
+            models.Index(
+                fields=["redated_at"],
+                condition=Q(redated_at__isnull=False),
+                name="surveys_response_redated",
             ),
         ]
 

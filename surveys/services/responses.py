@@ -234,6 +234,42 @@ def adopt_responses(*, metrics: Mapping[str, str], source: str, into: str) -> di
     return adopted
 
 
+def correct_times(*, times: Mapping[int, dt.datetime]) -> set[int]:
+    """Answers (by id) were given at another moment than was thought; returns those whose moment changed.
+
+    The event that told of the answer moves with it; rules do not act on it again.
+    """
+    now = clock.now()
+    wanted = {pk: min(at, now) for pk, at in times.items()}
+    stored = Response.objects.filter(pk__in=wanted).values_list("pk", "responded_at")
+    differing = {pk for pk, at in stored if at != wanted[pk]}
+    if not differing:
+        return set()
+    with changing(differing) as rows:
+        chosen = [row for row in rows if row.responded_at != wanted[row.pk]]
+        for row in chosen:
+            row.responded_at = wanted[row.pk]
+            Event.objects.filter(subject_type="response", subject_id=row.pk, kind="response.scored").update(
+                occurred_at=row.responded_at
+            )
+            row.redated_at = now
+        Response.objects.bulk_update(chosen, ["responded_at", "redated_at"], batch_size=500)
+    return {row.pk for row in chosen}
+
+
+def rename_responses(*, source: str, names: Mapping[str, str]) -> None:
+    """Give answers of a source the ids by which it will name them from now on: {id so far: id}. The caller has seen to it
+    that the new ones are free, and holds a transaction."""
+    rows = list(
+        Response.objects.filter(source=source, external_id__in=names)
+        .order_by("pk")
+        .select_for_update(of=("self",), no_key=True)
+    )
+    for row in rows:
+        row.external_id = names[row.external_id or ""]
+    Response.objects.bulk_update(rows, ["external_id"], batch_size=500)
+
+
 def _older_than(when: dt.datetime) -> Q:
     return Q(source_updated_at__isnull=True) | Q(source_updated_at__lte=when)
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -15,6 +16,7 @@ from core.errors import Refused
 from surveys.choices import Channel, Unit
 from surveys.insight import known, rollups
 from surveys.insight.figures import ATTRIBUTES, Question
+from surveys.quarters import last_quarters, read_quarter
 from surveys.queries import feedback
 from surveys.queries import figures as queries
 from surveys.queries.campaigns import FUNNEL, STAGES
@@ -24,6 +26,7 @@ from team.permissions import can_export, can_view
 
 PER_PAGE = 50
 SHOWN = 20
+QUARTERS = 9
 _UNITS = {"latest": Unit.LATEST_PER_CONTACT, "all": Unit.ALL_RESPONSES}
 
 
@@ -209,10 +212,14 @@ def nps_asked(request: UserRequest) -> HttpResponse:
 @requires(can_view)
 @require_safe
 def nps_known(request: UserRequest) -> HttpResponse:
-    """A figure as it was known on a date, as it is now, and what lies between."""
+    """A figure as it was known on a date, as it is now, and what lies between: of a quarter, or of days to a date."""
     question, shown = _question(request)
     today = rollups.today()
     as_of = _date_of(request, "as_of", today, today)
+    quarter = read_quarter(request.GET.get("quarter", ""), today)
+    if quarter is not None:
+        as_of = min(quarter.last, today)
+        question = replace(question, days=(as_of - quarter.first).days + 1)
     known_on = _date_of(request, "known_on", as_of, today)
     trouble = ""
     try:
@@ -231,6 +238,8 @@ def nps_known(request: UserRequest) -> HttpResponse:
             (part, [answers[pk] for pk in part.answers[:SHOWN] if pk in answers]) for part in found.parts
         ],
         "windows": queries.WINDOWS,
+        "quarter": quarter,
+        "quarters": last_quarters(today, QUARTERS),
         "today": today,
         "trouble": trouble,
         "kept": _kept(request),

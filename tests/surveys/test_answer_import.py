@@ -13,6 +13,7 @@ from team.models import User
 from tests import factories
 from tests.accounts import importing
 from tests.accounts.importing import counts, reasons
+from tests.accounts.test_import_workbooks import workbook
 from tests.surveys.answer_files import PLAIN, QUALTRICS, bring_in, check, upload
 
 
@@ -98,6 +99,32 @@ def test_comment_that_came_later_updates_the_answer(lead: User, survey: Survey, 
     importing.start(run, actor=lead)
     assert Response.objects.get(contact=ann).comment == "Now I say why"
     assert ImportedAnswer.objects.filter(run=run).count() == 0
+
+
+def test_answers_come_from_a_workbook_with_real_dates_and_numbers(lead: User) -> None:
+    survey = factories.a_survey("Relationship")
+    rows = [
+        ["Email", "Score", "Comment", "Date", "Response ID"],
+        ["ann@acme.example", 9, "Fine", dt.datetime(2025, 3, 3, 10, 30), "r1"],
+        ["bob@acme.example", 0, None, dt.date(2025, 3, 4), "r2"],
+        ["cy@acme.example", 7.5, "Half", dt.datetime(2025, 3, 5), "r3"],
+        ["dee@acme.example", None, "None", dt.datetime(2025, 3, 5), "r4"],
+    ]
+    content = workbook({"Notes": [["Read me"]], "Answers": rows})
+
+    run = bring_in(
+        content, actor=lead, name="answers.xlsx", survey=survey, scale="as_is", zone="Europe/Berlin"
+    )
+
+    assert counts(run) == (2, 0, 0, 2)
+    first, second = Response.objects.order_by("responded_at")
+    assert (first.score, first.comment) == (9, "Fine")
+    assert first.responded_at == dt.datetime(2025, 3, 3, 9, 30, tzinfo=dt.UTC)
+    assert (second.score, second.responded_at.date()) == (0, dt.date(2025, 3, 4))
+    again = bring_in(
+        content, actor=lead, name="answers.xlsx", survey=survey, scale="as_is", zone="Europe/Berlin"
+    )
+    assert counts(again) == (0, 0, 2, 2)
 
 
 def test_same_id_twice_in_a_file_counts_once(lead: User, survey: Survey) -> None:

@@ -142,6 +142,11 @@ class IdentityMachine(RuleBasedStateMachine):
             else:
                 responses.restore_responses(responses=rows, actor=self.lead)
 
+    @rule(k=st.integers(0, 50), day=st.integers(0, 499))
+    def one_was_given_at_another_time(self, k, day):
+        if row := self.pick(k):
+            responses.correct_times(times={row.pk: self.start_at + dt.timedelta(days=day)})
+
     @rule(a=st.integers(0, 9), b=st.integers(0, 9))
     def contacts_are_merged(self, a, b):
         self.attempt(

@@ -190,9 +190,7 @@ def test_linking_tells_what_it_changes_and_can_be_undone(survey, ann, lead, drai
 
     action = inbox.link(pairs={waiting.pk: ann.pk}, actor=lead)
 
-    assert queries.words_of(action, lead) == [
-        "NPS (90 days): 100, as before, from 1 people."
-    ] or queries.words_of(action, lead)
+    assert queries.words_of(action, lead) == ["NPS (90 days): 100, as before, from 1 person."]
     waiting.refresh_from_db()
     assert (waiting.contact, waiting.identity_hint) == (ann, {})
     inbox.undo(action=action, actor=lead)
@@ -203,6 +201,43 @@ def test_linking_tells_what_it_changes_and_can_be_undone(survey, ann, lead, drai
     assert kept() == recounted()
     with pytest.raises(Refused):
         inbox.undo(action=action, actor=lead)
+
+
+def test_a_decision_says_which_figures_it_moved_and_undoing_moves_them_back(survey, ann, lead):
+    said(survey, 9, email=ann.email, responded_at=clock.now() - dt.timedelta(days=2))
+    waiting = said(survey, 2, email="who@else.example")
+
+    action = inbox.link(pairs={waiting.pk: ann.pk}, actor=lead)
+
+    assert queries.words_of(action, lead) == [
+        "NPS (90 days): 100 → −100, 1 → 1 person.",
+        "Account Acme: 9.0 → 2.0, 1 person.",
+        f"{ann}: latest score 9 → 2.",
+    ]
+    action = inbox.undo(action=action, actor=lead)
+    assert queries.words_of(action, lead)[1:] == [
+        "Account Acme: 2.0 → 9.0, 1 person.",
+        f"{ann}: latest score 2 → 9.",
+    ]
+
+
+def test_who_moves_to_another_account_leaves_their_answers_where_they_were_given(survey, ann, acme, lead):
+    from accounts.services import contacts
+
+    first = said(survey, 9, email=ann.email, responded_at=clock.now() - dt.timedelta(days=2))
+    beta = factories.an_account("Beta", domain="beta.example")
+
+    contacts.update_contact(
+        contact=ann, values={"account": beta, "email": "ann@beta.example", "external_id": "a-1"}, actor=lead
+    )
+    second = said(survey, 3, email="ann@beta.example")
+    third = said(survey, 4, email="ann.lee@beta.example", contact_external_id="a-1")
+
+    for answer, account in ((first, acme), (second, beta), (third, beta)):
+        answer.refresh_from_db()
+        assert (answer.contact, answer.account) == (ann, account)
+    waiting = said(survey, 5, email="ann@acme.example")
+    assert waiting.identity == "inbox"
 
 
 def test_a_forwarded_link_is_taken_away_and_stays_away(survey, ann, acme, lead, drain):
@@ -415,6 +450,9 @@ def test_as_known_on_a_date_has_a_page(survey, ann, as_lead, as_csm, frozen):
     page = as_lead.get("/nps/known/", {"as_of": "2026-03-17", "known_on": "2026-03-17"}).content.decode()
 
     assert "100 → −100: 1 came in later" in page
+    of_quarter = as_lead.get("/nps/known/", {"quarter": "2026-1", "known_on": "2026-03-17"})
+    assert "Q1 2026: 100 → −100: 1 came in later" in of_quarter.content.decode()
+    assert "The 78 days to 19 Mar 2026" in of_quarter.content.decode()
     assert as_csm.get("/nps/known/", {"as_of": "nonsense"}).status_code == 200
 
 
@@ -457,6 +495,37 @@ def test_the_inbox_over_the_api(survey, ann, acme, call, csm):
     assert call(API, key=hidden).json()["results"] == []
     assert call(f"{API}{rows[0].pk}/link/", {"contact": ann.pk}, key=hidden).status_code in {403, 404}
     assert AuditEntry.objects.filter(action="response.linked").exists()
+
+
+def test_taking_away_giving_and_splitting_over_the_api(survey, ann, acme, call, csm):
+    api = "/api/v1/inbox-decisions/"
+    bob = factories.a_contact("bob@acme.example", account=acme, last_name="Ray")
+    rows = [said(survey, score, email=ann.email) for score in (9, 2, 4)]
+
+    taken = call(f"{api}unlink/", {"responses": [rows[0].pk]})
+    assert (taken.status_code, taken.json()["kind"], taken.json()["number"]) == (201, "unlink", 1)
+    given = call(f"{api}relink/", {"responses": [rows[0].pk, rows[1].pk], "contact": bob.pk})
+    assert (given.status_code, given.json()["number"]) == (201, 2)
+    parted = call(
+        f"{api}split/",
+        {"contact": bob.pk, "responses": [rows[1].pk], "last_name": "Dee", "email": "dee@acme.example"},
+    ).json()
+    dee = Contact.objects.get(pk=parted["contact_made"])
+    assert (dee.last_name, dee.account, parted["kind"]) == ("Dee", acme, "split")
+    assert [Response.objects.get(pk=row.pk).contact for row in rows] == [bob, dee, ann]
+    assert call(f"{api}{parted['id']}/undo/", {}).json()["state"] == "undone"
+    assert not Contact.objects.filter(pk=dee.pk).exists()
+
+    for path, body, field in (
+        ("unlink", {"responses": []}, "responses"),
+        ("unlink", {"responses": [999_999]}, "responses"),
+        ("relink", {"responses": [rows[0].pk], "contact": 999_999}, "contact"),
+        ("split", {"contact": ann.pk, "responses": [rows[0].pk], "last_name": "X"}, "responses"),
+    ):
+        refused = call(f"{api}{path}/", body)
+        assert (refused.status_code, refused.json()["errors"][0]["attr"].partition(".")[0]) == (400, field)
+    hidden = factories.an_api_key(csm, "responses:write")
+    assert call(f"{api}unlink/", {"responses": [rows[2].pk]}, key=hidden).status_code == 403
 
 
 def test_a_restatement_over_the_api(survey, ann, call, frozen):

@@ -62,6 +62,22 @@ def test_a_restatement_says_why(survey, people, lead, frozen):
     assert found.summary.startswith("25 → −33: 1 came in later, 1 excluded from figures since")
 
 
+def test_an_answer_of_another_time_is_named_where_it_was_counted_before(survey, people, lead, frozen):
+    a, b, *_ = people
+    moved = said(survey, a, 2)
+    said(survey, b, 9)
+    day = rollups.today()
+    frozen.shift(DAY)
+
+    assert responses.correct_times(times={moved.pk: clock.now() - 200 * DAY}) == {moved.pk}
+    assert responses.correct_times(times={moved.pk: clock.now() - 200 * DAY}) == set()
+
+    found = known.restatement(Question(lead, days=90), day, day)
+    assert (found.then.n, found.now.n) == (2, 1)
+    assert [(part.cause, part.number) for part in found.parts] == [("redated", 1)]
+    assert found.summary == "0 → 100: 1 answered at another time than was thought"
+
+
 def test_causes_add_up_to_the_difference(survey, people, lead, frozen):
     for k, person in enumerate(people):
         said(survey, person, 10 - 3 * k)

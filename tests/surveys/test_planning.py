@@ -192,3 +192,21 @@ def test_two_campaigns_planned_at_once_ask_nobody_twice() -> None:
     assert Invitation.objects.values("recipient_key").distinct().count() == 180
     assert Exclusion.objects.count() == 220
     assert connection.vendor == "postgresql"
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db
+def test_no_slice_is_planned_by_the_plan_of_an_empty_wave() -> None:
+    """A kept plan made a slice of 20,000 people take a minute and a half once something was planned before it."""
+    fill(accounts=30, people=2)
+    wave = make_wave()
+    planning.plan_wave(wave.pk, size=4)
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT custom_plans, generic_plans FROM pg_prepared_statements"
+            " WHERE statement LIKE 'WITH who%' AND statement LIKE '%left_out%'"
+        )
+        kept = cursor.fetchall()
+    assert kept  # it is prepared
+    assert [generic for custom, generic in kept] == [0]

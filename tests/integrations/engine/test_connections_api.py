@@ -12,6 +12,7 @@ from team.models import User
 from tests import factories
 from tests.conftest import Drain
 from tests.integrations.engine.fake import Shelf, item
+from tests.integrations.vendor import reply
 
 
 class Api:
@@ -98,6 +99,41 @@ def test_what_cannot_be_right_is_refused_by_name(
 
     assert answer.status_code == 400, answer.json()
     assert answer.json()["errors"][0]["attr"]
+
+
+def test_a_run_is_stopped_and_a_failed_one_carried_on_over_rest(
+    active: Connection, shelf: Shelf, administrator: User, lead: User, drain: Drain
+) -> None:
+    api = Api(administrator)
+    waiting = api("post", f"/connections/{active.pk}/run/", {}).json()
+    assert Api(lead)("post", f"/sync-runs/{waiting['id']}/stop/", {}).status_code == 403
+    assert api("post", f"/sync-runs/{waiting['id']}/stop/", {}).json()["state"] == "cancelled"
+    assert api("post", f"/sync-runs/{waiting['id']}/stop/", {}).status_code == 409
+
+    shelf.items = [item(f"a{n}", at="2026-03-17T09:59:30Z") for n in range(4)]
+    shelf.vendor.fail(reply("nonsense"))
+    failed = api("post", f"/connections/{active.pk}/run/", {}).json()
+    drain()
+    assert api("get", f"/sync-runs/{failed['id']}/").json()["state"] == "failed"
+    onward = api("post", f"/sync-runs/{failed['id']}/carry-on/", {})
+    drain()
+
+    assert (onward.status_code, onward.json()["continues"]) == (201, failed["id"])
+    assert api("get", f"/sync-runs/{onward.json()['id']}/").json()["state"] == "done"
+    assert api("post", f"/sync-runs/{failed['id']}/carry-on/", {}).status_code == 409
+    assert Response.objects.count() == 4
+
+
+def test_the_door_stands_in_the_description_of_the_api(client: Client, db: None) -> None:
+    from drf_spectacular.generators import SchemaGenerator
+
+    described = SchemaGenerator().get_schema(request=None, public=True)
+
+    door = described["paths"]["/api/v1/ingest/{token}"]["post"]
+    assert door["security"] == [{}]
+    assert {"200", "401", "404", "413", "415", "503"} <= set(door["responses"])
+    for path in ("/connections/", "/sync-runs/{id}/stop/", "/sync-run-lines/", "/inbox/bulk/", "/merges/"):
+        assert f"/api/v1{path}" in described["paths"]
 
 
 def test_the_door_of_the_api_takes_deliveries(

@@ -17,7 +17,7 @@ from integrations import door, vault
 from integrations.contract import Delivery
 from integrations.models import AnswerFetch, Connection, HookDelivery, RunLine, SyncRun
 from integrations.services import connections, hooks
-from surveys.models import Response, Suppression
+from surveys.models import Response, Suppression, Survey
 from surveys.services import suppressions
 from team.models import User
 from tests.conftest import Drain
@@ -347,6 +347,50 @@ def test_a_host_that_is_not_ours_is_refused(
         client.post(url, b"{}", content_type="application/json", headers={"Host": "evil.example"}).status_code
         == 400
     )
+
+
+def test_a_header_without_end_and_a_body_that_breaks_off_are_refused(
+    send: Send, client: Client, active: Connection
+) -> None:
+    url = reverse("integrations:door", args=[vault.open_token(active)])
+    body = b'{"items": []}'
+    short = client.generic(
+        "POST", url, body, content_type="application/json", CONTENT_LENGTH=str(len(body) + 10),
+        headers={"x-signature": sign(HOOK_SECRET, body)},
+    )  # fmt: skip
+
+    assert send({"items": []}, signature="a" * 100_000) == 400
+    assert short.status_code == 400
+    assert send({"items": []}, signature=f"{sign(HOOK_SECRET, body)},{sign(HOOK_SECRET, body)}") == 401
+    assert not HookDelivery.objects.exists()
+
+
+def test_what_parsers_disagree_about_becomes_no_answer(
+    client: Client, administrator: User, survey: Survey, drain: Drain
+) -> None:
+    made = connections.create_connection(system="webhook", actor=administrator)
+    choice = connections.SurveyChoice(remote_id="", survey=survey)
+    connections.choose_surveys(connection=made, choices=[choice], actor=administrator)
+    connections.set_mapping(
+        connection=made, mapping={"answer_id": ["id"], "score": ["score"]}, actor=administrator
+    )
+    connections.activate(connection=made, actor=administrator)
+    url = reverse("integrations:door", args=[vault.open_token(made)])
+    bodies = [
+        b'{"id": "1", "score": 0, "score": 10}', b'{"id": "2", "score": NaN}', b'{"id": "3", "score": Infinity}',
+        b'{"id": "4", "score": 1e400}', b'{"id": "5", "score": 9, "x": ' + b"[" * 10_000 + b"]" * 10_000 + b"}",
+        b'{"id": "6", "score": 9, "x": ' + b"9" * 5_000 + b"}", b'{"id": "7", "score": true}', b'{"id": "8", "score": [9]}',
+        b'{"id": "9", "score": 9.5}', b'{"id": "10", "score": 11}', b'{"id": "11", "score": -1}', b'{"id": "12", "score": null}',
+    ]  # fmt: skip
+
+    for body in bodies:
+        assert client.post(url, body, content_type="application/json").status_code == 200
+    drain()
+
+    assert not Response.objects.exists()
+    run = SyncRun.objects.get(kind="hook")
+    notes = RunLine.objects.filter(run=run, kind="note", message__startswith="A delivery could not be read")
+    assert (notes.count(), run.refused, run.skipped) == (6, 5, 1)
 
 
 def test_secrets_in_headers_are_not_stored(send: Send) -> None:

@@ -83,6 +83,28 @@ def test_rows_without_ids_are_known_by_person_score_and_day_each_once(
     assert counts(run) == (4, 0, 1, 0)
 
 
+def test_an_export_whose_ids_are_those_of_the_connection_is_known_by_them_alone(
+    brought: Callable[..., Response], lead: User, survey: Survey
+) -> None:
+    """Somebody answered twice on a day with the same score: the second is another answer."""
+    brought("901", 3)
+    content = DELIGHTED + "902,ann@acme.example,nps,3,Still slow,https://d.example/r/2,1741003600,,Email\n"
+
+    run = bring_in(content, actor=lead, survey=survey, scale="as_is")
+
+    assert counts(run) == (1, 0, 0, 0)
+    assert set(Response.objects.values_list("external_id", flat=True)) == {"901", "902"}
+
+
+def test_an_export_with_ids_of_another_kind_is_known_by_person_score_and_day(
+    brought: Callable[..., Response], lead: User, survey: Survey
+) -> None:
+    brought("a7f3-22", 3)
+    content = DELIGHTED + "901,ann@acme.example,nps,3,Slow,https://d.example/r/1,1741000000,,Email\n"
+
+    assert counts(bring_in(content, actor=lead, survey=survey, scale="as_is")) == (0, 0, 1, 0)
+
+
 def test_another_survey_of_a_plain_list_and_another_tool_are_other_answers(
     brought: Callable[..., Response], lead: User, survey: Survey
 ) -> None:
