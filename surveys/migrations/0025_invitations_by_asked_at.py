@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0012_all_in_one'),
-        ('surveys', '0022_visit_ids'),
+        ('surveys', '0024_unchecked_exclusions'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
