@@ -74,7 +74,7 @@ def _events() -> None:
         "interaction.logged", f"{templates}/interaction.html", queries.sent_interactions, group="people"
     )
     contracts = queries.by_subject(Contract)
-    for kind in ("contract.created", "contract.outcome_set"):
+    for kind in ("contract.created", "contract.updated", "contract.outcome_set"):
         extend.event_renderer(kind, f"{templates}/contract.html", contracts)
     extend.event_renderer("account.owner_changed", f"{templates}/owner.html", queries.named_in(User))
     extend.event_renderer(

@@ -136,6 +136,7 @@ def change(share: int) -> None:
     )
     run("TRUNCATE bench_log")
     run("TRUNCATE workflows_healthsnapshot")
+    run("UPDATE workflows_accounthealth SET kept_on = current_date - 2")
     run("TRUNCATE accounts_event CASCADE")
     for table in TABLES:
         run(f"VACUUM ANALYZE {table}")

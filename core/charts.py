@@ -550,7 +550,8 @@ def ranges(
     """Estimates one below the other, each as a dot in its interval, against an upright mark."""
     if not items:
         return _nothing(title, NO_DATA)
-    slot, top = 30, 22
+    # A label stands closer to the line below it, which is its own, than to the one above.
+    slot, top = 40, 22
     height = top + slot * len(items)
 
     def x(value: float) -> float:
@@ -562,13 +563,13 @@ def ranges(
     )  # fmt: skip
     rows = []
     for place, item in enumerate(items):
-        middle = top + slot * place + 20
+        middle = top + slot * place + 24
         says = f"{item.label}: {fmt(item.value, places=places)} ({fmt(item.low, places=places)} to {fmt(item.high, places=places)})"
         rows.append(
             format_html(
                 '<g class="pt"><title>{}</title><text class="{}" x="0" y="{}">{}</text>'
                 '<line class="whisker" x1="{}%" x2="{}%" y1="{}" y2="{}"/><circle class="dot{}" cx="{}%" cy="{}" r="{}"/></g>',
-                says, "t-strong" if item.is_strong else "t-2", middle - 8, item.label, _c(x(item.low)), _c(x(item.high)),
+                says, "t-strong" if item.is_strong else "t-2", middle - 10, item.label, _c(x(item.low)), _c(x(item.high)),
                 middle, middle, " last" if item.is_strong else "", _c(x(item.value)), middle, "5" if item.is_strong else "3.5",
             )
         )  # fmt: skip

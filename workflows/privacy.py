@@ -95,7 +95,7 @@ declare(
     neutral="id account band score expires_on by at ended_at ended_by",
 )
 declare("workflows.HealthSentiment", personal="note", neutral="id account value by at")
-declare("workflows.AccountHealth", neutral=f"account told_band override {_COMPUTED}")
+declare("workflows.AccountHealth", neutral=f"account told_band override kept_on {_COMPUTED}")
 declare("workflows.HealthSnapshot", neutral=f"id account day override_band override_score {_COMPUTED}")
 declare("workflows.HealthMark", neutral="id account_key at by_run origin")
 declare(

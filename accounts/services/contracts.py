@@ -60,6 +60,12 @@ def _check_period(contract: Contract) -> None:
         )
 
 
+def _terms(contract: Contract, suffix: str = "") -> dict[str, str]:
+    """What a contract is about, as events tell it."""
+    terms = {"arr": str(contract.arr), "currency": contract.currency, "ends_on": contract.ends_on.isoformat()}
+    return {f"{name}{suffix}": value for name, value in terms.items()}
+
+
 @transaction.atomic
 def create_contract(
     *, account: Account, values: ContractValues, actor: User | None, origin: Origin = Origin.LIVE
@@ -77,11 +83,7 @@ def create_contract(
         actor=actor,
         subject=("contract", contract.pk),
         origin=origin,
-        data={
-            "arr": str(contract.arr),
-            "currency": contract.currency,
-            "ends_on": contract.ends_on.isoformat(),
-        },
+        data=_terms(contract),
     )
     follow_contracts(account=account, actor=actor)
     return contract
@@ -91,17 +93,26 @@ def create_contract(
 def update_contract(
     *, contract: Contract, values: ContractValues, actor: User | None, version: str = ""
 ) -> Contract:
-    """Correct a contract. Refuses a stale `version`."""
+    """Correct a contract and tell what was changed of it. Refuses a stale `version`."""
     contract = Contract.objects.select_for_update(of=("self",)).select_related("account").get(pk=contract.pk)
     versions.check(contract, EDITABLE, version, what="contract")
     differing = versions.changed(contract, clean(values))
     if not differing:
         return contract
+    before = _terms(contract, "_before")
     for name, value in differing.items():
         setattr(contract, name, value)
     _check_period(contract)
     _save(contract, actor, fields=[*differing])
     audit.record(action="contract.updated", actor=actor, obj=contract, fields=sorted(differing))
+    timeline.record(
+        kind="contract.updated",
+        cause_key=f"contract:{contract.pk}:updated:{clock.now():%Y%m%d%H%M%S%f}",
+        account=contract.account,
+        actor=actor,
+        subject=("contract", contract.pk),
+        data={"fields": sorted(differing), **before, **_terms(contract)},
+    )
     follow_contracts(account=contract.account, actor=actor)
     return contract
 

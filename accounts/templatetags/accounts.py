@@ -31,6 +31,8 @@ FIELDS = {
     "last_name": "last name",
     "job_title": "job title",
     "time_zone": "time zone",
+    "starts_on": "start",
+    "ends_on": "end",
 }
 
 
@@ -39,6 +41,12 @@ def field_words(names: Any) -> str:
     """["arr", "plan"] → ARR and plan."""
     words = [FIELDS.get(str(name), str(name).replace("_", " ")) for name in names or []]
     return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
+
+
+@register.filter
+def day_of(text: str) -> dt.date:
+    """The date that an event keeps as text."""
+    return dt.date.fromisoformat(text)
 
 
 @register.filter

@@ -7,6 +7,7 @@ from core.errors import Refused
 from integrations.chat.models import ChatChannel
 from integrations.services import chat
 from workflows.models import RunStep
+from workflows.rules import merge_fields
 from workflows.rules.catalogue import Setting, SettingKind, StepType, step_type
 
 KIND = "chat_message"
@@ -28,7 +29,7 @@ def _do(row: RunStep) -> Mapping[str, Any]:
 def _words(settings: Mapping[str, Any]) -> str:
     pk = str(settings.get("channel", ""))
     name = dict(_channels()).get(pk, "a channel that was removed")
-    return f"write into {name}: “{str(settings.get('text', '')).strip()[:80]}”"
+    return f"write into {name}: “{merge_fields.spoken(str(settings.get('text', '')).strip())[:120]}”"
 
 
 def register() -> None:

@@ -82,6 +82,12 @@ class Invitation(models.Model):
         ]
         indexes = [
             models.Index(fields=["account", "-planned_at"], name="surveys_invitation_account"),
+            # What an account was asked since it answered last, without reading the asks of all years before.
+            models.Index(
+                fields=["account", "asked_at"],
+                condition=Q(is_test=False, asked_at__isnull=False),
+                name="surveys_invitation_asked",
+            ),
             models.Index(fields=["contact", "-planned_at"], name="surveys_invitation_contact"),
             models.Index(fields=["wave", "state", "id"], name="surveys_invitation_state"),
         ]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.db import connection
+from django.test import Client
 
 from accounts import versions
 from accounts.models import (
@@ -350,6 +351,27 @@ def test_the_account_follows_its_open_contracts(frozen: Any, lead: User) -> None
     )
     event = Event.objects.get(kind="contract.outcome_set")
     assert event.data == {"outcome": "churned", "arr": "1000.00", "currency": "EUR"}
+
+
+def test_a_corrected_contract_stands_in_the_story_with_what_it_was(
+    frozen: Any, lead: User, as_lead: Client
+) -> None:
+    account = factories.an_account(currency="EUR")
+    contract = contracts.create_contract(
+        account=account,
+        values={"starts_on": "2026-01-01", "ends_on": "2026-12-31", "arr": "9600", "currency": "EUR"},
+        actor=lead,
+    )
+
+    contracts.update_contract(contract=contract, values={"arr": "12000", "ends_on": "2027-03-31"}, actor=lead)
+    contracts.update_contract(contract=contract, values={"arr": "12000"}, actor=lead)
+
+    (event,) = Event.objects.filter(kind="contract.updated")
+    assert event.data["fields"] == ["arr", "ends_on"]
+    assert (event.data["arr_before"], event.data["ends_on_before"]) == ("9600.00", "2026-12-31")
+    page = as_lead.get(f"/accounts/{account.pk}/").content.decode()
+    assert "Contract changed (ARR and end)" in page
+    assert "9,600" in page
 
 
 def test_the_last_contract_that_churns_marks_the_account(frozen: Any, lead: User) -> None:

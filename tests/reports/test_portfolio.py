@@ -101,7 +101,7 @@ def test_what_is_unknown_is_never_nought(customers: None, lead: User, as_lead: C
     assert "€\u00a00" not in html
 
 
-def test_an_override_counts_before_what_was_computed(lead: User) -> None:
+def test_an_override_counts_before_what_was_computed(lead: User, as_lead: Client) -> None:
     account = an_account("Acme", band="healthy", score=90, arr=1000)
     override = HealthOverride.objects.create(
         account=account, band="at_risk", reason="Their sponsor left", expires_on=TODAY, at=clock.now()
@@ -111,6 +111,7 @@ def test_an_override_counts_before_what_was_computed(lead: User) -> None:
     (row,) = portfolios.list_risky(lead, Chosen(currency="EUR"), TODAY)
 
     assert (row.risk, row.expected_loss) == ("high", Decimal(300))
+    assert "set by a person" in as_lead.get("/portfolio/").content.decode()
 
 
 def test_other_shares_can_be_put_in(customers: None, as_lead: Client) -> None:

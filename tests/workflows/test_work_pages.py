@@ -141,7 +141,7 @@ def test_a_playbook_is_made_without_any_code(as_lead: Client, as_csm: Client, cs
 
     page = text(as_lead.get(url))
     assert "3 business days after the start · Carla Csm · 2 lines to tick" in page
-    assert page.index("Write") < page.index("Call {contact}")
+    assert page.index("Write") < page.index("Call [the contact]")
     assert "Nothing can be due before the start" in text(wrong)
     assert "Choose an active colleague" in text(nobody)
     as_lead.post(f"{url}tasks/{first.pk}/move/", {"action": "remove"})

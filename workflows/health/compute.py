@@ -11,10 +11,11 @@ what was known then; both write nothing. `backfill` keeps such past days as snap
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models.functions import Coalesce, Greatest
 
 from accounts import timeline
 from accounts.domain import Origin
@@ -31,6 +32,7 @@ from workflows.health.domain import UNCLEAR, Config, RollUp
 from workflows.health.sources import Frame
 from workflows.health.statement import COLUMNS, computed, lit, quoted
 from workflows.models import AccountHealth, HealthMark, HealthSnapshot, HealthState, HealthVersion
+from workflows.rules.bringing import brought_in
 
 FOLD = "health_fold"
 ALL = "workflows.health_all"
@@ -62,7 +64,8 @@ def recompute(
     """Compute these accounts (None: all) and keep what differs, with the day's snapshot and events of bands that changed.
 
     `origin` is that of the events: `correction` after a change of the configuration, on which rules do not act. `because`
-    says it of single accounts.
+    says it of single accounts; after a pass over all, a change on an account of which something was imported since the last
+    one is told as imported.
     """
     version = _locked()
     if version is None or (accounts is not None and not accounts):
@@ -80,10 +83,12 @@ def recompute(
     text, params = computed(config, version.number, frame)
     write = _write_postgresql if is_postgresql() else _write_sqlite
     changed, moved = write(text, params, config, frame)
+    because = because or Because({}, set())
     if accounts is None:
+        because = replace(because, imported=_imported(moved))
         HealthState.objects.filter(pk=1).update(computed_at=frame.at, day=frame.day)
     if tell:
-        _tell(moved, version, origin, frame, because or Because({}, set()))
+        _tell(moved, version, origin, frame, because)
     return Done(changed, len(moved) if tell else 0)
 
 
@@ -105,6 +110,7 @@ def keep_day(accounts: Collection[int]) -> None:
     text = _snapshot(rows)
     with connection.cursor() as cursor:
         cursor.execute(text, [day if is_postgresql() else day.isoformat(), ids(accounts)])
+    AccountHealth.objects.filter(account__in=accounts).update(kept_on=Greatest(Coalesce("kept_on", day), day))
 
 
 def _with_relatives(chosen: set[int], config: Config) -> set[int]:
@@ -179,11 +185,14 @@ def _is_told(config: Config) -> str:
     return f"({changed} AND ({plain} OR {up} OR {down}))"
 
 
-def _moved(config: Config) -> str:
-    """The changes of band to tell of. An account under an override keeps the band a person gave it, so nothing changed."""
+def _moved(config: Config, stored: str) -> str:
+    """The changes of band to tell of. An account under an override keeps the band a person gave it, so nothing changed.
+
+    `stored` joins what is stored to the computed rows `c`, as `h`.
+    """
     return (
-        f"SELECT c.account_id, h.told_band AS before, c.band, h.score AS score_before, c.score, c.profile FROM computed c"
-        f" JOIN {_HEALTH} h ON h.account_id = c.account_id WHERE h.override_id IS NULL AND {_is_told(config)}"
+        "SELECT c.account_id, h.told_band AS before, c.band, h.score AS score_before, c.score, c.profile FROM computed c"
+        f"{stored} WHERE h.override_id IS NULL AND {_is_told(config)}"
     )
 
 
@@ -195,17 +204,20 @@ def _told_band(config: Config) -> str:
     )
 
 
-def _snapshot(rows: str) -> str:
-    """Keep the state of changed rows (aliased `u`) as that of the day."""
+def _snapshot(rows: str, *, is_first: bool = False) -> str:
+    """Keep the state of rows (aliased `u`) as that of the day, in place of an earlier state of that day.
+
+    `is_first`: none of them has one of that day. Then nothing is looked for, which costs PostgreSQL more than the row itself.
+    """
     names = ", ".join(f"u.{name}" for name in _COMPARED)
     keep = ", ".join(
         f"{name} = excluded.{name}" for name in (*_COMPARED, "computed_at", "override_band", "override_score")
     )
+    replace = "" if is_first else f" ON CONFLICT (account_id, day) DO UPDATE SET {keep}"
     return (
         f"INSERT INTO {_SNAPSHOT} (account_id, day, {_NAMES}, computed_at, override_band, override_score)"
         f" SELECT u.account_id, %s, {names}, u.computed_at, COALESCE(w.band, ''), w.score FROM {rows} u"
-        " LEFT JOIN workflows_healthoverride w ON w.id = u.override_id WHERE 1 = 1"
-        f" ON CONFLICT (account_id, day) DO UPDATE SET {keep}"
+        f" LEFT JOIN workflows_healthoverride w ON w.id = u.override_id WHERE 1 = 1{replace}"
     )
 
 
@@ -214,15 +226,21 @@ def _write_postgresql(
 ) -> tuple[int, list[dict[str, Any]]]:
     """Compute, compare, update and keep the day's state in one statement; gives what is to be told."""
     returned = ", ".join(f"h.{name}" for name in ("account_id", *_COMPARED, "computed_at", "override_id"))
+    before = (
+        " CROSS JOIN LATERAL (SELECT c.told_before AS told_band, c.score_before AS score, c.override_id) h"
+    )
     statement = (
-        f"WITH computed AS MATERIALIZED ({text}), moved AS ({_moved(config)}),"
-        f" updated AS (UPDATE {_HEALTH} h SET {_SET}, computed_at = %s, told_band = {_told_band(config)}"
-        f" FROM computed c WHERE h.account_id = c.account_id AND {_differs()} RETURNING {returned}),"
-        f" kept AS ({_snapshot('updated')} RETURNING 1)"
-        f" SELECT (SELECT COUNT(*) FROM kept), {', '.join(_TOLD)} FROM (SELECT 1) one LEFT JOIN moved ON TRUE"
+        f"WITH computed AS MATERIALIZED (SELECT x.*, b.told_band AS told_before, b.score AS score_before, b.override_id,"
+        f" b.kept_on AS kept_before FROM ({text}) x JOIN {_HEALTH} b ON b.account_id = x.account_id),"
+        f" moved AS ({_moved(config, before)}),"
+        f" updated AS (UPDATE {_HEALTH} h SET {_SET}, computed_at = %s, kept_on = GREATEST(h.kept_on, %s),"
+        f" told_band = {_told_band(config)} FROM computed c WHERE h.account_id = c.account_id AND {_differs()} RETURNING {returned}, c.kept_before),"
+        f" first AS ({_snapshot('(SELECT * FROM updated WHERE kept_before < %s)', is_first=True)}),"
+        f" again AS ({_snapshot('(SELECT * FROM updated WHERE kept_before IS NULL OR kept_before >= %s)')})"
+        f" SELECT (SELECT COUNT(*) FROM updated), {', '.join(_TOLD)} FROM (SELECT 1) one LEFT JOIN moved ON TRUE"
     )
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*params, moment(frame.at), frame.day])
+        cursor.execute(statement, [*params, moment(frame.at), *[frame.day] * 5])
         rows = cursor.fetchall()
     return rows[0][0], [dict(zip(_TOLD, row[1:], strict=True)) for row in rows if row[1] is not None]
 
@@ -235,7 +253,7 @@ def _write_sqlite(
     _run(f"CREATE TEMP TABLE computed AS {text}", params)
     _run("CREATE UNIQUE INDEX temp.computed_account ON computed (account_id)")
     with connection.cursor() as cursor:
-        cursor.execute(_moved(config))
+        cursor.execute(_moved(config, f" JOIN {_HEALTH} h ON h.account_id = c.account_id"))
         moved = [dict(zip(_TOLD, row, strict=True)) for row in cursor.fetchall()]
     # The rows about to change, by key: afterwards nothing would tell them.
     _run("DROP TABLE IF EXISTS temp.changing")
@@ -244,9 +262,10 @@ def _write_sqlite(
         f" ON h.account_id = c.account_id WHERE {_differs()}"
     )
     changed = _run(
-        f"UPDATE {_HEALTH} AS h SET {_SET}, computed_at = %s, told_band = {_told_band(config)} FROM computed c"
+        f"UPDATE {_HEALTH} AS h SET {_SET}, computed_at = %s, kept_on = MAX(COALESCE(kept_on, ''), %s),"
+        f" told_band = {_told_band(config)} FROM computed c"
         " WHERE h.account_id = c.account_id AND h.account_id IN (SELECT account_id FROM changing)",
-        [moment(frame.at)],
+        [moment(frame.at), frame.day.isoformat()],
     )
     rows = f"(SELECT * FROM {_HEALTH} WHERE account_id IN (SELECT account_id FROM changing))"
     _run(_snapshot(rows), [frame.day.isoformat()])
@@ -262,17 +281,31 @@ def _run(statement: str, params: Iterable[Any] = ()) -> int:
 # --- Telling -------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Because:
-    """Why accounts are computed: the run of a rule that changed something there; or that only our records changed."""
+    """Why accounts are computed: the run of a rule that changed something there; that only our records changed; or
+    that something of them was imported since all were computed last."""
 
     runs: Mapping[int, int]
     corrected: Collection[int]
+    imported: Collection[int] = frozenset()
 
     def origin_of(self, account: int, otherwise: Origin) -> Origin:
-        return Origin.CORRECTION if account in self.corrected else otherwise
+        if account in self.corrected:
+            return Origin.CORRECTION
+        return Origin.IMPORT if otherwise is Origin.LIVE and account in self.imported else otherwise
 
     def data_of(self, account: int) -> dict[str, Any]:
         """What an event says of the run, so that rules which set each other off by way of health are found out."""
         return {timeline.BY_RUN: self.runs[account]} if account in self.runs else {}
+
+
+def _imported(moved: Sequence[dict[str, Any]]) -> set[int]:
+    """The accounts whose band changed after an import. What happened to a customer live had its own mark and was told then."""
+    since = HealthState.objects.values_list("computed_at", flat=True).get(pk=1)
+    if since is None or not moved:
+        return set()
+    ids = [row["account_id"] for row in moved]
+    chunks = (ids[first : first + EVENTS_AT_ONCE] for first in range(0, len(ids), EVENTS_AT_ONCE))
+    return set().union(*(brought_in("account", chunk, since=since) for chunk in chunks))
 
 
 def _tell(
@@ -372,7 +405,7 @@ MERGES = ("account.merged", "account.unmerged", "contact.merged", "contact.unmer
 WATCHED = (
     "response.scored", "response.updated", "response.excluded", "response.restored", "response.unlinked",
     "response.deleted", "response.undeleted", "interaction.logged", "task.created", "task.completed", "task.cancelled",
-    "task.overdue", "contract.created", "contract.outcome_set", "account.created", "account.updated",
+    "task.overdue", "contract.created", "contract.updated", "contract.outcome_set", "account.created", "account.updated",
     "account.stage_changed", *MERGES, "tracked",
 )  # fmt: skip
 """Events after which an account may stand otherwise. What only passes with time waits for the night."""
@@ -556,7 +589,8 @@ def backfill(days: Iterable[dt.date]) -> int:
     written = 0
     compared = ("profile", "version", "score", "confidence", "band", "parts", "below")
     last: dict[int, tuple[Any, ...]] = {}
-    for day in sorted(days):
+    today = team_queries.today()
+    for day in sorted(day for day in days if day < today):
         end = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), zone).astimezone(dt.UTC)
         when = end - dt.timedelta(seconds=1)
         rows = []

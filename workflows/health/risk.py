@@ -49,9 +49,14 @@ def with_risk(
     rows: QuerySet[Any], *, shares: Mapping[Risk, int] = SHARES, prefix: str = "health__"
 ) -> QuerySet[Any]:
     """Accounts with `health_score`, `health_band`, `risk` and `expected_loss` (in the account's currency), as they count:
-    a person's override goes before what was computed. One join; `expected_loss` is NULL where risk or ARR is unknown."""
+    a person's override, whose id is `health_override`, goes before what was computed. One join; `expected_loss` is NULL
+    where risk or ARR is unknown."""
     risks = risks_of(config_in_force())
-    known = rows.annotate(health_score=effective_score(prefix), health_band=effective_band(prefix))
+    known = rows.annotate(
+        health_score=effective_score(prefix),
+        health_band=effective_band(prefix),
+        health_override=F(f"{prefix}override_id"),
+    )
     of_risk = Case(
         *(When(health_band=band, then=Value(risk.value)) for band, risk in risks.items()),
         default=Value(Risk.UNKNOWN.value),

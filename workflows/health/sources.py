@@ -100,6 +100,11 @@ class Piece:
     observed: str = "NULL"
     ref: str = "NULL"
 
+    @property
+    def is_looked_up(self) -> bool:
+        """Whether the join asks for each account by itself."""
+        return " LATERAL " in self.join
+
 
 NOTHING = Piece("NULL")
 
@@ -307,7 +312,8 @@ def _silence(settings: Mapping[str, Any], frame: Frame, name: str) -> Piece:
             " LEFT JOIN LATERAL (SELECT r.responded_at AS answered_at FROM surveys_response r WHERE r.account_id = a.id"
             f" AND r.responded_at <= %s AND {COUNTED.format('r.')} ORDER BY r.responded_at DESC LIMIT 1) {name}_n ON TRUE"
             " LEFT JOIN LATERAL (SELECT COUNT(*) AS number, MIN(i.asked_at) AS first_at FROM surveys_invitation i"
-            f" WHERE i.account_id = a.id AND {asked} AND {unheard}) {name} ON TRUE",
+            f" WHERE i.account_id = a.id AND {asked} AND i.asked_at > COALESCE({name}_n.answered_at, '-infinity')) {name}"
+            " ON TRUE",
             [moment(frame.at), moment(frame.at), *known_params],
         )
     counted, params = answers_then(frame) if frame.is_past else answers_now(frame)

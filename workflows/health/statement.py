@@ -131,16 +131,20 @@ def _own(profile: Profile, frame: Frame, accounts: Sql, where: Sql) -> Sql:
     """Own score, confidence and parts of the accounts of one profile."""
     pieces = [_piece(one, frame, f"s{place}") for place, one in enumerate(profile.components)]
     kinds = [_is_text(one) for one in profile.components]
-    joins = "".join(piece.join for piece in pieces)
+    # What is joined as a whole comes before what is looked up account by account, and both after it is known whose they are.
+    joined = sorted(pieces, key=lambda piece: piece.is_looked_up)
     values = [value for piece in pieces for value in piece.value_params]
-    values += [*accounts[1], *(value for piece in pieces for value in piece.params), *where[1]]
+    values += [*accounts[1], *where[1], *(value for piece in joined for value in piece.params)]
     empty = [_no_text() if is_text else _no_number() for is_text in kinds]
     read = ", ".join(
         f"{piece.value if piece is not sources.NOTHING else nothing} AS v{place},"
         f" {piece.observed if piece.observed != 'NULL' else _no_number()} AS o{place}, {piece.ref} AS r{place}"
         for place, (piece, nothing) in enumerate(zip(pieces, empty, strict=True))
     )
-    said = f"SELECT a.id AS account_id, {read} FROM {accounts[0]} a{joins} WHERE {where[0]}{_fence()}"
+    members = f"(SELECT a.* FROM {accounts[0]} a WHERE {where[0]}{_fence()}) a"
+    said = (
+        f"SELECT a.id AS account_id, {read} FROM {members}{''.join(piece.join for piece in joined)}{_fence()}"
+    )
     scored = ", ".join(
         f"v{place}, o{place}, r{place}, {_scored(one, place, kinds[place], frame)} AS c{place}"
         for place, one in enumerate(profile.components)

@@ -146,13 +146,17 @@ class _Computed(models.Model):
 
 
 class AccountHealth(_Computed):
-    """The present health of an account. `told_band` is the band that the last event told of."""
+    """The present health of an account. `told_band` is the band that the last event told of.
+
+    `kept_on` is the day of its newest snapshot, null where nobody knows: then there may be one of today.
+    """
 
     account = models.OneToOneField(Account, on_delete=models.CASCADE, primary_key=True, related_name="health")
     told_band = models.CharField(max_length=20, blank=True, default="")
     override = models.ForeignKey(
         HealthOverride, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False
     )
+    kept_on = models.DateField(null=True)
 
     objects: ClassVar = OfAccountQuerySet.as_manager()
 

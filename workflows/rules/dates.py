@@ -8,7 +8,7 @@ such a day it is told as imported: nobody was late for it here.
 
 import datetime as dt
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,10 +135,16 @@ def _chunks(rows: Sequence[tuple[int, dt.date]]) -> Iterator[Sequence[tuple[int,
 @transaction.atomic
 def _record(rows: Sequence[tuple[int, dt.date]], one: Asked) -> int:
     wanted = {one.cause(pk, value): (pk, value) for pk, value in rows}
-    told = Event.objects.filter(kind=one.kind, account__in=[pk for pk, _ in rows])
-    told = told.filter(cause_key__in=list(wanted))
+    causes = {key: key for key in wanted}
+    values = dict(rows)
+    merged = merged_into(values)
+    for gone, survivor in merged.items():
+        # The customer has had it already under the account that was merged away.
+        causes[one.cause(gone, values[survivor])] = one.cause(survivor, values[survivor])
+    told = Event.objects.filter(kind=one.kind, account__in=[*values, *merged])
+    told = told.filter(cause_key__in=list(causes))
     for key in told.values_list("cause_key", flat=True):
-        wanted.pop(key, None)
+        wanted.pop(causes[key], None)
     if not wanted:
         return 0
     accounts = Account.objects.in_bulk([pk for pk, _ in wanted.values()])
@@ -156,6 +162,17 @@ def _record(rows: Sequence[tuple[int, dt.date]], one: Asked) -> int:
         events.append(timeline.draft(columns))
     timeline.record_many(events)
     return len(wanted)
+
+
+def merged_into(accounts: Collection[int]) -> dict[int, int]:
+    """The accounts that were merged into these, each with the one it lives on in; those merged into them before as well."""
+    found: dict[int, int] = {}
+    above = {pk: pk for pk in accounts}
+    while above:
+        rows = Account.objects.filter(merged_into__in=list(above)).values_list("pk", "merged_into_id")
+        above = {pk: above[into] for pk, into in rows if into is not None and pk not in found}
+        found |= above
+    return found
 
 
 def morning(day: dt.date, zone: dt.tzinfo) -> dt.datetime:

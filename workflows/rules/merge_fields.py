@@ -16,8 +16,17 @@ TAGS: Mapping[str, str] = {
     "score": "The score that was given",
     "survey": "The survey it was given in",
 }
-
-
+_SPOKEN: Mapping[str, str] = {
+    "first_name": "the contact's first name",
+    "last_name": "the contact's last name",
+    "full_name": "the contact's name",
+    "account_name": "the account's name",
+    "owner_name": "the owner's name",
+    "owner_first_name": "the owner's first name",
+    "brand": "our name",
+    "score": "the score",
+    "survey": "the survey's name",
+}
 UNKNOWN = "(unknown)"
 
 
@@ -86,3 +95,25 @@ def shown(text: str, run: Run) -> str:
         return text
     values = values_of(run) if parsed.tags() else {}
     return parsed.fill({**values, **dict.fromkeys(parsed.missing(values), UNKNOWN)})
+
+
+def spoken(text: str) -> str:
+    """The text as it is read out in the sentence of a rule: what a field stands for, and the words in its place.
+
+    “Call {{ full_name|them }}” is read “Call [the contact's name, or ‘them’]”. What cannot be read stays as it is.
+    """
+    text = text.replace("{contact}", "[the contact]").replace("{account}", "[the account]")
+    try:
+        parsed = merge.parse(text, allowed=TAGS)
+    except merge.MergeError:
+        return text
+    return "".join(
+        part if isinstance(part, str) else f"{part.lead}[{_spoken(part)}]" for part in parsed.parts
+    )
+
+
+def _spoken(tag: merge.Tag) -> str:
+    name = _SPOKEN[tag.name]
+    if tag.is_required:
+        return name
+    return f"{name}, or ‘{tag.default}’" if tag.default else f"{name}, if known"

@@ -1,9 +1,11 @@
 """What is no customer's doing: merges start nothing, and rules that set each other off by way of health are found out."""
 
+import datetime as dt
 from typing import Any
 
 import pytest
 
+from accounts.domain import Origin
 from accounts.models import Account, Contact, CustomField, Event, LifecycleStage, Segment
 from accounts.services import accounts
 from accounts.services import merge as merging
@@ -86,6 +88,27 @@ def test_what_a_customer_did_beside_a_rule_is_not_taken_for_the_rules_doing(
 
     assert "by_run" not in Event.objects.get(kind="health.band_changed").data
     assert not HealthMark.objects.exists()
+
+
+# --- Imports -------------------------------------------------------------------------------------------------
+def test_a_band_that_changed_by_an_import_starts_only_rules_that_include_imports(
+    usage: None, make_rule: MakeRule, drain: Drain, frozen: Any
+) -> None:
+    imported, slid = (factories.an_account(name, custom={"usage": 90}) for name in ("Imported", "Slid"))
+    compute.recompute()
+    frozen.shift(dt.timedelta(days=1))
+    live, including = (
+        make_rule(name=str(includes), trigger="health.band_changed", includes_imports=includes)
+        for includes in (False, True)
+    )
+    Account.objects.update(custom={"usage": 10})
+    tell("response.scored", account=imported, origin=Origin.IMPORT)
+
+    compute.recompute()
+    drain()
+
+    assert set(Run.objects.filter(rule=live).values_list("account", flat=True)) == {slid.pk}
+    assert set(Run.objects.filter(rule=including).values_list("account", flat=True)) == {slid.pk, imported.pk}
 
 
 # --- Merges --------------------------------------------------------------------------------------------------

@@ -95,3 +95,26 @@ def test_a_date_that_comes_today_is_one_of_today_however_the_account_came(
     hear()
 
     assert runs_of(rules["renewal.in_days False"]) == 3
+
+
+@pytest.mark.fault
+def test_ten_thousand_imported_accounts_set_off_only_what_was_asked_for(
+    rules: dict[str, Rule], lead: User, hear: Callable[[], int]
+) -> None:
+    """Through the whole queue, events of the import included. One in a hundred is large and has a renewal that passed."""
+    number, some = 10_000, 100
+    late, far = TODAY + dt.timedelta(days=87), TODAY + dt.timedelta(days=400)
+    lines = "".join(
+        f"Company {n},{far if n % some else late},{50 if n % some else 120}\n" for n in range(number)
+    )
+    by_hand = factories.an_account("By hand", seats=500, renewal_on=late)
+
+    bring_in(f"Company,Renewal,Seats\n{lines}", actor=lead, target="account")
+    watching.look(Segment.objects.get().pk)
+    dates.run(TODAY)
+    hear()
+
+    assert Account.objects.count() == number + 1
+    for trigger in ("segment.entered", "renewal.in_days"):
+        assert runs_of(rules[f"{trigger} True"]) == number // some + 1
+        assert Run.objects.get(rule=rules[f"{trigger} False"]).account == by_hand

@@ -181,7 +181,7 @@ def test_the_sentence_and_the_form_say_what_it_does(lead: User) -> None:
     assert not checked.problems
     assert checked.values["steps"] == [SHOW]
     said = Speaker(lead).step(SHOW, "response.scored")
-    assert "show the contact in the product: “Hello" in said
+    assert "show the contact in the product: “Hello [the contact's first name, or ‘there’]”" in said
     assert "with the button “Book a call”, for 7 days at most" in said
 
 

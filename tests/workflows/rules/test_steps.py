@@ -210,3 +210,23 @@ def test_a_satisfaction_is_said_with_the_end_of_its_scale(ann: Any) -> None:
     answer.refresh_from_db()
 
     assert merge_fields.score_words(answer) == "4 of 5"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("Call {{ full_name|them }}", "Call [the contact's name, or ‘them’]"),
+        ("Thank you{{ first_name| }}", "Thank you[the contact's first name, if known]"),
+        ("{{ account_name }} gave {{ score }}", "[the account's name] gave [the score]"),
+        ("{{ nonsense }} stays", "{{ nonsense }} stays"),
+        ("Ask {contact} of {account}", "Ask [the contact] of [the account]"),
+        ("Nothing to fill", "Nothing to fill"),
+    ],
+)
+def test_a_text_with_fields_is_read_out_in_words(written: str, read: str) -> None:
+    assert merge_fields.spoken(written) == read
+
+
+def test_every_field_can_be_read_out() -> None:
+    text = " ".join(as_written for as_written, _ in merge_fields.offered())
+    assert "{{" not in merge_fields.spoken(text)

@@ -8,6 +8,7 @@ import pytest
 
 from accounts.models import Account, Contact, CustomField, Event, Metric, Segment
 from accounts.services import metrics
+from accounts.services.merge import merge_accounts
 from core import clock
 from surveys.models import Invitation, Survey, SurveyVersion
 from surveys.services import campaigns
@@ -40,6 +41,23 @@ def test_a_renewal_in_so_many_days_is_told_once_and_made_up_for(
     assert set(Run.objects.values_list("account__name", flat=True)) == {"In 90", "In 89", "In 84"}
     frozen.shift(dt.timedelta(days=1))
     assert dates.run(day(1)) == 1
+
+
+def test_a_renewal_that_was_told_under_an_account_merged_away_is_not_told_again(
+    make_rule: MakeRule, lead: User, frozen: Any, drain: Drain
+) -> None:
+    make_rule(trigger="renewal.in_days", trigger_settings={"days": 90})
+    ours, double = factories.an_account("Acme"), factories.an_account("Acme Inc", renewal_on=day(90))
+    assert dates.run(TODAY) == 1
+    drain()
+
+    merge_accounts(survivor=ours, loser=double, actor=lead, choices={"renewal_on": "loser"})
+    drain()
+    frozen.shift(dt.timedelta(days=1))
+
+    assert dates.run(day(1)) == 0
+    ours.refresh_from_db()
+    assert ours.renewal_on == day(90)
 
 
 def test_only_what_rules_ask_for_is_recorded(make_rule: MakeRule, lead: User, frozen: Any) -> None:

@@ -83,18 +83,19 @@ def reachable(row: RunStep) -> Contact:
 # --- In words ------------------------------------------------------------------------------------------------
 def _notify_words(settings: Mapping[str, Any]) -> str:
     first = str(settings.get("text") or "…").strip().partition("\n")[0]
-    return f"tell {who_words(settings)}: “{first[:80]}”"
+    return f"tell {who_words(settings)}: “{merge_fields.spoken(first)[:120]}”"
 
 
 def _mail_words(settings: Mapping[str, Any]) -> str:
-    return f"write to the contact in the owner's name: “{settings.get('subject') or '…'}”"
+    return f"write to the contact in the owner's name: “{merge_fields.spoken(str(settings.get('subject') or '…'))}”"
 
 
 def _in_app_words(settings: Mapping[str, Any]) -> str:
     days = settings.get("days") or IN_APP_DAYS
     button = f" with the button “{settings.get('button_label') or '…'}”" if settings.get("has_button") else ""
+    title = merge_fields.spoken(str(settings.get("title") or "…"))
     return (
-        f"show the contact in the product: “{settings.get('title') or '…'}”{button},"
+        f"show the contact in the product: “{title}”{button},"
         f" for {days} day{'' if days == 1 else 's'} at most"
     )
 

@@ -145,7 +145,8 @@ def _alert_words(settings: Mapping[str, Any]) -> str:
 def _task_words(settings: Mapping[str, Any]) -> str:
     days = int(settings.get("due_business_days", 1))
     due = "today" if days == 0 else "in one business day" if days == 1 else f"in {days} business days"
-    return f"give {who_words(settings)} the task “{settings.get('title') or '…'}”, due {due}"
+    title = merge_fields.spoken(str(settings.get("title") or "…"))
+    return f"give {who_words(settings)} the task “{title}”, due {due}"
 
 
 def register() -> None:
