@@ -349,6 +349,11 @@ class System(ABC):
         "hook_previous" the one before it while a rotation lasts. Systems that sign nothing rely on the address's token."""
         return None  # noqa: RET501 # nothing to prove is a decision of a system, not an omission
 
+    def delivery_id(self, link: Link, delivery: Delivery) -> str:
+        """What the system itself calls a delivery that `verify` let in, where that proof covers it: every repeat carries the
+        same, and another body under it is none of theirs. "" where there is none; the body then tells deliveries apart."""
+        return ""
+
     def hear(self, link: Link, delivery: Delivery) -> Sequence[Record | Reference | Unsubscribed]:
         """What a delivery says; empty for news of other kinds. Makes no call. Raises `Unusable` for what cannot be read."""
         raise NotImplementedError

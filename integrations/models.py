@@ -87,6 +87,12 @@ class Connection(models.Model):
     hook_forged = models.PositiveIntegerField(default=0)
     hook_forged_at = models.DateTimeField(null=True, blank=True)
     hook_forged_reason = models.CharField(max_length=200, blank=True, default="")
+    hook_altered = models.PositiveIntegerField(
+        default=0,
+        db_default=0,
+        help_text="Deliveries under the id of an earlier one with another body; the earlier ones stand.",
+    )
+    hook_altered_at = models.DateTimeField(null=True, blank=True)
     connected_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="connections"
     )
@@ -300,8 +306,9 @@ class RunLine(models.Model):
 class HookDelivery(OutboxRow):
     """One delivery to our door, stored as it came before anything is done with it.
 
-    `key` is made of the connection and the body, so the same body again is known. `body` is emptied when it was taken in,
-    except of the last 20, which are the examples shown to the person who maps; and after NPS_HOOK_KEEP_DAYS.
+    `key` is made of the connection and of the delivery's own id (`System.delivery_id`), where it has none of the body, so
+    that the same again is known. `body` is emptied when it was taken in, except of the last 20, which are the examples shown
+    to the person who maps; and after NPS_HOOK_KEEP_DAYS. `digest` outlives it.
     """
 
     connection = models.ForeignKey(
@@ -315,6 +322,13 @@ class HookDelivery(OutboxRow):
     verdict = models.CharField(max_length=10, choices=pairs(Verdict), blank=True, default="")
     answers = models.PositiveIntegerField(default=0, help_text="How many answers it told of.")
     repeats = models.PositiveIntegerField(default=0)
+    digest = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="SHA-256 of the body where the key is made of an id: another body under the same id is not taken.",
+    )
 
     class Meta:
         indexes = [

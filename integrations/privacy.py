@@ -7,7 +7,7 @@ declare(
     neutral="id system name state options mapping zone connected_to history_since every_minutes next_run_at rescanned_on"
     " first_sync_at last_sync_at broken_since failures last_error last_error_at hook_state hook_token_hash"
     " hook_previous_until hook_subscription hook_error hook_heard_at hook_forged hook_forged_at hook_forged_reason"
-    " connected_by created_at updated_at renewing_until",
+    " hook_altered hook_altered_at connected_by created_at updated_at renewing_until",
 )
 declare(
     "integrations.ConnectedSurvey",
@@ -29,7 +29,7 @@ declare("integrations.RunLine", personal="external_id", neutral="id run kind fie
 declare(
     "integrations.HookDelivery",
     personal="body query headers",
-    neutral=f"id connection size received_at verdict answers repeats {OUTBOX_FIELDS}",
+    neutral=f"id connection size received_at verdict answers repeats digest {OUTBOX_FIELDS}",
 )
 declare(
     "integrations.AnswerFetch",

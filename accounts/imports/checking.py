@@ -1,6 +1,7 @@
 """From rows to decisions: what each row would do, and why not. The check and the import itself both go through here.
 
-Rules, stated in docs/imports.md: a value is valid exactly when a form or the API would take it; the first row of a file
+Rules, stated in docs/imports.md: a value is valid exactly when a form or the API would take it, but for domains that pass
+for others; the first row of a file
 with an address or external id stands and later ones are refused; what the person cannot see they cannot change.
 """
 
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from accounts import cleaning, custom, versions
+from accounts import cleaning, custom, lookalikes, versions
 from accounts.domain import normalise_email
 from accounts.folding import Folded
 from accounts.imports import words
@@ -26,6 +27,8 @@ from team.scope import scope_of
 
 CREATED, UPDATED, UNCHANGED, REFUSED = "created", "updated", "unchanged", "refused"
 KNOWN_ACCOUNTS = 20_000
+# Asked of files alone: what is typed is seen by whoever types it, a list comes from somewhere.
+_DOMAINS = {"email", "domain", "account_domain"}
 _ACCOUNT_KEYS = ("account_external_id", "account_domain", "account_name")
 
 
@@ -211,6 +214,8 @@ class Judge:
                 continue
             try:
                 value = read(cell)
+                if key in _DOMAINS and (trouble := lookalikes.trouble_of(cell)):
+                    raise Invalid(trouble)
                 if key in _ACCOUNT_KEYS:
                     found.account[key] = _account_key(key, value)
                 elif key.startswith("custom."):

@@ -31,8 +31,8 @@ class ConnectionSerializer(serializers.ModelSerializer[Connection]):
         fields = [
             "id", "system", "name", "state", "options", "known_secrets", "mapping", "surveys", "zone", "connected_to",
             "history_since", "every_minutes", "next_run_at", "first_sync_at", "last_sync_at", "broken_since", "last_error",
-            "last_error_at", "hook_state", "hook_error", "hook_heard_at", "hook_forged", "hook_forged_at", "connected_by",
-            "created_at", "updated_at",
+            "last_error_at", "hook_state", "hook_error", "hook_heard_at", "hook_forged", "hook_forged_at", "hook_altered",
+            "hook_altered_at", "connected_by", "created_at", "updated_at",
         ]  # fmt: skip
         read_only_fields = fields
 

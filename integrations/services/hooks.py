@@ -1,8 +1,8 @@
 """What other systems send: verified and stored at the door, taken in by a worker.
 
 `receive` does no more than find the connection, verify the raw bytes and write one row, so that it answers in
-milliseconds whatever the delivery means. The same body again finds its row and changes nothing; one that could not be
-read before is tried again.
+milliseconds whatever the delivery means. The same again finds its row and changes nothing; one that could not be read
+before is tried again. Another body under the id of an earlier delivery changes nothing either, and the connection says so.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from django.conf import settings
@@ -95,12 +96,14 @@ _FIND = (
 
 
 def receive(connection: Connection, delivery: Delivery) -> bool:
-    """Verify a delivery and store it durably; False when it was known already. Raises `Forged`."""
+    """Verify a delivery and store it durably; False when it, or another under its id, was known already. Raises `Forged`."""
     system = registry.get(connection.system)
     if system.hook is Hook.NONE:
         raise Forged("this system sends nothing")
     try:
-        system.verify(lines.open_line(connection, with_mapping=False), delivery)
+        line = lines.open_line(connection, with_mapping=False)
+        system.verify(line, delivery)
+        ident = system.delivery_id(line, delivery)
     except Forged as reason:
         _count_forged(connection, str(reason))
         raise
@@ -113,7 +116,10 @@ def receive(connection: Connection, delivery: Delivery) -> bool:
         raise Forged("it could not be verified") from None
     if not delivery.body:
         return True
-    return _storing.submit(_Stored.of(connection, delivery))
+    found = _storing.submit(_Stored.of(connection, delivery, ident))
+    if found is _Found.ALTERED:
+        _count_altered(connection)
+    return found is _Found.WAITING
 
 
 def _count_forged(connection: Connection, reason: str) -> None:
@@ -123,16 +129,37 @@ def _count_forged(connection: Connection, reason: str) -> None:
     )
 
 
+def _count_altered(connection: Connection) -> None:
+    logger.warning("Connection %s: a delivery came under the id of another and was left", connection.pk)
+    Connection.objects.filter(pk=connection.pk).update(
+        hook_altered=F("hook_altered") + 1, hook_altered_at=clock.now()
+    )
+
+
+class _Found(Enum):
+    """What became of a delivery: it waits to be taken in, was known, or another came under its id before."""
+
+    WAITING = 1
+    KNOWN = 2
+    ALTERED = 3
+
+
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """A delivery as it will be a row."""
+    """A delivery as it will be a row. `digest` is empty where the key is made of the body."""
 
     key: str
+    digest: str
     values: tuple[Any, ...]
 
     @classmethod
-    def of(cls, connection: Connection, delivery: Delivery) -> "_Stored":
-        key = f"hook:{connection.pk}:{hashlib.sha256(delivery.body).hexdigest()}"
+    def of(cls, connection: Connection, delivery: Delivery, ident: str) -> "_Stored":
+        digest = hashlib.sha256(delivery.body).hexdigest()
+        key = f"hook:{connection.pk}:{digest}"
+        if ident:
+            key = f"hook:{connection.pk}:id:{hashlib.sha256(ident.encode('utf-8', 'replace')).hexdigest()}"
+        else:
+            digest = ""
         query = {
             intake.plain_text(k)[:100]: intake.plain_text(v)[:500]
             for k, v in list(delivery.query.items())[:20]
@@ -140,54 +167,69 @@ class _Stored:
         headers = kept_headers(delivery.headers)
         return cls(
             key,
+            digest,
             (
-                key, connection.pk, delivery.body, json.dumps(headers), json.dumps(query), len(delivery.body),
+                key, digest, connection.pk, delivery.body, json.dumps(headers), json.dumps(query), len(delivery.body),
                 clock.now(),
             ),
         )  # fmt: skip
 
 
-def _store_together(rows: Sequence[_Stored]) -> list[bool]:
+def _store_together(rows: Sequence[_Stored]) -> list[_Found]:
     """Store what came in at the same time in one transaction; what fails together is tried one by one."""
     try:
         return _store(rows)
     except DatabaseError:
         if len(rows) == 1 or database.in_atomic_block:
             raise
-    found: list[bool] = []
+    found: list[_Found] = []
     for row in rows:
         found += _store([row])
     return found
 
 
-def _store(rows: Sequence[_Stored]) -> list[bool]:
-    """One statement: new rows, or one more repeat of known ones. What failed before is tried again. Returns which wait."""
+def _store(rows: Sequence[_Stored]) -> list[_Found]:
+    """One statement: new rows, or one more repeat of known ones. What failed before is tried again, and what came under the
+    id of another changes nothing. Rows of one key have one digest."""
     table = sql.quote(HookDelivery._meta.db_table)
     first = {row.key: row for row in rows}
     repeats = Counter(row.key for row in rows)
     as_json = "%s::jsonb" if sql.is_postgresql() else "%s"
-    one = f"(%s, %s, %s, {as_json}, {as_json}, %s, %s, 'pending', 0, '', 1, '', '', 0, %s, {sql.now()}, {sql.now()})"
+    one = f"(%s, %s, %s, %s, {as_json}, {as_json}, %s, %s, 'pending', 0, '', 1, '', '', 0, %s, {sql.now()}, {sql.now()})"
     values = [value for row in first.values() for value in (*row.values, repeats[row.key] - 1)]
+    again = f"{table}.digest = excluded.digest AND {table}.state IN ('failed', 'dead')"
     statement = (
-        f"INSERT INTO {table} (key, connection_id, body, headers, query, size, received_at, state, attempts, owner, epoch,"
+        f"INSERT INTO {table} (key, digest, connection_id, body, headers, query, size, received_at, state, attempts, owner, epoch,"
         f" error, verdict, answers, repeats, next_at, created_at) VALUES {', '.join([one] * len(first))}"
-        f" ON CONFLICT (key) DO UPDATE SET repeats = {table}.repeats + excluded.repeats + 1,"
-        f" attempts = CASE WHEN {table}.state IN ('failed', 'dead') THEN 0 ELSE {table}.attempts END,"
-        f" next_at = CASE WHEN {table}.state IN ('failed', 'dead') THEN excluded.next_at ELSE {table}.next_at END,"
-        f" body = CASE WHEN {table}.state IN ('failed', 'dead') THEN excluded.body ELSE {table}.body END,"
-        f" state = CASE WHEN {table}.state IN ('failed', 'dead') THEN 'pending' ELSE {table}.state END"
-        f" RETURNING key, state = 'pending' AND attempts = 0"
+        f" ON CONFLICT (key) DO UPDATE SET"
+        f" repeats = {table}.repeats + CASE WHEN {table}.digest = excluded.digest THEN excluded.repeats + 1 ELSE 0 END,"
+        f" attempts = CASE WHEN {again} THEN 0 ELSE {table}.attempts END,"
+        f" next_at = CASE WHEN {again} THEN excluded.next_at ELSE {table}.next_at END,"
+        f" body = CASE WHEN {again} THEN excluded.body ELSE {table}.body END,"
+        f" state = CASE WHEN {again} THEN 'pending' ELSE {table}.state END"
+        f" RETURNING key, digest, state = 'pending' AND attempts = 0"
     )
     with transaction.atomic():
         with database.cursor() as cursor:
             cursor.execute(statement, values)
-            waiting = {key: bool(is_waiting) for key, is_waiting in cursor.fetchall()}
-        if any(waiting.values()):
+            stands = {key: (digest, bool(is_waiting)) for key, digest, is_waiting in cursor.fetchall()}
+        if any(is_waiting for _, is_waiting in stands.values()):
             jobs.wake(DELIVERY)
-    return [waiting[row.key] for row in rows]
+    return [_found(row, *stands[row.key]) for row in rows]
 
 
-_storing: Together[_Stored, bool] = Together(_store_together, at_most=100, goes_with=lambda taken, new: True)
+def _found(row: _Stored, digest: str, is_waiting: bool) -> _Found:
+    if digest != row.digest:
+        return _Found.ALTERED
+    return _Found.WAITING if is_waiting else _Found.KNOWN
+
+
+def _goes_with(taken: Sequence[_Stored], new: _Stored) -> bool:
+    """Two bodies under one id are not stored at once: the earlier one is to stand before the other comes."""
+    return not new.digest or all(row.key != new.key or row.digest == new.digest for row in taken)
+
+
+_storing: Together[_Stored, _Found] = Together(_store_together, at_most=100, goes_with=_goes_with)
 
 
 def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:

@@ -258,6 +258,11 @@ class Webhook(System):
         else:
             _verify_hmac(link, secrets, delivery)
 
+    def delivery_id(self, link: Link, delivery: Delivery) -> str:
+        # Elsewhere nothing vouches for such a header.
+        is_standard = link.options.get("scheme") == "standard"
+        return delivery.headers.get("webhook-id", "") if is_standard else ""
+
     # -- What is sent --
     def hear(self, link: Link, delivery: Delivery) -> Sequence[Record | Reference]:
         return _Reader(link).records(read(delivery))

@@ -162,6 +162,16 @@ def test_value_that_a_form_would_refuse_is_refused(lead: User, header: str, cell
     assert not Account.objects.exists()
 
 
+def test_domain_that_passes_for_another_is_refused(lead: User) -> None:
+    run = bring_in(
+        "Name,Domain\nPay,https://www.pаypal.com/de\nMuster,exämple.de\nPrimer,пример.рф\n",
+        actor=lead, target="account", key="domain",
+    )  # fmt: skip
+
+    assert counts(run) == (2, 0, 0, 1)
+    assert "“Domain”: The domain “pаypal.com” mixes Cyrillic (а) and Latin letters" in reasons(run)[2]
+
+
 def test_duplicate_and_blank_headers_are_offered_and_not_guessed(lead: User) -> None:
     run = upload("Name,Name,,Plan\nAcme,Acme 2,x,Pro\n", actor=lead, target="account")
 

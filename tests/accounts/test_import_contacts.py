@@ -271,6 +271,21 @@ def test_what_is_no_address_is_refused(lead: User, address: str) -> None:
     assert reasons(run)[2].startswith("Column “E-mail”")
 
 
+def test_domain_that_passes_for_another_is_refused_unless_it_is_meant(lead: User) -> None:
+    content = (
+        "E-mail,First name,Account: domain\nann@pаypal.com,Ann,\nbob@acme.example,Bob,аcme.example\nü@exämple.de,Eva,\n"
+        "ivan@пример.рф,Ivan,\nmeant@xn--pypal-4ve.com,Mia,\n"
+    )
+
+    run = bring_in(content, actor=lead, create_accounts=True)
+
+    assert counts(run) == (3, 0, 0, 2)
+    assert "“E-mail”: The domain “pаypal.com” mixes Cyrillic (а) and Latin letters" in reasons(run)[2]
+    assert reasons(run)[2].endswith("if it is meant, write it as xn--pypal-4ve.com.")
+    assert "“Account: domain”: The domain “аcme.example” mixes" in reasons(run)[3]
+    assert [each["line"] for each in run.checked["samples"]["refused"]] == [2, 3]
+
+
 def test_null_characters_are_left_out_and_refused_cells_can_be_kept(lead: User) -> None:
     run = bring_in(
         "E-mail,Last name\nann@a.example,A\x00nn\nbad,B\x00\n"
