@@ -57,18 +57,7 @@ def _facts(account: Account | None, contact: Contact | None) -> Mapping[str, Any
 
 def _facts_of_many(pairs: Sequence[Pair]) -> Iterable[Mapping[str, Any]]:
     """The band and score that counted when an event was recorded; of an account without health nothing."""
-    keys = {account.pk for account, _ in pairs if account is not None}
-    rows: Iterable[tuple[int, str, int | None]] = ()
-    if keys:
-        rows = (
-            AccountHealth.objects.filter(account__in=keys)
-            .exclude(band="", override=None)
-            .annotate(
-                effective=queries.effective_band(),
-                counted=Coalesce(F("override__score"), F("shown"), Value(None)),
-            )
-            .values_list("account_id", "effective", "counted")
-        )
+    rows = queries.counted({account.pk for account, _ in pairs if account is not None})
     known = {account: {"health.band": band, "health.score": shown} for account, band, shown in rows}
     return [{} if account is None else known.get(account.pk, {}) for account, _ in pairs]
 
