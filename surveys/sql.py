@@ -210,6 +210,7 @@ def _beside_each(table: str, condition: str, postgresql: bool) -> str:
 @cache
 def _look_up_sql(postgresql: bool) -> str:
     lock = " FOR NO KEY UPDATE" if postgresql else ""
+    wanted = "= ANY(ARRAY(SELECT wanted_id FROM w))" if postgresql else "IN (SELECT wanted_id FROM w)"
     new_id = "nextval('surveys_response_id_seq')" if postgresql else "NULL"
     new_event_id = "nextval('accounts_event_id_seq')" if postgresql else "NULL"
     contact_columns = ", ".join(timeline.CONTACT_FACTS.values())
@@ -245,14 +246,14 @@ f AS MATERIALIZED (
         WHERE c.phone_key = i.phone_key AND c.merged_into_id IS NULL AND c.erased_at IS NULL HAVING COUNT(*) = 1)
     ) AS contact_id
   FROM i
-  LEFT JOIN surveys_invitation v ON v.id = i.invitation_id
+  {_beside_each("surveys_invitation v", "v.id = i.invitation_id", postgresql)}
   LEFT JOIN surveys_surveyversion sv ON sv.id = v.version_id),
 w AS MATERIALIZED (
   SELECT f.*, COALESCE(r.contact_id, f.contact_id) AS wanted_id
-  FROM f LEFT JOIN surveys_response r ON r.id = f.response_id),
+  FROM f {_beside_each("surveys_response r", "r.id = f.response_id", postgresql)}),
 c AS MATERIALIZED (
   SELECT id, merged_into_id, erased_at, custom, {contact_columns}, account_id FROM accounts_contact
-  WHERE id IN (SELECT wanted_id FROM w) ORDER BY id{lock})
+  WHERE id {wanted} ORDER BY id{lock})
 SELECT w.n, s.id, s.metric, s.current_id, (SELECT edit_hours FROM team_workspace WHERE id = 1), w.invitation_id,
   w.invitation_survey_id, w.invitation_version_id, w.invitation_contact_id, w.invitation_account_id, w.is_test,
   w.response_id, c.id, c.merged_into_id, c.erased_at, c.custom{text}, {contact_facts}, a.id, a.custom{text}, {account_facts},
@@ -383,11 +384,12 @@ c AS MATERIALIZED (
     is_in_chain AND LEAD(id) OVER w IS NULL AS is_latest
   FROM (
     SELECT {own}, {COUNTED.format("")} AS counted, {COUNTED.format("")} AS is_in_chain, FALSE AS is_new
-    FROM surveys_response WHERE contact_id IN (SELECT contact_id FROM i)
+    FROM {_answers_of_each("SELECT DISTINCT contact_id AS key FROM i WHERE contact_id IS NOT NULL")}
     UNION ALL SELECT {own}, counted, counted AND contact_id IS NOT NULL, TRUE FROM i) q
   WINDOW w AS (PARTITION BY contact_id, metric, is_in_chain ORDER BY responded_at, id)),
 link AS (UPDATE surveys_response r SET superseded_at = c.next_at FROM c
-  WHERE r.id = c.id AND NOT c.is_new AND c.superseded_at IS DISTINCT FROM c.next_at),
+  WHERE r.id = c.id AND NOT c.is_new AND c.superseded_at IS DISTINCT FROM c.next_at
+  AND r.id = ANY(ARRAY(SELECT id FROM c WHERE NOT is_new AND superseded_at IS DISTINCT FROM next_at))),
 mark AS (INSERT INTO surveys_figuremark ({", ".join(_MARK.split())})
   SELECT d.delta, metric, account_id, survey_id, channel, score, responded_at,
     CASE d.delta WHEN 1 THEN next_at ELSE superseded_at END, COALESCE(attributes ->> 'plan', ''),
@@ -507,13 +509,22 @@ def _tell_sql(postgresql: bool) -> str:
 
 
 # --- 3. Chains -----------------------------------------------------------------------------------------------
-_CHAIN = f"""
+def _answers_of_each(keys: str) -> str:
+    """Their answers, found by an index for each key: joined plainly, PostgreSQL reads all answers there are for a few people
+    while it takes the table for small, and keeps that plan while the table grows."""
+    return (
+        f"({keys}) those CROSS JOIN LATERAL"
+        " (SELECT * FROM surveys_response r WHERE r.contact_id = those.key OFFSET 0) answers"
+    )
+
+
+_CHAIN = """
   SELECT q.*, CASE WHEN counted THEN LEAD(responded_at) OVER w END AS next_at,
     LAG(id) OVER w AS previous_id, LAG(score) OVER w AS previous_score, LAG(responded_at) OVER w AS previous_at,
     ROW_NUMBER() OVER (PARTITION BY contact_id, metric, counted ORDER BY responded_at DESC, id DESC) AS place
   FROM (SELECT id, contact_id, account_id, survey_id, channel, metric, score, responded_at, superseded_at, attributes,
-      {COUNTED.format("")} AS counted
-    FROM surveys_response WHERE contact_id IN (SELECT key FROM keys)) q
+      {counted} AS counted
+    FROM {answers}) q
   WINDOW w AS (PARTITION BY contact_id, metric, counted ORDER BY responded_at, id)"""
 _SCORE = [
     "contact_id",
@@ -537,7 +548,7 @@ _SCORE_UPSERT = (
     ),
 )
 _SCORE_GONE = (
-    "DELETE FROM surveys_contactscore WHERE contact_id IN (SELECT key FROM keys) AND NOT EXISTS (SELECT 1 FROM chain"
+    "DELETE FROM surveys_contactscore WHERE contact_id {chosen} AND NOT EXISTS (SELECT 1 FROM chain"
     " WHERE counted AND chain.contact_id = surveys_contactscore.contact_id AND chain.metric = surveys_contactscore.metric)"
 )
 
@@ -561,24 +572,33 @@ _MOVED = "SELECT * FROM chain WHERE superseded_at IS DISTINCT FROM next_at"
 @cache
 def _rechain_postgresql(wake: tuple[str, ...]) -> str:
     waking = "".join(f",\nwake{k} AS ({jobs.wake_sql(kind)})" for k, kind in enumerate(wake))
+    chain = _CHAIN.format(
+        counted=COUNTED.format(""), answers=_answers_of_each("SELECT DISTINCT key FROM keys")
+    )
     return f"""
 WITH keys AS MATERIALIZED (SELECT unnest(%s::bigint[]) AS key),
-chain AS MATERIALIZED ({_CHAIN}),
+chain AS MATERIALIZED ({chain}),
 moved AS MATERIALIZED ({_MOVED}),
-link AS (UPDATE surveys_response r SET superseded_at = m.next_at FROM moved m WHERE r.id = m.id),
+link AS (UPDATE surveys_response r SET superseded_at = m.next_at FROM moved m
+  WHERE r.id = m.id AND r.id = ANY(ARRAY(SELECT id FROM moved))),
 mark AS ({_moved_marks("moved")}),
 latest AS ({_SCORE_UPSERT}){waking}
-{_SCORE_GONE}"""
+{_SCORE_GONE.format(chosen="= ANY(ARRAY(SELECT key FROM keys))")}"""
 
 
-_SQLITE_HEAD = f"WITH keys AS (SELECT value AS key FROM json_each(%s)), chain AS MATERIALIZED ({_CHAIN})"
+_SQLITE_CHAIN = _CHAIN.format(
+    counted=COUNTED.format(""), answers="surveys_response WHERE contact_id IN (SELECT key FROM keys)"
+)
+_SQLITE_HEAD = (
+    f"WITH keys AS (SELECT value AS key FROM json_each(%s)), chain AS MATERIALIZED ({_SQLITE_CHAIN})"
+)
 _RECHAIN_SQLITE = (
     # The marks read the old links, so they come before the links are changed.
     f"{_SQLITE_HEAD}, moved AS MATERIALIZED ({_MOVED}) {_moved_marks('moved')}",
     f"{_SQLITE_HEAD} UPDATE surveys_response SET superseded_at = m.next_at FROM ({_MOVED}) m"
     " WHERE surveys_response.id = m.id",
     f"{_SQLITE_HEAD} {_SCORE_UPSERT}",
-    f"{_SQLITE_HEAD} {_SCORE_GONE}",
+    f"{_SQLITE_HEAD} {_SCORE_GONE.format(chosen='IN (SELECT key FROM keys)')}",
 )
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import random
+import re
 from collections import Counter
 from contextlib import nullcontext
 from typing import Any
@@ -230,3 +231,23 @@ def test_a_newcomer_whose_answer_lost_a_race_still_becomes_a_contact(monkeypatch
 
     response = Response.objects.get()
     assert (response.identity, response.contact and response.contact.email) == ("matched", "bob@acme.example")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [sql._look_up_sql(True), sql._insert_in_chain_sql(()), sql._rechain_postgresql(())],
+    ids=["look up", "write", "set right"],
+)
+def test_no_answer_is_taken_in_by_reading_all_answers(statement: str) -> None:
+    """Each group of answers had read the whole table, as its plan was made while there were few."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off")  # as on the line
+        try:
+            cursor.execute(f"EXPLAIN {statement}", ["{}" if "unnest" in statement else "[]"])
+            plan = [line.strip() for (line,) in cursor.fetchall()]
+        finally:
+            cursor.execute("RESET enable_seqscan")
+
+    reads = [k for k, line in enumerate(plan) if re.search(r"Scan .*on surveys_response\b", line)]
+    assert reads
+    assert all(re.match(r"(Index|Recheck) Cond", plan[k + 1]) for k in reads), "\n".join(plan)
