@@ -195,7 +195,7 @@ def counted(accounts: Collection[int]) -> list[tuple[int, str, int | None]]:
         else:
             chosen = "IN (SELECT value FROM json_each(%s))"
             cursor.execute(_COUNTED.format(chosen=chosen), [json.dumps(list(accounts))])
-        return cursor.fetchall()
+        return cast(list[tuple[int, str, int | None]], cursor.fetchall())
 
 
 def effective_band(prefix: str = "") -> Any:
