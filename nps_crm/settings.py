@@ -159,10 +159,14 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
     DATABASES["default"]["TEST"] = {"NAME": None}
 else:
-    # Prepared statements: planning is the largest single cost of the answer statement.
+    # Prepared statements: planning is the largest single cost of the answer statement. Without compiling (jit), which takes
+    # longer than any statement here, and is begun where PostgreSQL takes few rows for many. A pooler that wants no
+    # binding wants no options at the start of a connection either.
+    binds = env.bool("NPS_DB_SERVER_SIDE_BINDING", True)
     DATABASES["default"]["OPTIONS"] = {
-        "server_side_binding": env.bool("NPS_DB_SERVER_SIDE_BINDING", True),
+        "server_side_binding": binds,
         "prepare_threshold": 3,
+        **({"options": "-c jit=off"} if binds else {}),
         **DATABASES["default"].get("OPTIONS", {}),
     }
 
