@@ -52,7 +52,7 @@ def _too_wide(page: Page) -> int:
 
 @pytest.mark.parametrize(("name", "path"), [p for p in pages.SIGNED_IN if p[0] not in FOREIGN])
 def test_page_is_accessible(signed_in: Page, running: demo.Demo, name: str, path: str) -> None:
-    """In the light, then in the dark, and that as narrow as a phone: a page takes longer to come than to be looked at."""
+    """In the light, in the dark, and as narrow as a phone."""
     messages: list[str] = []
     signed_in.set_viewport_size(DESKTOP)
     signed_in.emulate_media(color_scheme="light")
@@ -70,6 +70,7 @@ def test_page_is_accessible(signed_in: Page, running: demo.Demo, name: str, path
     assert _problems(signed_in, COLOURS) == []
 
     signed_in.set_viewport_size(PHONE)
+    signed_in.reload()
     assert _too_wide(signed_in) == 0
     assert [m for m in messages if "Content Security Policy" in m or "Uncaught" in m] == []
 

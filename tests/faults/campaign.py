@@ -139,7 +139,7 @@ def storm(
             for _ in range(clusters):
                 mailing.start("worker")
             assert wait_until(
-                lambda: len(server.messages) > BATCH, 180, meanwhile=lambda: mailing.wake("tick")
+                lambda: len(server.messages) > BATCH, 90, meanwhile=lambda: mailing.wake("tick")
             ), Path(mailing.log).read_text()[-3000:]
             killed, crashed = _strike(
                 mailing, server, chance, seconds=seconds, kills=kills, clusters=clusters,

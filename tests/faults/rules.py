@@ -126,7 +126,7 @@ def _storm(
     try:
         for _ in range(clusters):
             journeys.start("worker")
-        begun = wait_until(lambda: journeys.done() > 10, 180, meanwhile=lambda: journeys.wake("tick"))
+        begun = wait_until(lambda: journeys.done() > 10, 90, meanwhile=lambda: journeys.wake("tick"))
         assert begun, Path(journeys.log).read_text()[-3000:]
         killed, crashed = _strike(
             journeys, chance, seconds=seconds, kills=kills, clusters=clusters, database=database, pause=pause

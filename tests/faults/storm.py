@@ -57,7 +57,7 @@ def storm(*, rows: int, seconds: float, workers: int, clusters: int, crashes: bo
                 deployment.wake("tick")
 
         result.is_finished = wait_until(
-            lambda: deployment.is_finished("storm"), 90, meanwhile=nudge,
+            lambda: deployment.is_finished("storm"), 60, meanwhile=nudge,
             progress=lambda: deployment.sink.stat().st_size,
         )  # fmt: skip
         result.calm_seconds = round(time.monotonic() - calm, 1)
