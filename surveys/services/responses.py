@@ -248,12 +248,16 @@ def correct_times(*, times: Mapping[int, dt.datetime]) -> set[int]:
     with changing(differing) as rows:
         chosen = [row for row in rows if row.responded_at != wanted[row.pk]]
         for row in chosen:
-            row.responded_at = wanted[row.pk]
-            Event.objects.filter(subject_type="response", subject_id=row.pk, kind="response.scored").update(
-                occurred_at=row.responded_at
-            )
-            row.redated_at = now
+            row.responded_at, row.redated_at = wanted[row.pk], now
         Response.objects.bulk_update(chosen, ["responded_at", "redated_at"], batch_size=500)
+        told = list(
+            Event.objects.filter(
+                subject_type="response", subject_id__in=[row.pk for row in chosen], kind="response.scored"
+            )
+        )
+        for event in told:
+            event.occurred_at = wanted[event.subject_id or 0]
+        Event.objects.bulk_update(told, ["occurred_at"], batch_size=500)
     return {row.pk for row in chosen}
 
 
