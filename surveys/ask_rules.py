@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 
 from surveys.choices import AskScope, Channel, Reason, SurveyKind
+from surveys.quarters import quarter_of
 
 COSTS: Mapping[Channel, int] = {Channel.EMAIL: 10, Channel.SMS: 10, Channel.IN_APP: 3, Channel.LINK: 0}
 REMINDER_COST = 5
@@ -136,8 +137,8 @@ class Asking:
 
 def period_of(now: dt.datetime, zone: ZoneInfo) -> str:
     """The quarter in which a sample holds, in the workspace's zone: "2026Q1"."""
-    local = now.astimezone(zone)
-    return f"{local.year}Q{(local.month + 2) // 3}"
+    quarter = quarter_of(now.astimezone(zone).date())
+    return f"{quarter.year}Q{quarter.number}"
 
 
 def sampling_key() -> str:

@@ -24,6 +24,7 @@ from django.db import connection
 
 from accounts import timeline
 from core import hotline, jobs
+from surveys.sql_dialect import beside_each
 
 Row = dict[str, Any]
 COUNTED = (
@@ -512,10 +513,7 @@ def _tell_sql(postgresql: bool) -> str:
 def _answers_of_each(keys: str) -> str:
     """Their answers, found by an index for each key: joined plainly, PostgreSQL reads all answers there are for a few people
     while it takes the table for small, and keeps that plan while the table grows."""
-    return (
-        f"({keys}) those CROSS JOIN LATERAL"
-        " (SELECT * FROM surveys_response r WHERE r.contact_id = those.key OFFSET 0) answers"
-    )
+    return f"({keys}) those {beside_each('surveys_response answers', 'answers.contact_id = those.key')}"
 
 
 _CHAIN = """

@@ -53,6 +53,7 @@ from surveys.choices import (
     WaveState,
 )
 from surveys.models import Campaign, Exclusion, Invitation, Response, Suppression, Survey, SurveyVersion, Wave
+from surveys.quarters import quarter_of
 from surveys.widget import manage
 from team.models import NotificationPreference, Team, User, Workspace
 from workflows.alerting.domain import severity_of_score, worst
@@ -420,7 +421,7 @@ def _wave(cast: Cast, survey: Survey, number: int, start: dt.date) -> int:
     rng, lead = cast.rng, cast.people["lead"]
     launched = cast.moment(start, start=9, end=10)
     campaign = Campaign.objects.create(
-        name=f"Relationship {_quarter(start)}",
+        name=f"Relationship {quarter_of(start).label}",
         survey=survey,
         state=CampaignState.FINISHED,
         created_by=lead,
@@ -475,10 +476,6 @@ def _why_not(contact: Contact, account: Account, number: int, start: dt.date) ->
     if (account.customer_since or start) > start - dt.timedelta(days=30):
         return Reason.TENURE
     return Reason.RECENTLY_ASKED if contact.pk % 2 != number % 2 else None
-
-
-def _quarter(day: dt.date) -> str:
-    return f"Q{(day.month - 1) // 3 + 1} {day.year}"
 
 
 def _invitation(cast: Cast, wave: Wave, contact: Contact, at: dt.datetime) -> Invitation:
@@ -731,7 +728,7 @@ def _rule_in_preparation(cast: Cast) -> None:
 def _next_campaign(cast: Cast, survey: Survey) -> None:
     """A campaign ready to be launched, so that the story can be played from its start, and one still being thought about."""
     Campaign.objects.create(
-        name=f"Relationship {_quarter(cast.today)}, second half",
+        name=f"Relationship {quarter_of(cast.today).label}, second half",
         survey=survey,
         segment=Segment.objects.get(name="Decision makers"),
         state=CampaignState.DRAFT,
