@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from accounts.imports.targets import ImportTarget
-    from accounts.models import Account, Contact, Event
+    from accounts.models import Contact, Event
     from team.models import User
 
-    FactsOfMany = Callable[[Sequence[tuple[Account | None, Contact | None]]], Iterable[Mapping[str, Any]]]
+    ReadFacts = Callable[[Sequence[tuple[int | None, int | None]]], Iterable[Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +157,7 @@ class Extensions:
     segment_fields: dict[tuple[str, str], SegmentField] = field(default_factory=dict)
     panels: dict[str, Panel] = field(default_factory=dict)
     relations: dict[str, Relation] = field(default_factory=dict)
-    facts: "dict[str, Callable[[Account | None, Contact | None], Mapping[str, Any]]]" = field(
-        default_factory=dict
-    )
-    facts_of_many: "dict[str, FactsOfMany]" = field(default_factory=dict)
+    facts: "dict[str, ReadFacts]" = field(default_factory=dict)
     renderers: dict[str, EventRenderer] = field(default_factory=dict)
     columns: dict[tuple[str, str], Column] = field(default_factory=dict)
     segment_users: "dict[str, Callable[[int], Iterable[str]]]" = field(default_factory=dict)
@@ -188,19 +185,12 @@ def relation(new: Relation) -> None:
     registered.relations[new.model] = new
 
 
-def facts(
-    key: str,
-    read: "Callable[[Account | None, Contact | None], Mapping[str, Any]]",
-    *,
-    read_many: "FactsOfMany | None" = None,
-) -> None:
+def facts(key: str, read: "ReadFacts") -> None:
     """Register non-personal values that every event remembers as they were when it was recorded.
 
-    `read_many` answers for many accounts and contacts in their order; bulk writes use it instead of asking one by one.
+    `read` is given the ids of many pairs of account and contact at once, and answers for each in their order.
     """
     registered.facts[key] = read
-    if read_many is not None:
-        registered.facts_of_many[key] = read_many
 
 
 def panels_for(target: str, tab: str) -> list[Panel]:

@@ -105,10 +105,12 @@ def facts_of_many(pairs: Sequence[tuple[Account | None, Contact | None]]) -> lis
     accounts = {id(account): account for account, _ in pairs}  # mostly a few, each with many contacts
     of_account = {key: _own_facts(account, None, public) for key, account in accounts.items()}
     found = [of_account[id(account)] | _own_facts(None, contact, public) for account, contact in pairs]
-    for key, read in extend.registered.facts.items():
-        read_many = extend.registered.facts_of_many.get(key)
-        more = read_many(pairs) if read_many else (read(account, contact) for account, contact in pairs)
-        for values, added in zip(found, more, strict=True):
+    keys = [
+        (account.pk if account is not None else None, contact.pk if contact is not None else None)
+        for account, contact in pairs
+    ]
+    for read in extend.registered.facts.values():
+        for values, added in zip(found, read(keys), strict=True):
             values |= added
     return found
 

@@ -25,13 +25,14 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from django.db import IntegrityError, OperationalError, connection, transaction
 
 from accounts import extend, timeline
 from accounts.domain import Origin
-from accounts.models import Account, Contact
+from accounts.models import Account
 from core import clock
 from surveys import arrivals, domain, identity, sql
 from surveys.choices import Channel, Identity, ResponseState
@@ -784,7 +785,7 @@ def _attributes(row: sql.Row, answer: Answer) -> dict[str, Any]:
 def _facts(row: sql.Row) -> dict[str, Any]:
     """The same as `timeline.current_facts`, of what was looked up; what other apps register comes beside."""
     found: dict[str, Any] = {}
-    public = json.loads(row["public_fields"] or "[]")
+    public = _public_fields(row["public_fields"] or "[]")
     for target, columns in (("account", timeline.ACCOUNT_FACTS), ("contact", timeline.CONTACT_FACTS)):
         if row[f"{target}_id"] is not None:
             found |= timeline.facts_of_columns({key: row[column] for key, column in columns.items()})
@@ -793,20 +794,20 @@ def _facts(row: sql.Row) -> dict[str, Any]:
     return found
 
 
+@lru_cache(maxsize=8)
+def _public_fields(text: str) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = json.loads(text)
+    return found
+
+
 def _registered_facts(found: Mapping[int, sql.Row]) -> dict[tuple[int | None, int | None], dict[str, Any]]:
     """Facts that other apps register, read only when there are any (ours are in `_beside`)."""
-    readers = {key: read for key, read in extend.registered.facts.items() if key != "surveys"}
+    readers = extend.registered.facts.values()
     if not readers:
         return {}
     keys = list(dict.fromkeys((row["account_id"], row["contact_id"]) for row in found.values()))
-    # Most readers want no more than the keys; what else they ask for is loaded when they do.
-    accounts = {pk: Account.from_db(None, ["id"], [pk]) for pk, _ in keys if pk}
-    contacts = {pk: Contact.from_db(None, ["id"], [pk]) for _, pk in keys if pk}
-    pairs = [(accounts.get(account or 0), contacts.get(contact or 0)) for account, contact in keys]
     facts: dict[tuple[int | None, int | None], dict[str, Any]] = {key: {} for key in keys}
-    for key, read in readers.items():
-        read_many = extend.registered.facts_of_many.get(key)
-        more = read_many(pairs) if read_many else (read(account, contact) for account, contact in pairs)
-        for pair, added in zip(keys, more, strict=True):
+    for read in readers:
+        for pair, added in zip(keys, read(keys), strict=True):
             facts[pair] |= added
     return facts

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from accounts.models import Event, EventRelay
+from accounts.models import CustomField, Event, EventRelay
 from core import clock
 from surveys.ingest import Outcome, ingest
 from surveys.models import ContactScore, FigureMark, Invitation, Response, ResponseRevision, SurveyVersion
@@ -392,13 +392,23 @@ def test_facts_of_other_apps_are_remembered(survey, ann, monkeypatch):
     from accounts import extend
 
     monkeypatch.setitem(
-        extend.registered.facts, "test", lambda account, contact: {"health": 40, "of": account.pk}
+        extend.registered.facts, "test", lambda keys: [{"health": 40, "of": account} for account, _ in keys]
     )
 
     one(factories.answer_to(survey, 5, email=ann.email))
 
     facts = Event.objects.get().facts
     assert (facts["health"], facts["of"]) == (40, ann.account_id)
+
+
+def test_a_custom_number_beyond_64_bits_hinders_no_answer(survey, ann, acme):
+    CustomField.objects.create(target="account", key="rows", label="Rows", type="number", is_personal=False)
+    acme.custom = {"rows": 10**30}
+    acme.save()
+
+    one(factories.answer_to(survey, 5, email=ann.email))
+
+    assert 10**30 in Event.objects.get().facts.values()
 
 
 def test_the_number_of_statements_does_not_grow_with_the_answers(survey, acme, django_assert_max_num_queries):

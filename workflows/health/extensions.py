@@ -8,12 +8,10 @@ from django.db.models.functions import Coalesce
 
 from accounts import extend
 from accounts.extend import Column, Relation, SegmentField
-from accounts.models import Account, Contact, Event
+from accounts.models import Event
 from workflows.health import compute, queries, versions
 from workflows.health.domain import UNCLEAR, Config
 from workflows.models import AccountHealth, HealthOverride, HealthSentiment
-
-Pair = tuple[Account | None, Contact | None]
 
 
 # --- Filters -------------------------------------------------------------------------------------------------
@@ -50,16 +48,13 @@ def _config() -> Config | None:
 
 
 # --- Facts ---------------------------------------------------------------------------------------------------
-def _facts(account: Account | None, contact: Contact | None) -> Mapping[str, Any]:
-    (found,) = _facts_of_many([(account, contact)])
-    return found
-
-
-def _facts_of_many(pairs: Sequence[Pair]) -> Iterable[Mapping[str, Any]]:
+def _facts(keys: Sequence[tuple[int | None, int | None]]) -> Iterable[Mapping[str, Any]]:
     """The band and score that counted when an event was recorded; of an account without health nothing."""
-    rows = queries.counted({account.pk for account, _ in pairs if account is not None})
-    known = {account: {"health.band": band, "health.score": shown} for account, band, shown in rows}
-    return [{} if account is None else known.get(account.pk, {}) for account, _ in pairs]
+    rows = queries.counted({account for account, _ in keys if account is not None})
+    known: dict[int | None, Mapping[str, Any]] = {
+        account: {"health.band": band, "health.score": shown} for account, band, shown in rows
+    }
+    return [known.get(account, {}) for account, _ in keys]
 
 
 # --- Lists and timeline --------------------------------------------------------------------------------------
@@ -125,7 +120,7 @@ def register() -> None:
                      annotate=_of_health("_f_health_confidence", lambda: F("confidence")), group="Health"),
     ):  # fmt: skip
         extend.segment_field(field)
-    extend.facts("health", _facts, read_many=_facts_of_many)
+    extend.facts("health", _facts)
     extend.on_points("health", compute.mark)
     extend.column(
         Column(
