@@ -489,10 +489,13 @@ class TrackedEvent(models.Model):
 class EventRelay(models.Model):
     """One row per event not yet handed to its subscribers; written with the event, deleted by the relay.
 
-    A row instead of a cursor over ids, because a cursor skips events whose transaction commits late.
+    A row instead of a cursor over ids, because a cursor skips events whose transaction commits late. Written in the
+    transaction of its event, so the database does not look for that once more.
     """
 
-    event = models.OneToOneField(Event, on_delete=models.CASCADE, primary_key=True, related_name="relay")
+    event = models.OneToOneField(
+        Event, on_delete=models.CASCADE, primary_key=True, related_name="relay", db_constraint=False
+    )
 
     def __str__(self) -> str:
         return f"Relay of event {self.event_id}"

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+import orjson
 from django.db import connection
 
 from accounts import timeline
@@ -130,11 +131,12 @@ def moment(value: dt.datetime | None) -> str | None:
     return str(value.astimezone(dt.UTC).replace(tzinfo=None))
 
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
-
-
 def rows_json(rows: Iterable[Mapping[str, Any]]) -> str:
-    return _encode(list(rows))
+    listed = list(rows)
+    try:
+        return orjson.dumps(listed).decode()
+    except TypeError:  # a custom field may hold a whole number beyond 64 bits
+        return json.dumps(listed)
 
 
 def relation(columns: Mapping[str, str], *, postgresql: bool) -> str:

@@ -123,9 +123,14 @@ class Response(models.Model):
 
 
 class ResponseRevision(models.Model):
-    """What was known of a response from `known_at` on: numbers and keys, no text. Append-only."""
+    """What was known of a response from `known_at` on: numbers and keys, no text. Append-only.
 
-    response = models.ForeignKey(Response, on_delete=models.CASCADE, related_name="revisions", db_index=False)
+    Written by the statement that writes the response, so the database does not look for it once more.
+    """
+
+    response = models.ForeignKey(
+        Response, on_delete=models.CASCADE, related_name="revisions", db_index=False, db_constraint=False
+    )
     known_at = models.DateTimeField(db_default=Now())
     responded_at = models.DateTimeField()
     score = models.SmallIntegerField()
@@ -159,15 +164,21 @@ class ImportedAnswer(models.Model):
 
 
 class ContactScore(models.Model):
-    """A contact's latest and previous counted score, by `responded_at`."""
+    """A contact's latest and previous counted score, by `responded_at`.
+
+    Derived: whoever writes or deletes answers sets it right from those that stand (surveys/sql.py), so the database does not
+    look for them once more.
+    """
 
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="scores", db_index=False)
     metric = models.CharField(max_length=10, choices=pairs(MetricFamily), default=MetricFamily.NPS)
-    latest = models.ForeignKey(Response, on_delete=models.CASCADE, related_name="+", db_index=False)
+    latest = models.ForeignKey(
+        Response, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
     latest_score = models.SmallIntegerField()
     latest_at = models.DateTimeField()
     previous = models.ForeignKey(
-        Response, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False
+        Response, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False, db_constraint=False
     )
     previous_score = models.SmallIntegerField(null=True)
     previous_at = models.DateTimeField(null=True)
