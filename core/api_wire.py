@@ -61,9 +61,11 @@ def read_json(raw: bytes) -> Any:
         raise Malformed(
             f"The body is not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})."
         ) from None
-    # Depth cannot exceed the number of brackets, and only an escape can write a NUL or half a surrogate pair.
-    if text.count("[") + text.count("{") > MAX_DEPTH or "\\u" in text:
-        value = _clean(value, 0)
+    # Only an escape can write a NUL or half a surrogate pair, and depth cannot exceed the number of brackets.
+    if "\\u" in text:
+        return _clean(value, 0)
+    if text.count("[") + text.count("{") > MAX_DEPTH:
+        _check_depth(value, 0)
     return value
 
 
@@ -101,6 +103,16 @@ _decoder = json.JSONDecoder(
     parse_float=_float,
     parse_int=_int,
 )
+
+
+def _check_depth(value: Any, depth: int) -> None:
+    if not isinstance(value, (dict, list)):
+        return
+    if depth >= MAX_DEPTH:
+        raise Malformed(f"The body is nested more than {MAX_DEPTH} levels deep.")
+    for inner in value.values() if isinstance(value, dict) else value:
+        if isinstance(inner, (dict, list)):
+            _check_depth(inner, depth + 1)
 
 
 def _clean(value: Any, depth: int) -> Any:
