@@ -138,7 +138,7 @@ def test_a_job_that_was_interrupted_carries_on_from_what_it_saved(
     jobs.drain("long_job")
     job.refresh_from_db()
     assert (job.state, job.attempts, job.error) == ("pending", 1, "ConnectionError")
-    Job.objects.update(next_at=timezone.now())
+    Job.objects.update(next_at=timezone.now() - dt.timedelta(seconds=1))
     jobs.drain("long_job")
     job.refresh_from_db()
     assert (job.state, written) == ("done", [0, 1, 2, 3, 4])
