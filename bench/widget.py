@@ -114,7 +114,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--clients", type=int, default=16)
-    parser.add_argument("--threads", type=int, default=4, help="blocking threads of each of the two workers")
+    parser.add_argument("--threads", type=int, default=8, help="blocking threads of each of the two workers")
     options = parser.parse_args()
     key, plain, kept = prepare()
     load = {"clients": options.clients, "seconds": options.seconds}

@@ -11,11 +11,11 @@ import select
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from psycopg import OperationalError, errors
-from psycopg.adapt import Transformer
+from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 
 Statement = tuple[str, Sequence[bytes | None]]
@@ -94,6 +94,33 @@ def trip(*statements: Statement) -> list[list[tuple[Any, ...]]]:
     Parameters are texts as PostgreSQL reads them, `$1` in the statement. Begins the transaction where an `atomic` block
     has not yet. An error is raised as Django would, after which nothing behind the failing statement has run.
     """
+    return _trip([_Asked(text, (), params, None) for text, params in statements])
+
+
+def trip_with(*statements: tuple[str, Sequence[Any]]) -> list[list[tuple[Any, ...]]]:
+    """As `trip`, of parameters as Python has them: the driver says what type each is of."""
+    writer = Transformer(connections[DEFAULT_DB_ALIAS].connection)
+    asked = []
+    for text, params in statements:
+        values = writer.dump_sequence(params, [PyFormat.AUTO] * len(params))
+        asked.append(_Asked(text, tuple(writer.types or ()), values, writer.formats))
+    return _trip(asked)
+
+
+class _Asked(NamedTuple):
+    """A statement on its way: what it is prepared by, and its parameters as they are sent."""
+
+    text: str
+    types: tuple[int, ...]
+    params: Sequence[Any]
+    formats: Any
+
+    @property
+    def key(self) -> tuple[str, tuple[int, ...]]:
+        return self.text, self.types
+
+
+def _trip(statements: Sequence[_Asked]) -> list[list[tuple[Any, ...]]]:
     line: Any = connections[DEFAULT_DB_ALIAS]
     line.close_if_health_check_failed()
     line.ensure_connection()
@@ -102,7 +129,7 @@ def trip(*statements: Statement) -> list[list[tuple[Any, ...]]]:
     if line.prepared is None or line.prepared.pgconn is not pgconn:
         line.prepared = _Prepared(pgconn)
     if not raw.autocommit and pgconn.transaction_status == TransactionStatus.IDLE:
-        statements = (("BEGIN", ()), *statements)
+        statements = (_BEGIN, *statements)
         skipped = 1
     else:
         skipped = 0
@@ -116,15 +143,18 @@ def trip(*statements: Statement) -> list[list[tuple[Any, ...]]]:
         return rows
 
 
+_BEGIN = _Asked("BEGIN", (), (), None)
+
+
 class _Prepared:
-    """What is prepared on one connection: its names by the text of the statement."""
+    """What is prepared on one connection: its names by the statement and the types of its parameters."""
 
     def __init__(self, pgconn: Any) -> None:
         self.pgconn = pgconn
-        self.names: dict[str, bytes] = {}
+        self.names: dict[tuple[str, tuple[int, ...]], bytes] = {}
         self.made = 0
 
-    def send(self, statements: Sequence[Statement]) -> list[Any]:
+    def send(self, statements: Sequence[_Asked]) -> list[Any]:
         """The result of each statement."""
         try:
             asked, results = self._converse(statements)
@@ -133,27 +163,27 @@ class _Prepared:
             raise
         failed = next((result for result in results if result.status == ExecStatus.FATAL_ERROR), None)
         if failed is not None:
-            for (text, is_preparation), result in zip(asked, results, strict=True):
+            for (key, is_preparation), result in zip(asked, results, strict=True):
                 if is_preparation and result.status != ExecStatus.COMMAND_OK:
-                    del self.names[text]
+                    del self.names[key]
             raise errors.error_from_result(failed)
         return [
             result for (_, is_preparation), result in zip(asked, results, strict=True) if not is_preparation
         ]
 
-    def _converse(self, statements: Sequence[Statement]) -> tuple[list[tuple[str, bool]], list[Any]]:
+    def _converse(self, statements: Sequence[_Asked]) -> tuple[list[tuple[Any, bool]], list[Any]]:
         pgconn = self.pgconn
         pgconn.enter_pipeline_mode()
-        asked: list[tuple[str, bool]] = []
-        for text, params in statements:
-            name = self.names.get(text)
+        asked: list[tuple[Any, bool]] = []
+        for one in statements:
+            name = self.names.get(one.key)
             if name is None:
                 self.made += 1
-                name = self.names[text] = b"hot%d" % self.made
-                pgconn.send_prepare(name, text.encode())
-                asked.append((text, True))
-            pgconn.send_query_prepared(name, params)
-            asked.append((text, False))
+                name = self.names[one.key] = b"hot%d" % self.made
+                pgconn.send_prepare(name, one.text.encode(), one.types)
+                asked.append((one.key, True))
+            pgconn.send_query_prepared(name, one.params, one.formats)
+            asked.append((one.key, False))
         pgconn.pipeline_sync()
         poll = select.poll()
         _flush(pgconn, poll)

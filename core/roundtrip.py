@@ -12,6 +12,8 @@ from typing import Any, TypeVar, cast
 import psycopg
 from django.db import InterfaceError, OperationalError, connection
 
+from core import hotline
+
 T = TypeVar("T")
 Statement = tuple[str, Sequence[Any]]
 Rows = list[tuple[Any, ...]]
@@ -41,6 +43,8 @@ def _twice_if_dead(work: Callable[[], T]) -> T:
 
 
 def _once(statements: Sequence[Statement]) -> list[Rows]:
+    if hotline.is_held():
+        return hotline.trip_with(*((_numbered(text), params) for text, params in statements))
     connection.ensure_connection()
     raw = connection.connection
     watched = connection.execute_wrappers or connection.queries_logged
@@ -53,17 +57,17 @@ def _once(statements: Sequence[Statement]) -> list[Rows]:
         return found
     with connection.wrap_database_errors, raw.pipeline():
         cursors = [
-            psycopg.RawCursor(raw).execute(_numbered(text), params, prepare=True)
+            psycopg.RawCursor(raw).execute(_numbered(text).encode(), params, prepare=True)
             for text, params in statements
         ]
         return [cursor.fetchall() for cursor in cursors]
 
 
 @lru_cache(maxsize=500)
-def _numbered(text: str) -> bytes:
+def _numbered(text: str) -> str:
     """The text with PostgreSQL's own marks of parameters."""
     pieces = text.split("%s")
     return "".join(
         f"{'' if number == 0 else f'${number}'}{piece.replace('%%', '%')}"
         for number, piece in enumerate(pieces)
-    ).encode()
+    )

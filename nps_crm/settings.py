@@ -410,7 +410,7 @@ WORKERS = env.int("NPS_WORKERS", 2, validate=validate.Range(min=1, max=64))
 LONG_JOBS = env.int("NPS_LONG_JOBS", max(1, WORKERS - 1), validate=validate.Range(min=1, max=64))
 # Web processes and the threads of each (`manage.py web`, `manage.py serve`).
 WEB_WORKERS = env.int("NPS_WEB_WORKERS", 2, validate=validate.Range(min=1, max=64))
-WEB_THREADS = env.int("NPS_WEB_THREADS", 4, validate=validate.Range(min=1, max=256))
+WEB_THREADS = env.int("NPS_WEB_THREADS", 8, validate=validate.Range(min=1, max=256))
 # How long what is in hand may take to end after SIGTERM or Ctrl-C; then it is killed, and taken up later.
 STOP_SECONDS = env.float("NPS_STOP_SECONDS", 30.0, validate=validate.Range(min=1, max=600))
 # A worker cluster without a sign of life for so long is killed and started anew.

@@ -1,11 +1,13 @@
 """What follows from allauth's signals. Connected when the app is ready."""
 
+from functools import lru_cache
 from typing import Any
 
 from allauth.account import signals as account_signals
 from allauth.account.adapter import get_adapter
 from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
 from allauth.mfa import signals as mfa_signals
+from django.conf import settings
 from django.contrib.auth import signals as auth_signals
 from django.core.signals import request_finished, request_started
 from django.dispatch import receiver
@@ -18,7 +20,20 @@ from team.services import people
 
 
 def ip_of(request: HttpRequest | None) -> str | None:
-    return get_adapter().get_client_ip(request) if request is not None else None
+    """The address of the browser, behind as many proxies as are trusted. Raises `PermissionDenied` if there is none."""
+    if request is None:
+        return None
+    said = (request.META.get(name, "") for name in ("REMOTE_ADDR", "HTTP_X_FORWARDED_FOR"))
+    return _ip_of(*said, proxies=settings.ALLAUTH_TRUSTED_PROXY_COUNT)
+
+
+@lru_cache(maxsize=4096)
+def _ip_of(remote: str, forwarded: str, *, proxies: int) -> str:
+    # Asked of allauth once for each, which reads all headers for it. It goes by the setting that `proxies` is.
+    request = HttpRequest()
+    request.META |= {"REMOTE_ADDR": remote, "HTTP_X_FORWARDED_FOR": forwarded}
+    found: str = get_adapter().get_client_ip(request)
+    return found
 
 
 @receiver([request_started, request_finished])

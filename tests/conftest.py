@@ -17,7 +17,7 @@ from core import failures, outbox
 from core.outbox import Kind, State
 from surveys.api import door
 from surveys.channels import email
-from surveys.widget import config, limits
+from surveys.widget import config, lane, limits
 from team import audit
 from team.domain import Role
 from team.models import Team, User
@@ -68,6 +68,7 @@ def _fresh_state(request: pytest.FixtureRequest) -> Iterator[None]:
             break
     yield
     door.hotline_of_answers.close()
+    lane.hotline_of_visitors.close()
 
 
 @pytest.fixture

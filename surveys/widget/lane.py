@@ -1,14 +1,14 @@
 """What decisions need from the database: the look at the visitor, and the count of the limits, in one round trip.
 
 On PostgreSQL visitors who wait in this process are looked up together: a look costs the database little more for eight of
-them than for one (bench/widget.py).
+them than for one (bench/widget.py), and on a connection that the threads of the process share (core/hotline.py).
 """
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core import ratelimit, roundtrip
+from core import hotline, ratelimit, roundtrip
 from core.ratelimit import Verdict
 from core.together import Together
 from surveys.sql_dialect import is_postgresql
@@ -55,7 +55,8 @@ def _together(visits: Sequence[Visit]) -> list[Found]:
     due = {name: limit for visit in visits for name, limit in visit.due.items()}
     people = [(visit.person, visit.keys) for visit in visits if visit.person is not None]
     look = queries.look_at_many(config=config, people=people, now=now)
-    seen, counted = roundtrip.run(look.statement, _count(due))
+    with hotline_of_visitors.held():
+        seen, counted = roundtrip.run(look.statement, _count(due))
     verdicts = _verdicts(due, counted)
     return [
         (
@@ -71,4 +72,5 @@ def _goes_with(others: Sequence[Visit], visit: Visit) -> bool:
     return all(one.config is visit.config and not one.due.keys() & visit.due.keys() for one in others)
 
 
+hotline_of_visitors = hotline.Hotline()
 _lane: Together[Visit, Found] = Together(_together, at_most=queries.GROUP, goes_with=_goes_with)

@@ -1,5 +1,6 @@
 """The connection that the threads of a web process lend each other, and its statements sent in one trip."""
 
+import datetime as dt
 import threading
 from collections.abc import Iterator
 
@@ -57,6 +58,16 @@ def test_statements_of_one_trip_are_answered_each(line: hotline.Hotline) -> None
             assert hotline.trip(
                 ("SELECT $1::bigint + 1", [b"41"]), ("SELECT 1 WHERE FALSE", ()), ("SELECT $1::text", [None])
             ) == [[(42,)], [], [(None,)]]
+
+
+@pytest.mark.parametrize("number", [7, 7_000_000_000])
+def test_values_of_python_are_sent_with_their_types(line: hotline.Hotline, number: int) -> None:
+    at, day = dt.datetime(2026, 3, 29, 1, 30, tzinfo=dt.UTC), dt.timedelta(days=1)
+    with line.held():
+        for _ in range(2):
+            assert hotline.trip_with(("SELECT $1 - interval '1 day', $2 + 1", [at, number]), ("SELECT 1", [])) == [
+                [(at - day, number + 1)], [(1,)],
+            ]  # fmt: skip
 
 
 def test_the_orm_and_trips_are_one_transaction(line: hotline.Hotline) -> None:

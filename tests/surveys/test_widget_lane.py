@@ -37,6 +37,7 @@ def visit(config: Config, who: Person, **due: int) -> lane.Visit:
 
 
 @needs_postgresql
+@pytest.mark.django_db(transaction=True)
 def test_each_of_a_group_is_told_what_it_would_be_told_alone(config: Config) -> None:
     now = clock.now()
     asked = person("u-asked", "asked@fjord.example")
