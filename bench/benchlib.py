@@ -13,6 +13,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -215,21 +216,20 @@ def wrk(url: str, script: str, *, clients: int, seconds: float, args: Sequence[o
 
 def pgbench(script: str, *, clients: int, seconds: float) -> dict[str, float]:
     """Run one prepared statement from `clients` connections."""
-    prefix = f"{os.environ['NPS_DATA_DIR']}/pgbench"
-    subprocess.run(
-        ["pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", "1", "-T", str(int(seconds)), "-f",
-         str(HERE / script), "-l", "--log-prefix", prefix],
-        env={**os.environ, **dsn()}, capture_output=True, check=True,
-    )  # fmt: skip
     waits: list[int] = []
     first, last = float("inf"), 0.0
-    for path in Path(prefix).parent.glob("pgbench.*"):
-        for line in path.read_text().splitlines():
-            parts = line.split()
-            waits.append(int(parts[2]))
-            at = int(parts[4]) + int(parts[5]) / 1e6
-            first, last = min(first, at), max(last, at)
-        path.unlink()
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(
+            ["pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", "1", "-T", str(int(seconds)), "-f",
+             str(HERE / script), "-l", "--log-prefix", f"{folder}/pgbench"],
+            env={**os.environ, **dsn()}, capture_output=True, check=True,
+        )  # fmt: skip
+        for path in Path(folder).iterdir():
+            for line in path.read_text().splitlines():
+                parts = line.split()
+                waits.append(int(parts[2]))
+                at = int(parts[4]) + int(parts[5]) / 1e6
+                first, last = min(first, at), max(last, at)
     waits.sort()
     return {
         "rps": len(waits) / max(last - first, 1e-9),

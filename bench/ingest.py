@@ -85,7 +85,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--clients", type=int, default=8)
-    parser.add_argument("--threads", type=int, default=8, help="blocking threads of each of the two workers")
+    parser.add_argument("--workers", type=int, default=2, help="processes of the web server")
+    parser.add_argument("--threads", type=int, default=8, help="blocking threads of each of them")
     parser.add_argument("--without", default="", help="naive: leave it out")
     options = parser.parse_args()
     key = prepare()
@@ -105,7 +106,8 @@ def main() -> None:
             tag = uuid.uuid4().hex[:12]
             url = f"http://127.0.0.1:{PORT}{path}"
             args = (1, CONTACTS, f"Bearer {key}")
-            with benchlib.Server(benchlib.granian(app, PORT, threads=options.threads), PORT, env) as server:
+            command = benchlib.granian(app, PORT, threads=options.threads, workers=options.workers)
+            with benchlib.Server(command, PORT, env) as server:
                 benchlib.wrk(url, "answers.lua", clients=options.clients, seconds=2, args=("w" + tag, *args))
                 with benchlib.Meter(server.pid) as meter:
                     found = benchlib.wrk(url, "answers.lua", **load, args=(tag, *args))

@@ -28,13 +28,13 @@ from surveys.models import Campaign, Survey, SurveyVersion, Wave
 survey = Survey.objects.create(name="Storm", state="active")
 survey.current = SurveyVersion.objects.create(survey=survey, number=1, content=Content(brand_name="Nordlicht").to_json())
 survey.save()
-Account.objects.bulk_create([Account(name=f"Company {{n}}") for n in range({people})])
+Account.objects.bulk_create([Account(name=f"Company {{n}}") for n in range({people})], batch_size=1000)
 accounts = list(Account.objects.order_by("pk"))
 mails = [f"p{{n}}@fjord.example" for n in range({people})]
 Contact.objects.bulk_create([
     Contact(account=account, first_name="Ida", email=mail, email_key=mail, address_key=address_key(mail))
     for account, mail in zip(accounts, mails)
-])
+], batch_size=1000)
 campaign = Campaign.objects.create(name="Storm", survey=survey, state="running", launched_at=dt.datetime.now(dt.UTC))
 planning.plan_wave(Wave.objects.create(campaign=campaign, number=1, version=survey.current).pk)
 pacing.release_due()
