@@ -36,6 +36,17 @@ def json_or_form(
     return found
 
 
+def is_readable(body: bytes) -> bool:
+    """Whether some system could read it, whatever it means: valid JSON, a form, or nothing at all."""
+    if not is_json(body):
+        return not body or b"=" in body
+    try:
+        json_of(body, trailing_commas=True)
+    except Unusable:
+        return False
+    return True
+
+
 # --- JSON ----------------------------------------------------------------------------------------------------
 def json_of(body: bytes, *, trailing_commas: bool = False) -> Any:
     """JSON by the rules of core.api_wire. `trailing_commas` allows a comma before a closing bracket, which the examples of

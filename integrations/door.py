@@ -1,7 +1,7 @@
 """The door for what other systems send. Whatever comes, the answer is one of a few plain ones and never an exception.
 
-200: taken, known already, or a look whether we are there (HEAD, GET). 401: it does not prove where it comes from. 404: no
-connection has this address. 411: in chunks, where this server cannot tell their end. 413, 415: too large, or packed. 503: it
+200: taken, known already, or a look whether we are there (HEAD, GET). 400: it cannot be read; where it proves where it comes
+from it is kept all the same, and the connection says so. 401: it does not prove that. 404: no connection has this address. 411: in chunks, where this server cannot tell their end. 413, 415: too large, or packed. 503: it
 could not be stored; send it again. A connection that is paused or broken takes deliveries all the same.
 """
 
@@ -17,6 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from core.errors import Refused
 from core.failures import log_failure
+from integrations import bodies
 from integrations.contract import Delivery, Forged
 from integrations.services import hooks
 from team.http import public
@@ -77,7 +78,7 @@ def _status(request: HttpRequest, token: str) -> int:
     except Refused as refusal:
         logger.warning("Connection %s: %s", connection.pk, refusal.message)
         return 503
-    return 200
+    return 200 if bodies.is_readable(body) else 400
 
 
 def _answer(status: int) -> HttpResponse:

@@ -6,7 +6,8 @@ from typing import Any
 PATH = "/api/v1/ingest/{token}"
 _ANSWERS = {
     "200": "Taken, or known already. A GET or HEAD is answered with it too.",
-    "400": "The request cannot be read: a header without end, or a body shorter than was said.",
+    "400": "The request cannot be read: a header without end, a body shorter than was said, or neither valid JSON nor a"
+    " form. Such a body is kept where it proves where it comes from, and the connection's log says so.",
     "401": "It does not prove where it comes from: the signature is missing or wrong, or its time is over.",
     "404": "No connection has this address.",
     "411": "It comes in pieces, and this server cannot tell their end.",
