@@ -182,10 +182,13 @@ def _audience(statement: _Statement, audience: Text, wave_id: int, *, again: boo
     if wave_id:
         # Judged again are those of whom it is not known that they must wait.
         waits = " AND x.next_eligible_at > %s" if again else ""
+        # Looked up for each: what the planner knows of the wave is that it was empty, so it would compare each person of
+        # a slice with everybody that was planned since.
+        asked = dialect.beside_each("surveys_invitation w", "w.contact_id = who.contact_id")
+        left_out = dialect.beside_each("surveys_exclusion x", "x.contact_id = who.contact_id")
         already = (
-            " WHERE NOT EXISTS (SELECT 1 FROM surveys_invitation w WHERE w.contact_id = who.contact_id AND w.wave_id = %s)"
-            " AND NOT EXISTS (SELECT 1 FROM surveys_exclusion x WHERE x.contact_id = who.contact_id AND x.wave_id = %s"
-            f"{waits})"
+            f" WHERE NOT EXISTS (SELECT 1 FROM (SELECT 1 AS one) o {asked} WHERE w.wave_id = %s)"
+            f" AND NOT EXISTS (SELECT 1 FROM (SELECT 1 AS one) o {left_out} WHERE x.wave_id = %s{waits})"
         )
         params = (wave_id, wave_id, *([Ago()] if again else []))
     statement.add(
