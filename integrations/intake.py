@@ -26,7 +26,7 @@ from django.db import connection as database
 from django.db import models
 
 from accounts.domain import Origin
-from core import clock
+from core import bulk, clock
 from integrations.contract import Role
 from integrations.domain import LineKind, Result
 from integrations.models import ConnectedSurvey, Connection, RawAnswer, RunLine, SyncRun
@@ -618,10 +618,7 @@ def _remember(
         RawAnswer.objects.filter(pk__in=seen, seen_at__lt=now).update(seen_at=now)
     if rows:
         rows.sort(key=lambda row: row.external_id)
-        RawAnswer.objects.bulk_create(
-            rows, update_conflicts=True, unique_fields=["connection", "external_id"], update_fields=_KEPT,
-            batch_size=_SLICE,
-        )  # fmt: skip
+        bulk.upsert(RawAnswer, rows, unique=["connection", "external_id"], update=_KEPT)
 
 
 # --- The log -------------------------------------------------------------------------------------------------

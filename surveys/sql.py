@@ -20,11 +20,10 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-import orjson
 from django.db import connection
 
 from accounts import timeline
-from core import hotline, jobs
+from core import bulk, hotline, jobs
 from surveys.sql_dialect import beside_each
 
 Row = dict[str, Any]
@@ -132,11 +131,7 @@ def moment(value: dt.datetime | None) -> str | None:
 
 
 def rows_json(rows: Iterable[Mapping[str, Any]]) -> str:
-    listed = list(rows)
-    try:
-        return orjson.dumps(listed).decode()
-    except TypeError:  # a custom field may hold a whole number beyond 64 bits
-        return json.dumps(listed)
+    return bulk.json_text(list(rows))
 
 
 def relation(columns: Mapping[str, str], *, postgresql: bool) -> str:

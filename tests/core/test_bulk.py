@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, transaction
 
-from accounts.models import Account, Event, EventRelay
+from accounts.models import Account, CustomField, Event, EventRelay
 from core import bulk, clock
 
 pytestmark = pytest.mark.django_db
@@ -66,6 +66,26 @@ def test_update_writes_only_the_named_fields_of_the_given_rows() -> None:
         assert account.name != "not written"
     rows[-1].refresh_from_db()
     assert rows[-1].plan == "old"
+
+
+@pytest.mark.parametrize("number", [7, 10**30])
+def test_upsert_inserts_and_changes_only_the_named_fields_of_known_rows(number: int) -> None:
+    def fields(label: str, position: int) -> list[CustomField]:
+        return [
+            CustomField(
+                target="account", key=f"k{n}", label=f"{label}{odd}", type="text", choices=[odd, number, None],
+                position=position,
+            )
+            for n, odd in enumerate(ODD)
+        ]  # fmt: skip
+
+    bulk.upsert(CustomField, fields("", 1)[1:], unique=["target", "key"], update=["label"])
+    bulk.upsert(CustomField, fields("new ", 2), unique=["target", "key"], update=["label"])
+
+    found = {field.key: field for field in CustomField.objects.all()}
+    assert [found[f"k{n}"].label for n in range(len(ODD))] == [f"new {odd}" for odd in ODD]
+    assert [found[f"k{n}"].choices for n in range(len(ODD))] == [[odd, number, None] for odd in ODD]
+    assert [found[f"k{n}"].position for n in range(3)] == [2, 1, 1]
 
 
 def test_among_finds_by_any_of_many() -> None:
