@@ -1,4 +1,4 @@
-"""Domains whose letters are of two scripts."""
+"""Domains whose letters are of two scripts, or of another one that looks like Latin."""
 
 import pytest
 
@@ -19,8 +19,20 @@ def test_letters_of_two_scripts_in_one_name_are_told(written: str, mixed: str) -
 
 
 @pytest.mark.parametrize(
+    ("written", "script"),
+    [("аррӏе.com", "Cyrillic"), ("ann@ѕсоре.example", "Cyrillic"), ("mail.ера-2.com", "Cyrillic"), ("νικο.com", "Greek")],
+)  # fmt: skip
+def test_a_name_all_of_lookalikes_is_told(written: str, script: str) -> None:
+    trouble = lookalikes.trouble_of(written)
+    assert f"written in {script} letters that all look like Latin ones" in trouble
+    assert "write it as" in trouble
+    assert "xn--" in trouble
+
+
+@pytest.mark.parametrize(
     "written",
     [
+        "сора.рф", "скоро.com", "ееее" + "е" * 60 + ".com",
         "example.com", "exämple.de", "ü@exämple.de", "пример.рф", "анна@пример.рф", "яндекс.com", "ａcme.com", "ελλάδα.gr", "例え.jp",
         "acmeソース例え.jp", "スーパー2000.jp", "acme한국.kr", "नमस्ते.भारत", "cafe\u0301-24.fr", "https://acme.com/страницаa", "аннаann@acme.com",
         "xn--pypal-4ve.com", "", "@", "..", "а" * 70 + "a.com",
