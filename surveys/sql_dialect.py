@@ -31,10 +31,11 @@ class Slot(str):
 def bound(params: Iterable[Any], now: dt.datetime, values: Mapping[str, Any] | None = None) -> list[Any]:
     """The values of parameters at a moment."""
     found = []
+    adapt = connection.ops.adapt_datetimefield_value
     for param in params:
         if type(param) is Ago:
             at = now - dt.timedelta(days=param.days)
-            param = at.astimezone(dt.UTC).date().isoformat() if param.as_day else moment(at)
+            param = at.astimezone(dt.UTC).date().isoformat() if param.as_day else adapt(at)
         elif type(param) is Slot:
             param = (values or {})[param]
         found.append(param)
