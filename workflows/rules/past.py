@@ -177,7 +177,46 @@ def _survivors() -> dict[int, int]:
 
 # --- Dates ---------------------------------------------------------------------------------------------------
 def _dates(asked: dates.Asked, until: dt.datetime, keep_alive: Callable[[], object]) -> Iterator[Cause]:
-    """Each date that stood at an account on a morning on which it was due."""
+    """Each date that stood at an account on a morning on which it was due, once for accounts that were one by then."""
+    merges: list[_Merge] = []
+    found = list(_due_dates(asked, until, keep_alive, merges))
+    of_gone: dict[tuple[int, dt.date], dt.datetime] = {}
+    gone = {one.gone for one in merges}
+    for value, cause in found:
+        if cause.account_id in gone:
+            key = (cause.account_id, value)
+            of_gone[key] = min(cause.at, of_gone.get(key, cause.at))
+    into: dict[int, list[_Merge]] = defaultdict(list)
+    for one in merges:
+        into[one.survivor].append(one)
+
+    def has_come(account: int, value: dt.date, at: dt.datetime) -> bool:
+        """Whether it came to an account that was part of this one by then."""
+        parts = [one.gone for one in into[account] if one.holds_at(at)]
+        return any(of_gone.get((part, value), at) < at or has_come(part, value, at) for part in parts)
+
+    for value, cause in found:
+        if not has_come(cause.account_id, value, cause.at):
+            yield cause
+
+
+@dataclass(frozen=True, slots=True)
+class _Merge:
+    """From when, and until when if it was undone, an account was part of another."""
+
+    gone: int
+    survivor: int
+    since: dt.datetime
+    until: dt.datetime | None
+
+    def holds_at(self, moment: dt.datetime) -> bool:
+        return self.since <= moment and (self.until is None or moment < self.until)
+
+
+def _due_dates(
+    asked: dates.Asked, until: dt.datetime, keep_alive: Callable[[], object], merges: list[_Merge]
+) -> Iterator[tuple[dt.date, Cause]]:
+    """The dates of each account by itself; what was merged on the way is added to `merges`."""
     if asked.field not in segments.fields_for("account"):
         return
     zone = team_queries.zone()
@@ -197,12 +236,15 @@ def _dates(asked: dates.Asked, until: dt.datetime, keep_alive: Callable[[], obje
         every = list(states)
         for here, after in zip(every, [*every[1:], None], strict=True):
             _, begin, kind, merged_into, raw = here
+            end = after[1] if after else None
+            if merged_into is not None:
+                merges.append(_Merge(account, merged_into, begin, end))
             value = as_date(raw, dt.UTC)
             if value is None or kind == "-" or merged_into is not None:
                 continue
-            at = dates.found_on(asked, value, since=begin, until=after[1] if after else None, zone=zone)
+            at = dates.found_on(asked, value, since=begin, until=end, zone=zone)
             if at is not None:
-                yield Cause(at, account, asked.columns(account, value, found_at=at, zone=zone))
+                yield value, Cause(at, account, asked.columns(account, value, found_at=at, zone=zone))
 
 
 # --- Metrics -------------------------------------------------------------------------------------------------

@@ -231,6 +231,27 @@ def test_an_account_that_was_merged_since_is_seen_with_the_one_it_lives_on_in(
     assert DryRunHit.objects.get(dry_run=made).account == stays
 
 
+def test_a_renewal_that_came_near_before_a_merge_does_not_come_again_after_it(
+    waits: Rule, lead: User, frozen: Any
+) -> None:
+    gone, stays = renewing("Gone", lead, 33), accounts.create_account(values={"name": "Stays"}, actor=lead)
+    later = renewing("Later", lead, 37)
+    frozen.shift(dt.timedelta(days=4))
+    for loser, survivor in (
+        (gone, stays),
+        (later, accounts.create_account(values={"name": "Too"}, actor=lead)),
+    ):
+        merging.merge_accounts(survivor=survivor, loser=loser, actor=lead)
+    frozen.shift(dt.timedelta(days=5))
+
+    made = dry_runs.start(rule=waits, actor=lead)
+
+    assert sorted(DryRunHit.objects.filter(dry_run=made).values_list("account__name", flat=True)) == [
+        "Stays",
+        "Too",
+    ]
+
+
 def test_values_sent_late_count_as_if_live_only_where_asked(
     make_rule: MakeRule, lead: User, frozen: Any
 ) -> None:
