@@ -18,7 +18,7 @@ from integrations.contract import AccessDenied, Hook, Link, Reference, Trouble
 from integrations.domain import ConnectionState
 from integrations.models import AnswerFetch, Connection, HookDelivery, RawAnswer, SyncRun
 from integrations.services import connections, hooks, lines
-from surveys.models import Response
+from surveys.models import Response, Survey
 from team.models import AuditEntry, User
 from tests import factories
 from tests.conftest import Drain
@@ -113,6 +113,18 @@ def test_a_webhook_is_made_by_our_call_and_changed_with_the_secret(
     assert first[0] == second[0] != third[0] == connections.hook_url(consenting)
     assert first[1] != second[1] == third[1] == vault.open_secrets(consenting)["hook"]
     assert first[2] == ("s1",)
+
+
+def test_a_survey_that_is_chosen_later_is_heard_too(
+    consenting: Connection, administrator: User, survey: Survey
+) -> None:
+    connections.activate(connection=consenting, actor=administrator)
+    both = [connections.SurveyChoice(remote_id=each, survey=survey) for each in ("s1", "s2")]
+
+    connections.choose_surveys(connection=consenting, choices=both, actor=administrator)
+    connections.choose_surveys(connection=consenting, choices=both, actor=administrator)
+
+    assert [sorted(ids) for _, _, ids in Consenting.subscribed] == [["s1"], ["s1", "s2"]]
 
 
 def test_a_webhook_that_cannot_be_made_leaves_the_connection_at_work(
