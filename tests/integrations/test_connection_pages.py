@@ -423,6 +423,27 @@ def test_a_pasted_delivery_shows_its_fields(any_webhook: Connection, as_administ
     assert "Quick &lt;b&gt;and&lt;/b&gt; friendly" in shown
 
 
+def test_a_field_that_is_not_seen_any_more_keeps_what_was_chosen(
+    any_webhook: Connection, as_administrator: Client
+) -> None:
+    map_fields(as_administrator, any_webhook)
+    path = f"/connections/{any_webhook.pk}/fields/"
+    chosen = any_webhook.surveys.get().mapping
+    brief = '{"poll": {"stars": "9"}, "who": {"mail": "ann@acme.example"}, "ref": "x-2"}'
+    shown = as_administrator.post(path, {"survey": "0", "do": "read", "example": brief}).content.decode()
+    given = {
+        f"role_{place}": role
+        for place, role in re.findall(
+            r'name="role_(\d+)"(?:(?!</select>).)*<option value="(\w+)" selected', shown, re.DOTALL
+        )
+    }
+
+    as_administrator.post(path, {"survey": "0", "example": brief, **given})
+    as_administrator.post(path, {"survey": "0"})
+
+    assert any_webhook.surveys.get().mapping == chosen
+
+
 def test_a_pasted_delivery_that_cannot_be_read_is_refused(
     any_webhook: Connection, as_administrator: Client
 ) -> None:
