@@ -181,11 +181,17 @@ def missing_settings(connection: Connection) -> list[str]:
 
 
 def check_connection(*, connection: Connection) -> str:
-    """Call the other side once; returns whom we are connected to. Raises a `Trouble` in words, or `Refused`."""
+    """Call the other side; returns whom we are connected to. Raises a `Trouble` in words, or `Refused`.
+
+    Where it refused at the start to send deliveries, it is asked for them again.
+    """
     _refuse_incomplete(connection)
     found = registry.get(connection.system).check(lines.open_line(connection)) or ""
     connection.connected_to = found[:200]
     Connection.objects.filter(pk=connection.pk).update(connected_to=connection.connected_to)
+    if connection.state == ConnectionState.ACTIVE and connection.hook_state == HookState.FAILED:
+        connection.refresh_from_db()
+        subscribe(connection=connection)
     return found
 
 

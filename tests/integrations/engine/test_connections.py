@@ -139,6 +139,22 @@ def test_a_webhook_that_cannot_be_made_leaves_the_connection_at_work(
     assert consenting.hook_error == "The scope for webhooks is missing."
 
 
+def test_a_webhook_that_could_not_be_made_is_asked_for_again_with_the_access(
+    consenting: Connection, administrator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connections.change_connection(connection=consenting, actor=administrator, new_secrets={"token": "sesame"})
+    monkeypatch.setattr(Consenting, "refuses", True)
+    connections.activate(connection=consenting, actor=administrator)
+    monkeypatch.setattr(Consenting, "refuses", False)
+
+    connections.check_connection(connection=consenting)
+    connections.check_connection(connection=consenting)
+
+    consenting.refresh_from_db()
+    assert (consenting.hook_state, consenting.hook_error) == ("waiting", "")
+    assert len(Consenting.subscribed) == 1
+
+
 def test_an_end_deletes_the_credentials_and_keeps_the_answers(
     consenting: Connection, administrator: User, shelf: Shelf, drain: Drain
 ) -> None:
