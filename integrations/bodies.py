@@ -102,11 +102,14 @@ def nested_form(body: bytes) -> dict[str, Any]:
     """A form whose names have brackets as a nested object: `response[score]=4` is {"response": {"score": "4"}}.
 
     Brackets may come percent-encoded or raw; an empty value is None; of names that contradict each other the first holds.
-    Values that hold an unencoded plus (addresses, offsets of times) get it back. Raises `Unusable`.
+    Values that hold an unencoded plus (offsets of times, addresses in a field for them) get it back. Raises `Unusable`.
     """
     found: dict[str, Any] = {}
     for name, value in form_pairs(body):
-        _put(found, _parts(name), _mended(value.decode("utf-8", "replace").strip()) or None)
+        parts = _parts(name)
+        is_mail = "mail" in parts[-1].lower() or parts[-1] == "external_id"
+        said = _mended(value.decode("utf-8", "replace").strip(), is_mail=is_mail)
+        _put(found, parts, said or None)
     return found
 
 
@@ -135,8 +138,8 @@ _LOST_PLUS_OF_TIME = re.compile(r"(\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d
 _LOST_PLUS_OF_MAIL = re.compile(r"[^\s@]+ [^\s@]+@[^\s@]+\.[^\s@]+")
 
 
-def _mended(value: str) -> str:
+def _mended(value: str, *, is_mail: bool) -> str:
     time = _LOST_PLUS_OF_TIME.fullmatch(value)
     if time:
         return f"{time.group(1)}+{time.group(2)}"
-    return value.replace(" ", "+") if _LOST_PLUS_OF_MAIL.fullmatch(value) else value
+    return value.replace(" ", "+") if is_mail and _LOST_PLUS_OF_MAIL.fullmatch(value) else value

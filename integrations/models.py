@@ -225,10 +225,14 @@ class SyncRun(models.Model):
 
     @property
     def seconds_left(self) -> float | None:
-        """How much longer it will work at this rate; None where the source does not say how many there are."""
-        if self.total is None or not self.rate or not self.is_open:
+        """How much longer it will work at this rate: by the answers that are left, else by the days that are; None where
+        neither is known."""
+        if not self.rate or not self.is_open:
             return None
-        return max(0.0, (self.total - self.received) / self.rate)
+        if self.total is not None:
+            return max(0.0, (self.total - self.received) / self.rate)
+        share = self.position.get("share")
+        return self.busy_seconds * (1 - share) / share if share else None
 
     @property
     def duration(self) -> dt.timedelta | None:

@@ -70,8 +70,8 @@ def _step(value: Any, part: Step) -> Any:
     return None
 
 
-def leaves(value: Any) -> Iterator[tuple[str, Any]]:
-    """Every plain value with its path, in the order of the document, at most 400."""
+def leaves(value: Any, *, with_empty: bool = False) -> Iterator[tuple[str, Any]]:
+    """Every plain value with its path, in the order of the document, at most 400. `with_empty`: also where null stands."""
     count = 0
     stack: list[tuple[tuple[Step, ...], Any]] = [((), value)]
     while stack and count < MAX_LEAVES:
@@ -82,6 +82,6 @@ def leaves(value: Any) -> Iterator[tuple[str, Any]]:
             stack += [((*parts, str(key)), item) for key, item in reversed(list(found.items())[:MAX_LEAVES])]
         elif isinstance(found, list):
             stack += [((*parts, n), item) for n, item in reversed(list(enumerate(found[:20])))]
-        elif parts and isinstance(found, str | int | float | bool):
+        elif parts and (isinstance(found, str | int | float | bool) or (with_empty and found is None)):
             count += 1
             yield written(parts), found

@@ -21,7 +21,7 @@ from django.db import OperationalError, connection, transaction
 
 from core import clock, jobs
 from core.errors import Refused
-from integrations import intake, registry
+from integrations import intake, progress, registry
 from integrations.contract import AccessDenied, Ask, CursorExpired, Gone, Page, Trouble, TryLater, Unusable
 from integrations.domain import LineKind, Result, RunKind, RunState
 from integrations.intake import Line, Tally
@@ -238,11 +238,14 @@ class _Pull:
         run.position["cursor"] = dict(page.cursor) if page.cursor is not None else None
         if page.total is not None:
             run.position["totals"] = {**run.position.get("totals", {}), str(survey.pk): page.total}
+        times = [at for record in page.records if (at := record.responded_at or record.updated_at)]
+        run.position["days"] = progress.read_on(run.position.get("days", {}), times)
         if page.cursor is None:
             self._close(survey, tally)
         intake.log(run, tally)
         run.pages += 1
         run.total = self._total()
+        run.position["share"] = self._share(survey) if run.total is None else None
         run.retries, run.trouble_since, run.error = 0, None, ""
         now = time.monotonic()
         run.busy_seconds += now - self.began
@@ -259,6 +262,16 @@ class _Pull:
             str(pk) for pk in self.connection.surveys.filter(is_enabled=True).values_list("pk", flat=True)
         }
         return min(max(sum(totals.values()), self.run.received), 2**31 - 1) if wanted <= set(totals) else None
+
+    def _share(self, survey: ConnectedSurvey) -> float | None:
+        """The part of all windows that was read, as far as the days of the answers tell."""
+        of_this = progress.share(self._position("days", {}), since=self._since(survey), until=self.run.until)
+        number = self.connection.surveys.filter(is_enabled=True).count()
+        return (
+            None
+            if of_this is None
+            else min((len(self._position("done", [])) + of_this) / max(number, 1), 1.0)
+        )
 
     def _close(self, survey: ConnectedSurvey, tally: Tally) -> None:
         """A survey's window was read to its end."""

@@ -133,14 +133,26 @@ def lines_of(run: SyncRun, kind: str = "") -> QuerySet[RunLine]:
     return lines.filter(kind=kind) if kind in set(LineKind) else lines
 
 
+def lines_cut_off(run: SyncRun, kind: str, kept: int) -> int:
+    """How many lines of a kind there would be where the log keeps only `kept` of them; 0 where it keeps all."""
+    counted = getattr(run, kind) if kind in set(LineKind) - {LineKind.NOTE} else 0
+    return counted if counted > kept else 0
+
+
 def taken_in(run: SyncRun, result: str = "") -> QuerySet[RawAnswer]:
-    """The answers a run brought, newest answer first; those it created, or those it changed."""
+    """The answers a run brought, newest answer first; those it created, those it changed (also by counting them again), or
+    those that the source left out."""
     rows = RawAnswer.objects.filter(response__isnull=False).select_related(
         "response", "response__contact", "response__account", "response__survey"
     )
     # An answer that a later run changed was still brought by the first.
-    brought, changed = Q(first_run=run), Q(run=run, result=Result.UPDATED)
-    wanted = {Result.CREATED.value: brought, Result.UPDATED.value: changed}.get(result)
+    brought, changed = Q(first_run=run), Q(run=run, result__in=[Result.UPDATED, Result.INCLUDED])
+    left_out = Q(run=run, result=Result.EXCLUDED)
+    wanted = {
+        Result.CREATED.value: brought,
+        Result.UPDATED.value: changed,
+        Result.EXCLUDED.value: left_out,
+    }.get(result)
     return rows.filter(wanted or brought | changed).order_by("-responded_at", "-pk")
 
 

@@ -181,11 +181,17 @@ def missing_settings(connection: Connection) -> list[str]:
 
 
 def check_connection(*, connection: Connection) -> str:
-    """Call the other side once; returns whom we are connected to. Raises a `Trouble` in words, or `Refused`."""
+    """Call the other side; returns whom we are connected to. Raises a `Trouble` in words, or `Refused`.
+
+    Where it refused at the start to send deliveries, it is asked for them again.
+    """
     _refuse_incomplete(connection)
     found = registry.get(connection.system).check(lines.open_line(connection)) or ""
     connection.connected_to = found[:200]
     Connection.objects.filter(pk=connection.pk).update(connected_to=connection.connected_to)
+    if connection.state == ConnectionState.ACTIVE and connection.hook_state == HookState.FAILED:
+        connection.refresh_from_db()
+        subscribe(connection=connection)
     return found
 
 
@@ -222,10 +228,28 @@ def list_remote_fields(*, connection: Connection, remote_id: str, example: str =
     return system.fields_heard(line, [hooks.delivery_of(row) for row in hooks.examples(connection)])
 
 
-@transaction.atomic
 def choose_surveys(*, connection: Connection, choices: Sequence[SurveyChoice], actor: User) -> None:
-    """These surveys are read from now on, each into one of ours. One that is left out is no longer read; its place is kept."""
-    held = _hold_open(connection)
+    """These surveys are read from now on, each into one of ours. One that is left out is no longer read; its place is kept.
+
+    Of a connection at work whose webhook is made by our call, the other side is asked to send for these as well.
+    """
+    with transaction.atomic():
+        held = _hold_open(connection)
+        before = _read_there(held)
+        _choose(held, choices)
+        now = _read_there(held)
+        audit.record(action="connection.surveys", actor=actor, obj=held, count=len(choices))
+    is_heard = held.state == ConnectionState.ACTIVE and registry.get(held.system).hook is Hook.BY_CALL
+    if is_heard and now and now != before:
+        connection.refresh_from_db()
+        subscribe(connection=connection)
+
+
+def _read_there(connection: Connection) -> set[str]:
+    return set(connection.surveys.filter(is_enabled=True).values_list("remote_id", flat=True))
+
+
+def _choose(held: Connection, choices: Sequence[SurveyChoice]) -> None:
     seen: set[str] = set()
     for choice in choices:
         if choice.remote_id in seen:
@@ -248,7 +272,6 @@ def choose_surveys(*, connection: Connection, choices: Sequence[SurveyChoice], a
             row.mapping = clean_mapping(held, choice.mapping)
         row.save()
     held.surveys.exclude(remote_id__in=seen).update(is_enabled=False)
-    audit.record(action="connection.surveys", actor=actor, obj=held, count=len(seen))
 
 
 @transaction.atomic

@@ -28,7 +28,7 @@ FAILURES = 3
 RESCAN_HOUR = 3
 CANCELLED_WORDS = "Stopped by a person."
 # What `SyncRun.position` says of the survey at hand: where in its window, and the patience there is left with it.
-PLACE = ("cursor", "seen", "repeats", "empty", "expiries", "polling_since")
+PLACE = ("cursor", "seen", "repeats", "empty", "expiries", "polling_since", "days", "share")
 
 
 def open_run(connection: Connection) -> SyncRun | None:

@@ -726,6 +726,9 @@ class Typeform(System):
             )
             # Events may come with a definition that leaves the scales out: have them at hand.
             self._form(link, survey_id)
+        known = {form for form in link.secrets.get("forms", "").split(",") if form}
+        self.unsubscribe(link, {"tag": tag, "forms": sorted(known - set(survey_ids))})
+        link.keep(forms=",".join(survey_ids))
         return {"tag": tag, "forms": list(survey_ids)}
 
     def unsubscribe(self, link: Link, state: Mapping[str, Any]) -> None:

@@ -292,7 +292,7 @@ class Webhook(System):
             except Unusable:
                 continue
             for item in list(_items(document, str(link.options.get("records", ""))))[:5]:
-                for path, value in paths.leaves(item):
+                for path, value in paths.leaves(item, with_empty=True):
                     found.setdefault(path, []).append(value)
         proposed = _propose(link, list(found))
         return [
@@ -377,7 +377,8 @@ def _refuse_old(stamp: str) -> None:
 # --- Reading -------------------------------------------------------------------------------------------------
 def read(delivery: Delivery) -> Any:
     """The body as a document: JSON by its first letter or its kind, else a form. Raises `Unusable` in words."""
-    if "json" in delivery.content_type:
+    # Some send a form and call it JSON.
+    if "json" in delivery.content_type and (bodies.is_json(delivery.body) or b"=" not in delivery.body):
         return bodies.json_of(delivery.body)
     document = bodies.json_or_form(delivery.body, form=bodies.plain_form)
     if bodies.is_json(delivery.body) or len(document) > 3:

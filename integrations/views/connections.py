@@ -230,15 +230,17 @@ def run_detail(request: UserRequest, pk: int, run: int) -> HttpResponseBase:
     connection = get_object_or_404(queries.list_connections(request.user), pk=pk)
     found: SyncRun = get_object_or_404(queries.list_runs(connection, request.user), pk=run)
     show = request.GET.get("show", "")
-    answers = show in {Result.CREATED, Result.UPDATED}
+    answers = show in {Result.CREATED, Result.UPDATED, Result.EXCLUDED}
     rows = queries.taken_in(found, show) if answers else queries.lines_of(found, show)
+    page = Paginator(rows, LINES_PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "connection": connection,
         "system": queries.system_of(connection),
         "run": found,
         "show": show,
         "is_answers": answers,
-        "page": Paginator(rows, LINES_PER_PAGE).get_page(request.GET.get("page")),
+        "page": page,
+        "cut_off": 0 if answers else queries.lines_cut_off(found, show, page.paginator.count),
         "is_working": found.state in OPEN_RUNS,
         "may_administer": can_administer(request.user),
         "may_carry_on": can_administer(request.user) and queries.is_left(connection, found),

@@ -243,13 +243,17 @@ def setup_fields(request: UserRequest, pk: int) -> HttpResponseBase:
         fields = services.list_remote_fields(connection=connection, remote_id=at.remote_id, example=example)
     except Refused as refusal:
         trouble = refusal.message
+    mapping = at.mapping or connection.mapping
+    roles = {key: role for role, keys in mapping.items() for key in keys}
+    if fields:
+        # What was chosen stays to be seen, and chosen, also where none of the answers at hand has it.
+        seen = {field.key for field in fields}
+        fields = [*fields, *(RemoteField(key=key, label=key) for key in roles if key not in seen)]
     shown = _digest([field.key for field in fields])
     is_answered = request.method == "POST" and request.POST.get("do") != "read"
     if is_answered and request.POST.get("shown", shown) != shown:
         is_answered = False
         trouble = trouble or "Other fields have come in since these were shown. Look at them again."
-    mapping = at.mapping or connection.mapping
-    roles = {key: role for role, keys in mapping.items() for key in keys}
     rows = [
         FieldRow(
             number,
@@ -269,9 +273,10 @@ def setup_fields(request: UserRequest, pk: int) -> HttpResponseBase:
             if row.role:
                 given.setdefault(row.role, []).append(row.field.key)
         try:
-            services.set_mapping(
-                connection=connection, mapping=given, actor=request.user, remote_id=at.remote_id
-            )
+            if rows:
+                services.set_mapping(
+                    connection=connection, mapping=given, actor=request.user, remote_id=at.remote_id
+                )
         except Refused as refusal:
             trouble = refusal.message
         else:

@@ -73,6 +73,12 @@ def test_a_plus_that_nobody_encoded_comes_back() -> None:
     }
 
 
+def test_an_address_within_a_comment_keeps_the_blank_before_it() -> None:
+    form = bodies.nested_form(b"response[text]=Ask+bob@example.org&response[email]=ann+nps@example.org")
+
+    assert form == {"response": {"text": "Ask bob@example.org", "email": "ann+nps@example.org"}}
+
+
 @pytest.mark.parametrize(
     ("body", "meant"),
     [

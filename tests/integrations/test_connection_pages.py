@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
@@ -25,7 +26,7 @@ from integrations.contract import (
     System,
 )
 from integrations.models import Connection, SyncRun
-from integrations.records import Metric, Person, Record
+from integrations.records import Metric, Person, Record, Status
 from integrations.services import notices
 from surveys.models import Response, Survey
 from team.models import User
@@ -284,6 +285,42 @@ def test_the_log_says_what_was_not_simply_taken_in(
     assert ("a2" in shown) is (show != "skipped")
 
 
+def test_what_the_source_leaves_out_and_takes_back_is_linked_to_its_answer(
+    started: Connection, as_administrator: Client, drain: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factories.a_contact("ann@acme.example")
+    drain()
+    answer = Response.objects.get(external_id="a1")
+    for number, (status, show) in enumerate(
+        [(Status.EXCLUDED, "excluded"), (Status.COMPLETED, "updated")], 1
+    ):
+        changed = MOMENT + dt.timedelta(hours=number)
+        monkeypatch.setattr(
+            Parrot, "records", [replace(Parrot.records[0], status=status, updated_at=changed)]
+        )
+        as_administrator.post(f"/connections/{started.pk}/run/")
+        drain()
+        run = SyncRun.objects.order_by("pk").last()
+        assert run is not None
+
+        assert f'href="?show={show}"' in page(as_administrator, f"/connections/{started.pk}/runs/{run.pk}/")
+        shown = page(as_administrator, f"/connections/{started.pk}/runs/{run.pk}/?show={show}")
+        assert f"/feedback/{answer.pk}/" in shown
+
+
+def test_a_log_that_is_cut_off_says_so(
+    started: Connection, as_administrator: Client, drain: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drain()
+    run = SyncRun.objects.get()
+    path = f"/connections/{started.pk}/runs/{run.pk}/?show=unmatched"
+    assert "lines of this kind" not in page(as_administrator, path)
+
+    SyncRun.objects.update(unmatched=2_345)
+
+    assert "The log holds 2 of 2,345 lines of this kind" in page(as_administrator, path)
+
+
 def test_it_can_be_paused_resumed_and_run(started: Connection, as_administrator: Client, drain: Any) -> None:
     drain()
     for action, state in [("pause", "paused"), ("resume", "active")]:
@@ -421,6 +458,27 @@ def test_a_pasted_delivery_shows_its_fields(any_webhook: Connection, as_administ
     shown = answer.content.decode()
     assert "poll.stars" in shown
     assert "Quick &lt;b&gt;and&lt;/b&gt; friendly" in shown
+
+
+def test_a_field_that_is_not_seen_any_more_keeps_what_was_chosen(
+    any_webhook: Connection, as_administrator: Client
+) -> None:
+    map_fields(as_administrator, any_webhook)
+    path = f"/connections/{any_webhook.pk}/fields/"
+    chosen = any_webhook.surveys.get().mapping
+    brief = '{"poll": {"stars": "9"}, "who": {"mail": "ann@acme.example"}, "ref": "x-2"}'
+    shown = as_administrator.post(path, {"survey": "0", "do": "read", "example": brief}).content.decode()
+    given = {
+        f"role_{place}": role
+        for place, role in re.findall(
+            r'name="role_(\d+)"(?:(?!</select>).)*<option value="(\w+)" selected', shown, re.DOTALL
+        )
+    }
+
+    as_administrator.post(path, {"survey": "0", "example": brief, **given})
+    as_administrator.post(path, {"survey": "0"})
+
+    assert any_webhook.surveys.get().mapping == chosen
 
 
 def test_a_pasted_delivery_that_cannot_be_read_is_refused(

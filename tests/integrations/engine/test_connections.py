@@ -18,7 +18,7 @@ from integrations.contract import AccessDenied, Hook, Link, Reference, Trouble
 from integrations.domain import ConnectionState
 from integrations.models import AnswerFetch, Connection, HookDelivery, RawAnswer, SyncRun
 from integrations.services import connections, hooks, lines
-from surveys.models import Response
+from surveys.models import Response, Survey
 from team.models import AuditEntry, User
 from tests import factories
 from tests.conftest import Drain
@@ -115,6 +115,18 @@ def test_a_webhook_is_made_by_our_call_and_changed_with_the_secret(
     assert first[2] == ("s1",)
 
 
+def test_a_survey_that_is_chosen_later_is_heard_too(
+    consenting: Connection, administrator: User, survey: Survey
+) -> None:
+    connections.activate(connection=consenting, actor=administrator)
+    both = [connections.SurveyChoice(remote_id=each, survey=survey) for each in ("s1", "s2")]
+
+    connections.choose_surveys(connection=consenting, choices=both, actor=administrator)
+    connections.choose_surveys(connection=consenting, choices=both, actor=administrator)
+
+    assert [sorted(ids) for _, _, ids in Consenting.subscribed] == [["s1"], ["s1", "s2"]]
+
+
 def test_a_webhook_that_cannot_be_made_leaves_the_connection_at_work(
     consenting: Connection, administrator: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,6 +137,22 @@ def test_a_webhook_that_cannot_be_made_leaves_the_connection_at_work(
     consenting.refresh_from_db()
     assert (consenting.state, consenting.hook_state) == ("active", "failed")
     assert consenting.hook_error == "The scope for webhooks is missing."
+
+
+def test_a_webhook_that_could_not_be_made_is_asked_for_again_with_the_access(
+    consenting: Connection, administrator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connections.change_connection(connection=consenting, actor=administrator, new_secrets={"token": "sesame"})
+    monkeypatch.setattr(Consenting, "refuses", True)
+    connections.activate(connection=consenting, actor=administrator)
+    monkeypatch.setattr(Consenting, "refuses", False)
+
+    connections.check_connection(connection=consenting)
+    connections.check_connection(connection=consenting)
+
+    consenting.refresh_from_db()
+    assert (consenting.hook_state, consenting.hook_error) == ("waiting", "")
+    assert len(Consenting.subscribed) == 1
 
 
 def test_an_end_deletes_the_credentials_and_keeps_the_answers(

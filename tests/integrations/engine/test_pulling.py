@@ -1,6 +1,7 @@
 """Runs: page by page, through every fault of the other side, without losing or doubling an answer."""
 
 import datetime as dt
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -87,6 +88,30 @@ def test_too_many_requests_wait_as_long_as_told(shelf: Shelf, sync: Sync, forwar
     forward(minutes=2)
     run.refresh_from_db()
     assert (run.state, run.created, run.error) == ("done", 1, "")
+
+
+def test_a_source_that_does_not_say_how_many_there_are_has_a_time_left(
+    shelf: Shelf, active: Connection, administrator: User, drain: Drain, as_administrator: Client
+) -> None:
+    shelf.items = [item(f"a{day}", at=f"2026-03-{day:02}T09:00:00Z") for day in range(1, 13)]
+
+    def uncounted(call: Call) -> Answer:
+        if call.first("after") == "6":
+            return reply({}, 503)
+        listed = json.loads(shelf._list(call).body)
+        return reply({"items": listed["items"], "next": listed["next"]})
+
+    shelf.vendor.on("GET", "/answers", uncounted)
+    since = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+    run = connections.rerun_since(connection=active, since=since, actor=administrator)
+    drain()
+
+    run.refresh_from_db()
+    assert (run.state, run.received, run.total) == ("waiting", 6, None)
+    # Five of the sixteen days between the first answer and now.
+    assert run.seconds_left == pytest.approx(run.busy_seconds * 11 / 5, rel=0.05)
+    shown = as_administrator.get(f"/connections/{active.pk}/runs/{run.pk}/").content.decode()
+    assert "left, by the days that were read" in shown
 
 
 def test_an_hour_of_server_errors_is_outwaited(

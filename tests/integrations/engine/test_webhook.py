@@ -341,6 +341,12 @@ def test_what_cannot_be_read_is_said(link: Make, body: bytes) -> None:
         SYSTEM.hear(link(), delivery(body))
 
 
+def test_a_form_that_says_it_is_json_is_read_all_the_same(link: Make) -> None:
+    (record,) = SYSTEM.hear(link({Role.SCORE: ["score"]}), delivery(b"id=r1&score=9&why=Fine&who=ann"))
+
+    assert record.score == 9  # type: ignore[union-attr]
+
+
 def test_a_mark_before_the_text_is_no_trouble(link: Make) -> None:
     (record,) = SYSTEM.hear(link({Role.ANSWER_ID: ["id"]}), delivery(b"\xef\xbb\xbf" + BODY))
 
@@ -367,6 +373,12 @@ def test_a_preset_proposes_what_it_does_not_know(link: Make, key: str) -> None:
     assert {Role.ANSWER_ID, Role.EMAIL} <= set(roles)
     assert (Role.SCORE in roles) is (key != "formbricks")
     assert roles[Role.EMAIL].examples == ("ann@example.org",)
+
+
+def test_a_field_that_was_left_empty_can_be_chosen(link: Make) -> None:
+    (found,) = SYSTEM.fields_heard(link(), [delivery(b'{"comment": null}')])
+
+    assert (found.key, found.role, found.examples) == ("comment", Role.COMMENT, ())
 
 
 def test_a_connection_learns_its_fields_from_what_came(

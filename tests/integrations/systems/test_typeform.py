@@ -434,6 +434,14 @@ def test_a_subscription_is_one_a_form_and_can_be_taken_back(forms: Forms, line: 
     assert forms.hooks == {}
 
 
+def test_a_form_that_is_no_longer_chosen_sends_no_more(forms: Forms, line: Line, vendor: Vendor) -> None:
+    vendor.on("GET", "/forms/f1", lambda _: reply({"id": "f1", "fields": []}))
+    for chosen in (["f1", "f2"], ["f2"]):
+        SYSTEM.subscribe(line, survey_ids=chosen, url="https://crm.example.com/hear/x", secret="s")
+
+    assert [key.partition("/")[0] for key in forms.hooks] == ["f2"]
+
+
 # --- Consent -------------------------------------------------------------------------------------------------
 @pytest.fixture
 def consenting(vendor: Vendor, line_to: LineTo) -> Line:
