@@ -14,6 +14,7 @@ from accounts.models import Contact
 from integrations.domain import ConnectionState
 from integrations.models import AnswerFetch, Connection, HookDelivery, RawAnswer, RunLine
 from surveys import sources
+from surveys.queries import inbox
 
 
 def _erase(contact: Contact) -> None:
@@ -22,7 +23,7 @@ def _erase(contact: Contact) -> None:
     Answers that nobody was found for, and deliveries that are kept as they came, are searched for the person's address:
     they hold it in their text only.
     """
-    theirs = Q(response__contact=contact)
+    theirs = Q(response__contact=contact) | Q(response__in=inbox.naming(contact))
     if contact.email:
         unmatched = RawAnswer.objects.filter(payload__isnull=False).exclude(response__contact__isnull=False)
         named = unmatched.annotate(_said=Cast("payload", TextField())).filter(_said__icontains=contact.email)

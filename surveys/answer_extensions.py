@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.urls import reverse
 
 from accounts import extend
@@ -20,7 +20,7 @@ from core.charts import ScorePoint
 from surveys import answer_marks, domain
 from surveys.insight import standing
 from surveys.models import AccountScore, ContactScore, Response
-from surveys.queries import feedback
+from surveys.queries import feedback, inbox
 from surveys.services import forgetting
 from surveys.services import responses as services
 from team.models import User
@@ -165,10 +165,11 @@ def _account_field(column: str, name: str) -> Any:
 
 # --- Merge, erase, export ------------------------------------------------------------------------------------
 def _export(contact: Contact) -> Iterable[Mapping[str, Any]]:
-    for answer in (
-        Response.objects.filter(contact=contact).select_related("survey").order_by("responded_at", "pk")
-    ):
+    theirs = Q(contact=contact) | Q(pk__in=inbox.naming(contact))
+    for answer in Response.objects.filter(theirs).select_related("survey").order_by("responded_at", "pk"):
         yield {
+            "known_to_be_theirs": answer.contact_id is not None,
+            "said_of_author": answer.identity_hint,
             "survey": answer.survey.name,
             "score": answer.score,
             "comment": answer.comment,

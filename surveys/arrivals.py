@@ -2,8 +2,9 @@
 
 In this order, for each:
 
-1. The address is that of somebody who was erased: an answer from before that is anonymous, and nothing said in it about
-   its author is kept. A later one is a stranger's, who waits in the inbox and never becomes a contact by itself.
+1. The address, or where none is said the number, is that of somebody who was erased: an answer from before that is
+   anonymous, and nothing said in it about its author is kept, nor in a newer version of it. A later one is a stranger's,
+   who waits in the inbox and never becomes a contact by itself.
 2. The account is certain: then they become a contact there, if the workspace wants that. Certain means that the answer
    came from a system that knows its people (no public link, no widget), that exactly one account has the domain of the
    address, that the domain is not public and the mailbox not shared, that nobody at the account has the same name, and
@@ -31,15 +32,18 @@ from team.models import User
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """What an answer said about an author whom nobody knows."""
+    """What an answer said about an author whom nobody knows. `may_be_made`: it is new or waits in the inbox, so that its
+    author may become a contact."""
 
     n: int
     email_key: str | None
+    phone_key: str | None
     hint: Mapping[str, str]
     channel: str
     language: str
     responded_at: dt.datetime
     origin: str
+    may_be_made: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +56,23 @@ class Settled:
 
 def settle(unknown: Sequence[Unknown], *, viewer: User | None = None) -> Settled:
     """Look at these once more, in the caller's transaction. `viewer` is whoever may not see all accounts."""
-    addressed = [one for one in unknown if one.email_key]
-    erased = _erased(addressed)
-    forgotten = {
-        one.n for one in addressed if (at := erased.get(one.email_key or "")) and one.responded_at <= at
-    }
-    addressed = [one for one in addressed if one.email_key not in erased]
+    erased = _erased(unknown)
+    forgotten = {one.n for one in unknown if (at := erased.get(one.n)) and one.responded_at <= at}
+    addressed = [one for one in unknown if one.email_key and one.may_be_made and one.n not in erased]
     return Settled(_by_account(addressed, viewer), frozenset(forgotten))
 
 
-def _erased(unknown: Sequence[Unknown]) -> dict[str, dt.datetime]:
-    """When the people of these addresses were erased; without the others."""
-    keys = {secrets.address_key(one.email_key): one.email_key for one in unknown if one.email_key}
+def _erased(unknown: Sequence[Unknown]) -> dict[int, dt.datetime]:
+    """When those of them who were erased were, by `n`. A number that is said beside an address may be a company's."""
+    keys = {one.n: secrets.address_key(one.email_key) if one.email_key else one.phone_key for one in unknown}
+    wanted = {key for key in keys.values() if key}
+    if not wanted:
+        return {}
     rows = Suppression.objects.filter(
-        address_key__in=keys, reason=SuppressionReason.ERASED, lifted_at__isnull=True
+        address_key__in=wanted, reason=SuppressionReason.ERASED, lifted_at__isnull=True
     )
-    return {keys[key]: at for key, at in rows.values_list("address_key", "created_at")}
+    at = dict(rows.values_list("address_key", "created_at"))
+    return {n: at[key] for n, key in keys.items() if key in at}
 
 
 def _by_account(unknown: Sequence[Unknown], viewer: User | None) -> dict[int, int]:

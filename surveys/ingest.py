@@ -382,15 +382,17 @@ class _Plan:
         for p in taking:
             row = found[p.n]
             old = known.get(row["response_id"])
+            is_known = row["contact_id"] or row["invitation_id"] or (old is not None and old.contact_id)
+            if p.is_looked_at or is_known or not p.hint:
+                continue
+            p.is_looked_at = True
             waits = old is None or (
                 old.identity == Identity.INBOX and not old.identity_hint.get(identity.TAKEN_AWAY)
             )
-            if p.is_looked_at or row["contact_id"] or row["invitation_id"] or not p.hint or not waits:
-                continue
-            p.is_looked_at = True
             unknown.append(
                 arrivals.Unknown(
-                    p.n, p.email_key, p.hint, p.answer.channel, p.answer.language, p.answer.responded_at, p.answer.origin
+                    p.n, p.email_key, p.phone_key, p.hint, p.answer.channel, p.answer.language,
+                    p.answer.responded_at, p.answer.origin, waits,
                 )
             )  # fmt: skip
         if not unknown:

@@ -38,16 +38,18 @@ _EVENTS = {
 
 def follow_events(rows: Sequence[Row]) -> None:
     """Let the events about these answers go where the answers went: from the timeline of `from_contact` to that of
-    `contact_id`. Nobody's events have no timeline, so answers without `from_contact` are passed over."""
-    rows = [row for row in rows if row["from_contact"] is not None]
-    if not rows:
-        return
-    _run(
-        "UPDATE accounts_event SET contact_id = i.contact_id, account_id = i.account_id"
-        f" FROM ({relation(_EVENTS, postgresql=is_postgresql())}) i WHERE accounts_event.contact_id = i.from_contact"
-        " AND accounts_event.subject_type = 'response' AND accounts_event.subject_id = i.id",
-        rows,
-    )
+    `contact_id`. Without `from_contact` they come back from where they were put when the answer was taken away; name only
+    answers of which there are such, as nobody's events are many."""
+    theirs = [row for row in rows if row["from_contact"] is not None]
+    nobodys = [row for row in rows if row["from_contact"] is None]
+    for some, at in ((theirs, "= i.from_contact"), (nobodys, "IS NULL")):
+        if some:
+            _run(
+                "UPDATE accounts_event SET contact_id = i.contact_id, account_id = i.account_id"
+                f" FROM ({relation(_EVENTS, postgresql=is_postgresql())}) i WHERE accounts_event.contact_id {at}"
+                " AND accounts_event.subject_type = 'response' AND accounts_event.subject_id = i.id",
+                some,
+            )
 
 
 def _run(statement: str, rows: Sequence[Row]) -> None:

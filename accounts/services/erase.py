@@ -56,7 +56,8 @@ def erase_contact(*, contact: Contact, actor: User | None) -> Contact:
         raise Refused("This contact was merged into another. Erase that one.", code="merged")
     told = _what_was_told(contact)
     for person in [*_tombstones(contact), contact]:
-        for relation in extend.registered.relations.values():
+        # The highest first: they find their part by what those below still know, such as former addresses.
+        for relation in reversed(extend.registered.relations.values()):
             if relation.erase is not None:
                 relation.erase(person)
         _empty(person, actor)

@@ -275,6 +275,34 @@ def answers_of(action: IdentityAction, user: User) -> QuerySet[Response]:
     return list_responses(user).filter(pk__in=action.moves.values("response"))
 
 
+def naming(contact: Contact) -> list[int]:
+    """The answers in the inbox that name a person, by their ids: their address as it is now; one they had when the answer
+    was given, or later with their name, as companies give addresses to successors; or, without an address, their number."""
+    until = dict(FormerAddress.objects.filter(contact=contact).values_list("email_key", "until"))
+    if not (contact.email_key or contact.phone_key or until):
+        return []
+    name = identity.name_words(contact.full_name)
+    found = []
+    waiting = Response.objects.filter(identity__in=[Identity.INBOX, Identity.IGNORED]).exclude(
+        identity_hint={}
+    )
+    rows = waiting.order_by("pk").values_list("pk", "identity_hint", "responded_at")
+    for pk, hint, at in rows.iterator(chunk_size=SLICE):
+        key = identity.email_key(str(hint.get("email", "")))
+        if key is None:
+            is_theirs = (
+                bool(contact.phone_key) and identity.phone_key(hint.get("phone", "")) == contact.phone_key
+            )
+        elif key in until and key != contact.email_key:
+            said = identity.name_words(str(hint.get("name", "")))
+            is_theirs = at <= until[key] or identity.is_same_name(said, name)
+        else:
+            is_theirs = key == contact.email_key
+        if is_theirs:
+            found.append(pk)
+    return found
+
+
 def has_history(contact: Contact) -> bool:
     """Whether anything but the beginning of a contact is stored: then it is not taken back with what made it."""
     for relation in extend.registered.relations.values():

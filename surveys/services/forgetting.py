@@ -2,8 +2,7 @@
 
 import secrets
 
-from django.db.models import Q, TextField
-from django.db.models.functions import Cast
+from django.db.models import Q
 
 from accounts.models import Contact
 from surveys.choices import Identity
@@ -16,6 +15,7 @@ from surveys.models import (
     Trigger,
     Visitor,
 )
+from surveys.queries import inbox as queries
 from surveys.questions import Kind
 
 
@@ -23,7 +23,7 @@ def forget_answers(contact: Contact) -> None:
     """The score and what was chosen stay for the figures; what the person wrote goes, and so do the consents.
 
     The source's own number of an answer stays, so that a late copy is known again; one that holds an address does not.
-    Answers that wait in the inbox and name the person's address are set aside without it: they count nowhere either way.
+    Answers that wait in the inbox and name the person are set aside without that: they count nowhere either way.
     """
     answers = Response.objects.filter(contact=contact)
     answers.update(comment="", identity_hint={}, may_contact=False, may_quote=False)
@@ -35,14 +35,14 @@ def forget_answers(contact: Contact) -> None:
         )
     for pk in answers.filter(external_id__contains="@").values_list("pk", flat=True):
         Response.objects.filter(pk=pk).update(external_id=f"erased-{secrets.token_hex(16)}")
-    if contact.email:
-        waiting = Response.objects.filter(identity__in=[Identity.INBOX, Identity.IGNORED])
-        named = waiting.annotate(_said=Cast("identity_hint", TextField())).filter(
-            Q(_said__icontains=f'"{contact.email}"') | Q(_said__icontains=f'"{contact.email_key}"')
-        )
-        Response.objects.filter(pk__in=list(named.values_list("pk", flat=True))).update(
-            identity=Identity.IGNORED, identity_hint={}, comment="", answers={}
-        )
+    Response.objects.filter(pk__in=queries.naming(contact)).update(
+        identity=Identity.IGNORED,
+        identity_hint={},
+        comment="",
+        answers={},
+        may_contact=False,
+        may_quote=False,
+    )
 
 
 def forget_moves(contact: Contact) -> None:

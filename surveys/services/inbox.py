@@ -5,8 +5,9 @@ the figures before and after are read in the same transaction. Undoing puts back
 the decision put them; what came or was decided since stays. Each change goes through `responses.changing`, so marks,
 revisions, chains and scores follow.
 
-An answer that waited is announced when it is known whose it is (response.scored, at the time it was given). One that
-changes hands takes its events with it and is an update, so no rule acts on it twice.
+An answer that waited is announced when it is first known whose it is (response.scored, at the time it was given). One
+that changes hands, or was taken away and is given again, takes its events with it and is an update, so no rule acts on it
+twice.
 """
 
 import datetime as dt
@@ -16,7 +17,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q, QuerySet
 
 from accounts import timeline
 from accounts.domain import Origin
@@ -28,7 +29,7 @@ from core.errors import Invalid, Refused
 from core.models import Job
 from surveys import arrivals, domain, identity, sql_identity
 from surveys.choices import Identity, IdentityActionKind
-from surveys.insight import standing
+from surveys.insight import restated, standing
 from surveys.models import ContactScore, IdentityAction, IdentityMove, Response
 from surveys.queries import inbox as queries
 from surveys.services.responses import SLICE, changing, events_of
@@ -223,6 +224,8 @@ def _tell(
     is_undo: bool,
 ) -> None:
     """Events follow their answers; one that waited is announced, one that changed hands is an update."""
+    known_before = _known_before([row.pk for row in rows if row.identity in WAITING])
+    known_before |= {row.pk for row in rows if row.identity == Identity.ANONYMOUS}  # counted, so they were announced
     sql_identity.follow_events(
         [
             {
@@ -231,8 +234,10 @@ def _tell(
             }
             for row in rows
             if row.contact_id != new[row.pk]["contact_id"]
+            and (row.contact_id is not None or row.pk in known_before)
         ]
     )  # fmt: skip
+    was_at = {row.pk: row.account_id for row in rows}
     announced: list[Response] = []
     moved: list[Response] = []
     left: list[Response] = []
@@ -244,7 +249,8 @@ def _tell(
             row.contact, row.account_id = contact, place["account_id"]
             if contact.account_id == row.account_id:
                 row.account = contact.account
-            (announced if waited and not is_undo else moved).append(row)
+            is_news = waited and not is_undo and row.pk not in known_before
+            (announced if is_news else moved).append(row)
         elif was is not None:
             left.append(row)
         row.identity = place["identity"]
@@ -261,6 +267,18 @@ def _tell(
         left, "response.unlinked", f"unlinked:{stamp}", actor=actor, data=lambda row: {"change": "unlinked"}
     )
     timeline.record_many(events)
+    # These no live event names: where an answer was before, and where one of the past is now.
+    behind = {place for pk, place in was_at.items() if place != new[pk]["account_id"]}
+    quiet = {row.account_id for row in announced if row.origin != Origin.LIVE}
+    restated.tell(behind | quiet)
+
+
+def _known_before(waiting: Sequence[int]) -> set[int]:
+    """Of answers that wait those that were somebody's once: they have been announced, and have events to take along."""
+    moves = IdentityMove.objects.filter(response__in=waiting)
+    undone = Q(to_contact__isnull=False, action__undone_at__isnull=False)
+    moves = moves.filter(Q(from_contact__isnull=False) | undone)
+    return set(moves.values_list("response_id", flat=True))
 
 
 def _arrival(row: Response, scores: dict[tuple[int, str], tuple[dt.datetime, int]]) -> dict[str, object]:
@@ -723,15 +741,16 @@ def _put_back(action: IdentityAction, after: int, actor: User) -> tuple[int | No
         return None, 0
     here = _still_there(moves)
     back = [move for move in moves if move.response_id in here]
-    returns = {move.from_contact for move in back if move.from_contact is not None}
-    alive = set(Contact.objects.live().filter(pk__in=returns).values_list("pk", flat=True))
+    people = _living(Contact.objects.filter(erased_at__isnull=True), [move.from_contact for move in back])
+    places = _living(Account.objects.all(), [move.from_account for move in back])
     wishes = {
         move.response_id: _Wish(
-            move.from_contact, Identity(move.from_identity), move.hint, move.attributes, move.from_account
+            people.get(move.from_contact or 0), Identity(move.from_identity), move.hint, move.attributes,
+            places.get(move.from_account or 0),
         )
         for move in back
-        if move.from_contact is None or move.from_contact in alive
-    }
+        if move.from_contact is None or move.from_contact in people
+    }  # fmt: skip
     changed: list[int] = []
     if wishes:
         holder = IdentityAction(pk=action.pk, effect={"before": {"accounts": {}, "contacts": {}}})
@@ -740,8 +759,20 @@ def _put_back(action: IdentityAction, after: int, actor: User) -> tuple[int | No
     return moves[-1].pk, len(changed)
 
 
+def _living(rows: "QuerySet[Any]", wanted: Iterable[int | None]) -> dict[int, int]:
+    """Where what these ids name lives on: by itself, or in what it was merged into since."""
+    found = rows.filter(pk__in={pk for pk in wanted if pk is not None}).values_list("pk", "merged_into_id")
+    return {pk: into or pk for pk, into in found}
+
+
 def _still_there(moves: Sequence[IdentityMove]) -> set[int]:
-    """The answers that are where the decision put them; an erased person's stay, or the past would change."""
+    """The answers that are where the decision put them, and not because a later one did. An erased person's stay, or the
+    past would change."""
+    since = IdentityMove.objects.filter(
+        response__in=[move.response_id for move in moves], pk__gt=moves[0].pk, action__undone_at__isnull=True
+    ).exclude(action=moves[0].action_id)
+    decided = dict(since.order_by("pk").values_list("response_id", "pk"))
+    moves = [move for move in moves if decided.get(move.response_id, 0) < move.pk]
     wanted = {move.response_id: (move.to_contact, move.to_identity) for move in moves}
     rows = Response.objects.filter(pk__in=wanted, contact__erased_at__isnull=True).values_list(
         "pk", "contact_id", "identity"

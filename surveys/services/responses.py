@@ -20,6 +20,7 @@ from core.errors import Invalid, Refused
 from surveys import domain, sql
 from surveys.choices import LoopStatus
 from surveys.ingest import FOLD, is_counted
+from surveys.insight import restated
 from surveys.models import ImportedAnswer, Response, ResponseRevision
 from team import audit
 from team import queries as team_queries
@@ -258,6 +259,7 @@ def correct_times(*, times: Mapping[int, dt.datetime]) -> set[int]:
         for event in told:
             event.occurred_at = wanted[event.subject_id or 0]
         Event.objects.bulk_update(told, ["occurred_at"], batch_size=500)
+        restated.tell(row.account_id for row in chosen)
     return {row.pk for row in chosen}
 
 

@@ -62,7 +62,10 @@ def suppress(
             return active
     if _WEIGHT[reason] > _WEIGHT[SuppressionReason(active.reason)]:
         active.reason, active.detail = reason, detail[:200]
-        active.save(update_fields=["reason", "detail"])
+        if reason == SuppressionReason.ERASED:
+            # Answers given until then are taken in without a word about their author (surveys/arrivals.py).
+            active.created_at = clock.now()
+        active.save(update_fields=["reason", "detail", "created_at"])
     return active
 
 

@@ -10,10 +10,11 @@ from django.db import connection
 from accounts import timeline
 from accounts.models import Contact, FormerAddress, Interaction, TrackedEvent
 from accounts.services import contacts as contact_services
-from accounts.services import erase, merge
+from accounts.services import erase, merge, person_export
 from core import clock
 from core.errors import Refused
 from core.models import IdempotencyKey
+from surveys.choices import SuppressionReason
 from surveys.models import (
     Campaign,
     ExternalAsk,
@@ -27,7 +28,7 @@ from surveys.models import (
     Wave,
     Widget,
 )
-from surveys.services import inbox, responses
+from surveys.services import inbox, responses, suppressions
 from team.models import AuditEntry
 from tests import factories
 from tests.surveys.test_rollups import fold_all, kept
@@ -202,6 +203,64 @@ def test_a_late_copy_of_an_old_answer_brings_nobody_back(canary, survey, lead, f
     frozen.shift(dt.timedelta(days=1))
     later = factories.respond(survey, 4, email=MAIL, external_id="s-3")
     assert (later.identity, later.contact) == ("inbox", None)
+
+
+def test_a_newer_version_of_a_late_copy_says_nothing_of_them_either(frozen, canary, survey, lead):
+    waiting = factories.respond(survey, 3, email=PHONE, name=NAME, comment=WORDS, external_id="s-0")
+    Response.objects.filter(pk=waiting.pk).update(identity_hint={"email": MAIL, "name": NAME})
+    given = {"email": MAIL, "name": f"{NAME} {LAST}", "responded_at": clock.now()}
+    frozen.shift(dt.timedelta(hours=1))
+    erase.erase_contact(contact=canary, actor=lead)
+    factories.respond(survey, 4, external_id="s-2", **given)
+
+    for key in ("s-0", "s-2"):
+        again = factories.respond(survey, 5, external_id=key, comment=WORDS, may_quote=True, **given)
+        assert (again.score, again.comment, again.identity_hint, again.may_quote) == (5, "", {}, False), key
+
+
+def test_who_was_on_the_list_before_is_forgotten_as_of_the_erasure(frozen, canary, survey, lead):
+    suppressions.suppress(address_key=canary.address_key, reason=SuppressionReason.UNSUBSCRIBED)
+    frozen.shift(dt.timedelta(days=30))
+    given = clock.now()
+    frozen.shift(dt.timedelta(days=30))
+    erase.erase_contact(contact=canary, actor=lead)
+
+    late = factories.respond(survey, 4, email=MAIL, name=NAME, comment=WORDS, responded_at=given)
+
+    assert (late.identity, late.comment, late.identity_hint) == ("anonymous", "", {})
+
+
+def test_a_late_copy_that_says_only_the_number_brings_nobody_back(canary, survey, lead):
+    given = {
+        "phone": "+49 30 5551 2345",
+        "responded_at": clock.now() - dt.timedelta(days=1),
+        "comment": WORDS,
+    }
+    erase.erase_contact(contact=canary, actor=lead)
+
+    late = factories.respond(survey, 4, **given)
+    other = factories.respond(survey, 4, email="who@else.example", **given)
+
+    assert (late.identity, late.comment, late.identity_hint) == ("anonymous", "", {})
+    assert (other.identity, other.comment) == ("inbox", WORDS)  # the number may be a company's
+
+
+def test_answers_that_wait_under_a_former_address_go_too_and_a_successor_s_stay(frozen, canary, survey, lead):
+    old = {"email": "Old.Nest@zoo.example", "comment": WORDS}
+    before = factories.respond(survey, 1, responded_at=clock.now() - dt.timedelta(days=1), **old)
+    frozen.shift(dt.timedelta(days=1))
+    named = factories.respond(survey, 2, name=f"{LAST}, {NAME}", **old)
+    successor = factories.respond(survey, 3, name="Some Body", **old)
+
+    told = person_export.export_person(contact=canary, actor=lead)
+    erase.erase_contact(contact=canary, actor=lead)
+
+    (answers,) = [one.rows for one in told.sections if one.key == "surveys.Response"]
+    assert sorted(row["score"] for row in answers if not row.get("known_to_be_theirs")) == [1, 2]
+    rows = Response.objects.filter(pk__in=[before.pk, named.pk])
+    assert [(row.identity, row.identity_hint, row.comment) for row in rows] == [("ignored", {}, "")] * 2
+    successor.refresh_from_db()
+    assert (successor.identity, successor.comment) == ("inbox", WORDS)
 
 
 def test_a_merge_cannot_be_undone_once_the_person_is_erased(everywhere, canary, lead):

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from accounts.models import Account, Contact, Merge
+from accounts.models import Account, Contact, Event, Merge
+from accounts.services import contacts as contact_services
+from accounts.services import erase
 from accounts.services import merge as merging
 from core import clock
 from core.errors import Refused
@@ -19,6 +21,8 @@ from surveys.services import inbox, responses
 from team.models import Workspace
 from tests import factories
 from tests.surveys.test_rollups import fold_all, kept, kept_accounts, present_accounts, recounted
+from workflows.health import compute
+from workflows.models import HealthMark
 
 
 def kept_contacts() -> dict[int, tuple]:
@@ -63,6 +67,9 @@ class IdentityMachine(RuleBasedStateMachine):
         self.people.append(factories.a_contact("free@example.net", account=None, last_name="Free"))
         self.start_at = clock.now() - dt.timedelta(days=500)
         self.number = 0
+        self.health_before = {}
+        self.last_event = 0
+        self.anonymous = set()  # announced as nobody's; a version that names somebody is told as an update
 
     def pick(self, k, model=Response, **where):
         ids = list(model.objects.filter(**where).order_by("pk").values_list("pk", flat=True))
@@ -147,6 +154,44 @@ class IdentityMachine(RuleBasedStateMachine):
         if row := self.pick(k):
             responses.correct_times(times={row.pk: self.start_at + dt.timedelta(days=day)})
 
+    @rule(k=st.integers(0, 50), score=st.integers(0, 10), day=st.integers(0, 499), who=st.integers(0, 5))
+    def its_source_says_it_anew(self, k, score, day, who):
+        """A newer version, or one that is older than what is known and must change nothing; of a person or of nobody."""
+        if row := self.pick(k):
+            before = (row.score, row.source_updated_at)
+            if row.identity == "anonymous":
+                self.anonymous.add(row.pk)
+            said = {"email": self.people[who].email} if who < 5 else {}
+            at = self.start_at + dt.timedelta(days=day)
+            ingest(
+                [
+                    factories.answer_to(
+                        self.survey, score, external_id=row.external_id, responded_at=at, source_updated_at=at,
+                        origin="correction", **said,
+                    )
+                ]
+            )  # fmt: skip
+            row.refresh_from_db()
+            if before[1] is not None and at < before[1]:
+                assert (row.score, row.source_updated_at) == before
+
+    @rule(k=st.integers(0, 50), back=st.booleans())
+    def its_source_deletes_it_or_has_it_again(self, k, back):
+        if row := self.pick(k):
+            rows = Response.objects.filter(pk=row.pk)
+            (responses.restore_upstream if back else responses.mark_deleted_upstream)(responses=rows)
+
+    @rule(k=st.integers(0, 9), place=st.integers(0, 3))
+    def somebody_changes_company(self, k, place):
+        contact = self.pick(k, Contact, merged_into=None, erased_at=None)
+        account = self.pick(place, Account, merged_into=None) if place < 3 else None
+        contact_services.update_contact(contact=contact, values={"account": account}, actor=self.lead)
+
+    @rule(k=st.integers(0, 30))
+    def somebody_is_erased(self, k):
+        if contact := self.pick(k, Contact, merged_into=None, erased_at=None) if k < 7 else None:
+            erase.erase_contact(contact=contact, actor=self.lead)
+
     @rule(a=st.integers(0, 9), b=st.integers(0, 9))
     def contacts_are_merged(self, a, b):
         self.attempt(
@@ -178,6 +223,32 @@ class IdentityMachine(RuleBasedStateMachine):
         assert not Response.objects.filter(contact__merged_into__isnull=False).exists()
         assert not Contact.objects.filter(merged_into__merged_into__isnull=False).exists()
         assert not Account.objects.filter(merged_into__merged_into__isnull=False).exists()
+        assert not Response.objects.filter(account__merged_into__isnull=False).exists()
+
+    @invariant()
+    def events_are_where_their_answers_are(self):
+        theirs = Event.objects.filter(subject_type="response").exclude(kind="response.unlinked")
+        place = dict(Response.objects.filter(contact__isnull=False).values_list("pk", "contact"))
+        told = set()
+        for kind, pk, contact in theirs.values_list("kind", "subject_id", "contact"):
+            assert contact in {None, place.get(pk)}, (kind, pk)
+            if kind == "response.scored" and contact is not None:
+                told.add(pk)
+        counted = {r.pk for r in Response.objects.counted().filter(contact__isnull=False)}
+        assert counted <= told | self.anonymous
+
+    @invariant()
+    def every_account_whose_score_is_another_is_computed_anew(self):
+        now = present_accounts()
+        for event in Event.objects.filter(pk__gt=self.last_event, kind__in=compute.WATCHED, origin="live"):
+            compute.on_event(event)
+        self.last_event = Event.objects.order_by("pk").values_list("pk", flat=True).last() or 0
+        marked = set(HealthMark.objects.values_list("account_key", flat=True))
+        HealthMark.objects.all().delete()
+        gone = set(Account.objects.filter(merged_into__isnull=False).values_list("pk", flat=True))
+        was = self.health_before
+        assert {pk for pk in {*was, *now} if was.get(pk) != now.get(pk)} <= marked | gone
+        self.health_before = now
 
 
 class IdentityTest(TestCase):

@@ -260,6 +260,61 @@ def test_a_forwarded_link_is_taken_away_and_stays_away(survey, ann, acme, lead, 
     assert Event.objects.filter(kind="response.scored", contact=bob).count() == 1
 
 
+def test_what_was_taken_away_comes_back_with_its_events_and_alerts(survey, ann, acme, lead, drain):
+    answer = said(survey, 2, contact_external_id="crm-17")
+    drain()
+    inbox.unlink(responses=[answer], actor=lead)
+    drain()
+    assert (Alert.objects.get().account, Event.objects.filter(kind="response.scored").get().contact) == (
+        None,
+        None,
+    )
+
+    inbox.undo(action=IdentityAction.objects.get(), actor=lead)
+    drain()
+    assert Event.objects.filter(kind="response.scored", contact=ann, account=acme).count() == 1
+    assert Alert.objects.get().account == acme
+
+    bob = factories.a_contact("bob@acme.example", account=acme)
+    inbox.unlink(responses=[answer], actor=lead)
+    inbox.link_response(response=answer, contact=bob, actor=lead)
+    drain()
+    assert Event.objects.get(kind="response.scored").contact == bob
+    assert (Alert.objects.get().account, Alert.objects.get().contact) == (acme, bob)
+
+
+def test_undoing_an_earlier_decision_leaves_a_later_one_that_says_the_same(survey, ann, lead):
+    answer = said(survey, email="who@else.example")
+    inbox.link_response(response=answer, contact=ann, actor=lead)
+    inbox.unlink(responses=[answer], actor=lead)
+    inbox.link_response(response=answer, contact=ann, actor=lead)
+    first, _, last = IdentityAction.objects.order_by("pk")
+
+    inbox.undo(action=first, actor=lead)
+    answer.refresh_from_db()
+    assert answer.contact == ann
+
+    inbox.undo(action=last, actor=lead)
+    answer.refresh_from_db()
+    assert answer.contact is None
+
+
+def test_undoing_leads_to_the_survivors_of_merges_since(survey, ann, acme, lead):
+    answer = said(survey, contact_external_id="crm-17")
+    inbox.unlink(responses=[answer], actor=lead)
+    bob = factories.a_contact("bob@acme.example", account=acme, last_name="Ray")
+    bigger = factories.an_account("Acme Group")
+    merge.merge_contacts(survivor=bob, loser=ann, actor=lead)
+    merge.merge_accounts(survivor=bigger, loser=acme, actor=lead)
+
+    inbox.undo(action=IdentityAction.objects.get(), actor=lead)
+
+    answer.refresh_from_db()
+    assert (answer.contact, answer.account, answer.identity) == (bob, bigger, "matched")
+    fold_all()
+    assert kept() == recounted()
+
+
 def test_undo_leaves_what_was_decided_since(survey, ann, acme, lead):
     bob = factories.a_contact("bob@acme.example", account=acme)
     rows = [said(survey, 5, email=f"w{k}@else.example") for k in range(2)]

@@ -22,6 +22,7 @@ from accounts.domain import Origin
 from accounts.models import Account, Contact, Event
 from core import clock, jobs, outbox
 from surveys.insight import rollups
+from surveys.models import Response
 from team import queries as team_queries
 from team.domain import RowScope
 from team.models import User
@@ -416,7 +417,26 @@ def on_event(event: Event) -> None:
         # Nothing happened to the customer: what moves by it is a correction of what we know.
         mark(_merged(event), origin=Origin.CORRECTION)
     elif event.account_id is not None:
-        mark([event.account_id], by_run=event.data.get(timeline.BY_RUN))
+        concerned = {event.account_id, *(_answered_at([event.contact_id]) if _is_answer(event) else ())}
+        mark(sorted(concerned), by_run=event.data.get(timeline.BY_RUN))
+
+
+def _is_answer(event: Event) -> bool:
+    return event.kind.startswith("response.")
+
+
+def _answered_at(contacts: Collection[int | None]) -> set[int]:
+    """The accounts at which these people have answered: whoever changed company speaks for the former one as long as
+    nothing newer is known, so an answer of theirs moves both."""
+    rows = Response.objects.filter(
+        contact__in=[pk for pk in contacts if pk is not None], account__isnull=False
+    )
+    return set(rows.order_by().values_list("account_id", flat=True).distinct())
+
+
+def on_restated(accounts: Collection[int]) -> None:
+    """Figures of these accounts were corrected, and no event tells of it (surveys/insight/restated.py)."""
+    mark(sorted(accounts), origin=Origin.CORRECTION)
 
 
 def _merged(event: Event) -> set[int]:
@@ -425,6 +445,7 @@ def _merged(event: Event) -> set[int]:
     loser = int(event.data.get("loser") or 0)
     if event.kind.startswith("contact."):
         found |= set(Contact.objects.filter(pk=loser).values_list("account_id", flat=True))
+        found |= _answered_at([event.contact_id, loser])
     else:
         found |= set(Account.objects.live().filter(pk=loser).values_list("pk", flat=True))
     return {account for account in found if account is not None}

@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce
 from accounts import extend
 from accounts.extend import Column, Relation, SegmentField
 from accounts.models import Event
+from surveys.insight import restated
 from workflows.health import compute, queries, versions
 from workflows.health.domain import UNCLEAR, Config
 from workflows.models import AccountHealth, HealthOverride, HealthSentiment
@@ -122,6 +123,7 @@ def register() -> None:
         extend.segment_field(field)
     extend.facts("health", _facts)
     extend.on_points("health", compute.mark)
+    restated.register("health", compute.on_restated)
     extend.column(
         Column(
             "health", "account", "Health", "workflows/_health_cell.html", lambda row: row.health_shown, _column,
