@@ -225,7 +225,8 @@ def _tell(
 ) -> None:
     """Events follow their answers; one that waited is announced, one that changed hands is an update."""
     known_before = _known_before([row.pk for row in rows if row.identity in WAITING])
-    known_before |= {row.pk for row in rows if row.identity == Identity.ANONYMOUS}  # counted, so they were announced
+    # An anonymous one counted already, so it was announced.
+    known_before |= {row.pk for row in rows if row.identity == Identity.ANONYMOUS}
     sql_identity.follow_events(
         [
             {
