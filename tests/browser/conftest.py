@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import demo
 
@@ -17,6 +17,7 @@ def running() -> Iterator[demo.Demo]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=30_000)  # what is waited for comes; a busy machine takes its time
     with demo.chromium() as started:
         yield started
 

@@ -114,7 +114,9 @@ function widgetOf(options) {
     shadow.appendChild(root);
     // A page's own rules reach the host element at most; these stand above them.
     host.style.cssText = "all:initial!important;display:block!important";
-    const before = doc.activeElement;
+    // Closing leads back to where one came in from, if that was anywhere.
+    let before;
+    host.addEventListener("focusin", (event) => { before = event.relatedTarget; });
     (spot || doc.body).appendChild(host);
     if (mode === "modal") { quietly(() => form.card.showModal()); form.heading.focus(); }
     shown = { form, ticket, who, shut };
@@ -147,7 +149,7 @@ function widgetOf(options) {
       quietly(() => form.card.close());
       host.remove();
       shown = null;
-      if (before && before !== doc.body) quietly(() => before.focus());
+      quietly(() => before.focus());
     }
   }
 
