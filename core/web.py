@@ -16,7 +16,8 @@ def command(host: str, port: int) -> list[str]:
         "--workers", str(settings.WEB_WORKERS), "--blocking-threads", str(settings.WEB_THREADS),
         "--respawn-failed-workers", "--workers-kill-timeout", "8", "--no-ws", "--http", "1",
         "--http1-header-read-timeout", "15000", "--backpressure", str(max(16, settings.WEB_THREADS * 16)),
-        "--log-level", "warning", "nps_crm.wsgi:application",
+        # It warns of more threads than cores; ours wait for the database together.
+        "--log-level", "error", "nps_crm.wsgi:application",
     ]  # fmt: skip
 
 
