@@ -192,7 +192,7 @@ def _dates(asked: dates.Asked, until: dt.datetime, keep_alive: Callable[[], obje
 
     def has_come(account: int, value: dt.date, at: dt.datetime) -> bool:
         """Whether it came to an account that was part of this one by then."""
-        parts = [one.gone for one in into[account] if one.holds_at(at)]
+        parts = [one.gone for one in into.get(account, ()) if one.holds_at(at)]
         return any(of_gone.get((part, value), at) < at or has_come(part, value, at) for part in parts)
 
     for value, cause in found:
